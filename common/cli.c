@@ -15,10 +15,10 @@
 #error "KUBECASK_VERSION comes from the Makefile"
 #endif
 
-#define OPT_BASE 256 /* getopt values of the rows: above every letter */
-#define OPT_HELP 1
+#define OPT_BASE    256 /* getopt values of the rows: above every letter */
+#define OPT_HELP    1
 #define OPT_VERSION 2
-#define DAY_MS 86400000u
+#define DAY_MS      86400000u
 
 static size_t count(const struct cli_command *cmd)
 {
@@ -62,9 +62,9 @@ static int out_of_range(const struct cli_option *o, const char *value, struct er
 
 	if (o->max)
 		return err_set_code(err, EXIT_USAGE, "--%s: \"%s\" is not between %u%s and %u%s",
-				    o->name, value, o->min, unit, o->max, unit);
+		                    o->name, value, o->min, unit, o->max, unit);
 	return err_set_code(err, EXIT_USAGE, "--%s: \"%s\" is below %u%s", o->name, value, o->min,
-			    unit);
+	                    unit);
 }
 
 static int store_number(const struct cli_option *o, const char *value, struct err *err)
@@ -74,9 +74,10 @@ static int store_number(const struct cli_option *o, const char *value, struct er
 
 	if (o->kind == CLI_DURATION) {
 		if (!cli_duration(value, &ms))
-			return err_set_code(err, EXIT_USAGE,
-					    "--%s: \"%s\" is not a duration such as 500ms, 2s or 1m",
-					    o->name, value);
+			return err_set_code(
+			    err, EXIT_USAGE,
+			    "--%s: \"%s\" is not a duration such as 500ms, 2s or 1m", o->name,
+			    value);
 		v = ms;
 	} else {
 		char *end;
@@ -85,7 +86,7 @@ static int store_number(const struct cli_option *o, const char *value, struct er
 		v = strtoul(value, &end, 10);
 		if (!isdigit((unsigned char)*value) || *end || errno || v > 0xffffffffUL)
 			return err_set_code(err, EXIT_USAGE, "--%s: \"%s\" is not a whole number",
-					    o->name, value);
+			                    o->name, value);
 	}
 	if (v < o->min || (o->max && v > o->max))
 		return out_of_range(o, value, err);
@@ -102,7 +103,7 @@ static int store_list(const struct cli_option *o, const char *value, struct err 
 	while ((item = strsep(&next, o->list_commas ? "," : ""))) {
 		if (!*item)
 			return err_set_code(err, EXIT_USAGE, "--%s: \"%s\" has an empty part",
-					    o->name, value);
+			                    o->name, value);
 		strlist_add(o->dest, item);
 	}
 	return 0;
@@ -139,9 +140,9 @@ static struct option *long_options(const struct cli_command *cmd, struct strbuf 
 		const struct cli_option *o = &cmd->options[i];
 
 		longs[i] = (struct option){.name = o->name,
-					   .has_arg = o->kind == CLI_FLAG ? no_argument
-									  : required_argument,
-					   .val = OPT_BASE + (int)i};
+		                           .has_arg = o->kind == CLI_FLAG ? no_argument
+		                                                          : required_argument,
+		                           .val = OPT_BASE + (int)i};
 		if (o->letter)
 			strbuf_addf(letters, "%c%s", o->letter, o->kind == CLI_FLAG ? "" : ":");
 	}
@@ -170,13 +171,13 @@ static int unknown(const struct cli_command *cmd, int value, char **argv, struct
 		return err_set_code(err, EXIT_USAGE, "--%s takes no value", o->name);
 	if (optopt > 0 && optopt < OPT_BASE && optopt > OPT_VERSION)
 		return err_set_code(err, EXIT_USAGE, "unknown option -%c (see %s --help)", optopt,
-				    cmd->prog);
+		                    cmd->prog);
 	return err_set_code(err, EXIT_USAGE, "unknown option %s (see %s --help)", argv[optind - 1],
-			    cmd->prog);
+	                    cmd->prog);
 }
 
 int cli_parse(const struct cli_command *cmd, int argc, char **argv, struct strlist *rest,
-	      struct err *err)
+              struct err *err)
 {
 	auto_strbuf letters = {0};
 	auto_free struct option *longs = long_options(cmd, &letters);
@@ -200,8 +201,9 @@ int cli_parse(const struct cli_command *cmd, int argc, char **argv, struct strli
 	}
 	for (; optind < argc; optind++) {
 		if (!rest)
-			return err_set_code(err, EXIT_USAGE, "unexpected argument \"%s\" (see %s --help)",
-					    argv[optind], cmd->prog);
+			return err_set_code(err, EXIT_USAGE,
+			                    "unexpected argument \"%s\" (see %s --help)",
+			                    argv[optind], cmd->prog);
 		strlist_add(rest, argv[optind]);
 	}
 	return 0;
@@ -315,7 +317,7 @@ void cli_man(const struct cli_command *cmd, const struct cli_command *const *mor
 	for (const char *p = cmd->prog; *p; p++)
 		fputc(toupper((unsigned char)*p), out);
 	fprintf(out, " 8 \"\" \"kubecask %s\" \"kubecask\"\n.SH NAME\n%s \\- ", KUBECASK_VERSION,
-		cmd->prog);
+	        cmd->prog);
 	man_text(out, cmd->summary);
 	fputs("\n.SH SYNOPSIS\n", out);
 	man_synopsis(cmd, out);
@@ -332,5 +334,6 @@ void cli_man(const struct cli_command *cmd, const struct cli_command *const *mor
 		man_body(more[i], out);
 		man_options(more[i], out);
 	}
-	fputs(".SH EXIT STATUS\n0 done, 1 failed, 2 usage, 65 bad bundle, 75 some nodes failed\n", out);
+	fputs(".SH EXIT STATUS\n0 done, 1 failed, 2 usage, 65 bad bundle, 75 some nodes failed\n",
+	      out);
 }

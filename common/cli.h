@@ -17,7 +17,8 @@ enum cli_kind {
 	CLI_STRING,   /* dest: const char **, borrowed from argv */
 	CLI_LIST,     /* repeatable, or comma-separated when list_commas; dest: struct strlist * */
 	CLI_UINT,     /* dest: unsigned *, min..max */
-	CLI_DURATION, /* "2s", "500ms", "1m", plain number = seconds; dest: unsigned *, milliseconds */
+	CLI_DURATION, /* "2s", "500ms", "1m", plain number = seconds; dest: unsigned *, milliseconds
+	               */
 };
 
 struct cli_option {
@@ -33,10 +34,10 @@ struct cli_option {
 
 /* Ends with a row whose name is NULL. */
 struct cli_command {
-	const char *prog;      /* "lvscare" or "install reset" */
-	const char *synopsis;  /* behind the name: "[options] --vs ADDRESS:PORT" */
-	const char *summary;   /* one line */
-	const char *text;      /* paragraphs below the options, or NULL */
+	const char *prog;     /* "lvscare" or "install reset" */
+	const char *synopsis; /* behind the name: "[options] --vs ADDRESS:PORT" */
+	const char *summary;  /* one line */
+	const char *text;     /* paragraphs below the options, or NULL */
 	const struct cli_option *options;
 };
 
@@ -46,7 +47,7 @@ struct cli_command {
  * are understood everywhere without a row.
  */
 int cli_parse(const struct cli_command *cmd, int argc, char **argv, struct strlist *rest,
-	      struct err *err);
+              struct err *err);
 
 void cli_help(const struct cli_command *cmd, FILE *out);
 /* A man page in man(7) format, section 8. more: further commands (subcommands), or NULL. */

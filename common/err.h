@@ -24,7 +24,7 @@ int err_set(struct err *err, const char *fmt, ...) __attribute__((format(printf,
 
 /* The same with an exit code of its own. */
 int err_set_code(struct err *err, int code, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));
 
 /* Puts "context: " in front of the sentence; keeps the code. Returns -1. */
 int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

@@ -15,7 +15,8 @@ int fs_read(const char *path, size_t max, struct strbuf *out, struct err *err);
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err);
 /* All missing parents too, each with mode; an existing directory is fine. */
 int fs_mkdir_p(const char *path, mode_t mode, struct err *err);
-/* Removes a file or a whole tree without following links or leaving its file system; ENOENT is fine. */
+/* Removes a file or a whole tree without following links or leaving its file system; ENOENT is
+ * fine. */
 int fs_remove_tree(const char *path, struct err *err);
 /* Symbolic link put in place by rename; replaces an existing link, refuses any other file. */
 int fs_symlink_atomic(const char *target, const char *path, struct err *err);

@@ -29,14 +29,14 @@ static void line(enum log_level level, const char *fmt, va_list ap)
 	fputc('\n', stderr);
 }
 
-#define LOG_FUNCTION(name, level)            \
-	void name(const char *fmt, ...)      \
-	{                                    \
-		va_list ap;                  \
-                                             \
-		va_start(ap, fmt);           \
-		line(level, fmt, ap);        \
-		va_end(ap);                  \
+#define LOG_FUNCTION(name, level)       \
+	void name(const char *fmt, ...) \
+	{                               \
+		va_list ap;             \
+                                        \
+		va_start(ap, fmt);      \
+		line(level, fmt, ap);   \
+		va_end(ap);             \
 	}
 
 LOG_FUNCTION(log_error, LOG_LVL_ERROR)

@@ -22,11 +22,11 @@ void mem_auto_fclose(void *f);
 #define auto_fclose __attribute__((cleanup(mem_auto_fclose)))
 
 /* Hands over what an auto_free pointer owns: return steal(&p); */
-#define steal(pp)                          \
-	(__extension__({                   \
+#define steal(pp)                             \
+	(__extension__({                      \
 		__typeof__(*(pp)) s_ = *(pp); \
-		*(pp) = NULL;              \
-		s_;                        \
+		*(pp) = NULL;                 \
+		s_;                           \
 	}))
 /* The same for a file descriptor. */
 int steal_fd(int *fd);

@@ -65,7 +65,7 @@ static bool split(char *s, char **host, char **port)
 }
 
 int addr_parse(const char *s, uint16_t default_port, const char *what, struct addr *out,
-	       struct err *err)
+               struct err *err)
 {
 	struct addr a = {.port = default_port};
 	char buf[ADDR_STR_MAX + 16];
@@ -73,17 +73,17 @@ int addr_parse(const char *s, uint16_t default_port, const char *what, struct ad
 
 	if (strlen(s) >= sizeof(buf))
 		return err_set_code(err, EXIT_USAGE, "%s: \"%.40s...\" is too long for an address",
-				    what, s);
+		                    what, s);
 	strcpy(buf, s);
 	if (!split(buf, &host, &port) || !parse_host(host, &a))
 		return err_set_code(err, EXIT_USAGE,
-				    "%s: \"%s\" is not a numeric IPv4 or IPv6 address", what, s);
+		                    "%s: \"%s\" is not a numeric IPv4 or IPv6 address", what, s);
 	if (port) {
 		long n = number(port, 65535);
 
 		if (n < 1)
 			return err_set_code(err, EXIT_USAGE,
-					    "%s: \"%s\" has no port between 1 and 65535", what, s);
+			                    "%s: \"%s\" has no port between 1 and 65535", what, s);
 		a.port = (uint16_t)n;
 	}
 	*out = a;
@@ -104,7 +104,8 @@ const char *addr_str(const struct addr *a, char buf[static ADDR_STR_MAX])
 	addr_host(a, host);
 	if (!a->port)
 		return strcpy(buf, host);
-	snprintf(buf, ADDR_STR_MAX, a->family == AF_INET6 ? "[%.46s]:%u" : "%.46s:%u", host, a->port);
+	snprintf(buf, ADDR_STR_MAX, a->family == AF_INET6 ? "[%.46s]:%u" : "%.46s:%u", host,
+	         a->port);
 	return buf;
 }
 
@@ -165,11 +166,12 @@ int cidr_parse(const char *s, const char *what, struct cidr *out, struct err *er
 		*slash = '\0';
 	if (!slash || strlen(s) >= sizeof(buf) || !parse_host(buf, &c.addr))
 		return err_set_code(err, EXIT_USAGE,
-				    "%s: \"%s\" is not a network such as 10.244.0.0/16", what, s);
+		                    "%s: \"%s\" is not a network such as 10.244.0.0/16", what, s);
 	bits = number(slash + 1, (long)addr_len(&c.addr) * 8);
 	if (bits < 0)
-		return err_set_code(err, EXIT_USAGE, "%s: \"%s\" has no prefix length from 0 to %zu",
-				    what, s, addr_len(&c.addr) * 8);
+		return err_set_code(err, EXIT_USAGE,
+		                    "%s: \"%s\" has no prefix length from 0 to %zu", what, s,
+		                    addr_len(&c.addr) * 8);
 	c.bits = (uint8_t)bits;
 	*out = c;
 	return 0;

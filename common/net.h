@@ -25,14 +25,14 @@ struct addr {
 /* "1.2.3.4", "1.2.3.4:6443", "fd00::1", "[fd00::1]:6443"; without a port default_port is taken.
  * what names the option or field in the message. */
 int addr_parse(const char *s, uint16_t default_port, const char *what, struct addr *out,
-	       struct err *err);
+               struct err *err);
 /* "1.2.3.4:6443", "[fd00::1]:6443"; without port when it is 0. Returns buf. */
 const char *addr_str(const struct addr *a, char buf[static ADDR_STR_MAX]);
 /* The address alone, without brackets or port. Returns buf. */
 const char *addr_host(const struct addr *a, char buf[static ADDR_STR_MAX]);
-bool addr_eq(const struct addr *a, const struct addr *b);      /* address and port */
+bool addr_eq(const struct addr *a, const struct addr *b);        /* address and port */
 bool addr_same_host(const struct addr *a, const struct addr *b); /* address alone */
-size_t addr_len(const struct addr *a); /* 4 or 16 bytes */
+size_t addr_len(const struct addr *a);                           /* 4 or 16 bytes */
 socklen_t addr_sockaddr(const struct addr *a, struct sockaddr_storage *out);
 
 /* A network in CIDR notation. */

@@ -108,8 +108,8 @@ struct oci_descriptor *oci_manifest_add_layer(struct oci_manifest *m)
 /* ---- reading ---- */
 
 /* A required or optional string member; where names its place in messages. */
-static int get_string(const json_t *o, const char *key, bool required, const char *where, char **out,
-		      struct err *err)
+static int get_string(const json_t *o, const char *key, bool required, const char *where,
+                      char **out, struct err *err)
 {
 	const json_t *v = json_object_get(o, key);
 
@@ -121,8 +121,8 @@ static int get_string(const json_t *o, const char *key, bool required, const cha
 	return 0;
 }
 
-static int get_annotations(const json_t *o, const char *where, struct oci_annotation **ann, size_t *n,
-			   struct err *err)
+static int get_annotations(const json_t *o, const char *where, struct oci_annotation **ann,
+                           size_t *n, struct err *err)
 {
 	json_t *a = json_object_get(o, "annotations");
 	const char *key;
@@ -132,7 +132,7 @@ static int get_annotations(const json_t *o, const char *where, struct oci_annota
 		return 0;
 	if (!json_is_object(a) || json_object_size(a) > OCI_BLOBS_MAX)
 		return BAD(err, "%s: \"annotations\" is not an object of strings", where);
-	json_object_foreach(a, key, value) {
+	json_object_foreach (a, key, value) {
 		if (!json_is_string(value))
 			return BAD(err, "%s: annotation \"%s\" is not a string", where, key);
 		oci_annotate(ann, n, key, json_string_value(value));
@@ -140,7 +140,8 @@ static int get_annotations(const json_t *o, const char *where, struct oci_annota
 	return 0;
 }
 
-static int get_platform(const json_t *o, const char *where, struct oci_descriptor *d, struct err *err)
+static int get_platform(const json_t *o, const char *where, struct oci_descriptor *d,
+                        struct err *err)
 {
 	const json_t *p = json_object_get(o, "platform");
 
@@ -154,7 +155,7 @@ static int get_platform(const json_t *o, const char *where, struct oci_descripto
 }
 
 static int get_descriptor(const json_t *o, const char *where, struct oci_descriptor *d,
-			  struct err *err)
+                          struct err *err)
 {
 	const json_t *digest, *size;
 
@@ -175,7 +176,8 @@ static int get_descriptor(const json_t *o, const char *where, struct oci_descrip
 }
 
 /* The root object of a document of one of the two kinds. */
-static json_t *load(const char *json, size_t len, const char *what, const char *type, struct err *err)
+static json_t *load(const char *json, size_t len, const char *what, const char *type,
+                    struct err *err)
 {
 	json_error_t je;
 	json_t *root;
@@ -204,7 +206,8 @@ static json_t *load(const char *json, size_t len, const char *what, const char *
 	return NULL;
 }
 
-static const json_t *get_array(const json_t *root, const char *key, const char *what, struct err *err)
+static const json_t *get_array(const json_t *root, const char *key, const char *what,
+                               struct err *err)
 {
 	const json_t *a = json_object_get(root, key);
 
@@ -249,12 +252,15 @@ static int fill_manifest(const json_t *root, struct oci_manifest *out, struct er
 	const json_t *list = get_array(root, "layers", "manifest", err);
 	char where[64];
 
-	if (!list || get_string(root, "artifactType", false, "manifest", &out->artifact_type, err) < 0 ||
-	    get_descriptor(json_object_get(root, "config"), "manifest: config", &out->config, err) < 0)
+	if (!list ||
+	    get_string(root, "artifactType", false, "manifest", &out->artifact_type, err) < 0 ||
+	    get_descriptor(json_object_get(root, "config"), "manifest: config", &out->config, err) <
+	        0)
 		return -1;
 	for (size_t i = 0; i < json_array_size(list); i++) {
 		snprintf(where, sizeof(where), "manifest: layers[%zu]", i);
-		if (get_descriptor(json_array_get(list, i), where, oci_manifest_add_layer(out), err) < 0)
+		if (get_descriptor(json_array_get(list, i), where, oci_manifest_add_layer(out),
+		                   err) < 0)
 			return -1;
 	}
 	return 0;
@@ -297,7 +303,7 @@ static json_t *descriptor_json(const struct oci_descriptor *d)
 	json_object_set_new(o, "size", json_integer((json_int_t)d->size));
 	if (d->os)
 		json_object_set_new(o, "platform",
-				    json_pack("{ss ss}", "architecture", d->arch, "os", d->os));
+		                    json_pack("{ss ss}", "architecture", d->arch, "os", d->os));
 	if (d->n_ann)
 		json_object_set_new(o, "annotations", annotations_json(d->ann, d->n_ann));
 	return o;
@@ -332,7 +338,8 @@ void oci_index_write(const struct oci_index *index, struct strbuf *out)
 	json_object_set_new(root, "mediaType", json_string(OCI_TYPE_INDEX));
 	json_object_set_new(root, "manifests", list_json(index->manifests, index->n));
 	if (index->n_ann)
-		json_object_set_new(root, "annotations", annotations_json(index->ann, index->n_ann));
+		json_object_set_new(root, "annotations",
+		                    annotations_json(index->ann, index->n_ann));
 	dump(root, out);
 }
 

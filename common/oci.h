@@ -27,7 +27,7 @@ struct strbuf;
 #define OCI_ANN_REF_NAME    "org.opencontainers.image.ref.name"
 #define OCI_ANN_TITLE       "org.opencontainers.image.title"
 #define OCI_ANN_K8S_VERSION "io.kubecask.kubernetes.version"
-#define OCI_ANN_VERSION     "io.kubecask.version"       /* kubecask that packed it */
+#define OCI_ANN_VERSION     "io.kubecask.version"        /* kubecask that packed it */
 #define OCI_ANN_FORMAT      "io.kubecask.bundle.version" /* of the format: "1" */
 #define OCI_ANN_SOURCE      "io.kubecask.source"
 #define OCI_ANN_ROLE        "io.kubecask.role" /* which nodes need an image */
@@ -36,8 +36,8 @@ struct strbuf;
 #define OCI_ROLE_ALL        "all"
 #define OCI_ROLE_CP         "control-plane"
 
-#define OCI_JSON_MAX   (4u << 20) /* bytes of an index or manifest, at most */
-#define OCI_BLOBS_MAX  4096       /* entries in an index or layers in a manifest, at most */
+#define OCI_JSON_MAX        (4u << 20) /* bytes of an index or manifest, at most */
+#define OCI_BLOBS_MAX       4096       /* entries in an index or layers in a manifest, at most */
 
 struct oci_annotation {
 	char *key, *value;
@@ -47,7 +47,7 @@ struct oci_descriptor {
 	char *media_type;
 	char *artifact_type; /* NULL on images */
 	struct digest digest;
-	uint64_t size; /* bytes */
+	uint64_t size;   /* bytes */
 	char *os, *arch; /* NULL without platform */
 	struct oci_annotation *ann;
 	size_t n_ann;
@@ -68,7 +68,8 @@ struct oci_manifest {
 	size_t n_layers;
 };
 
-/* Parsers of untrusted bytes: strict about digests, sizes, types and counts; *out is zeroed on failure. */
+/* Parsers of untrusted bytes: strict about digests, sizes, types and counts; *out is zeroed on
+ * failure. */
 int oci_index_parse(const char *json, size_t len, struct oci_index *out, struct err *err);
 int oci_manifest_parse(const char *json, size_t len, struct oci_manifest *out, struct err *err);
 

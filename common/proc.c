@@ -16,16 +16,16 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KILL_AFTER_MS  5000 /* between SIGTERM and SIGKILL */
-#define QUOTED_LINES   12   /* of a failed command's output */
+#define KILL_AFTER_MS 5000 /* between SIGTERM and SIGKILL */
+#define QUOTED_LINES  12   /* of a failed command's output */
 
 /* One running child and our ends of its three pipes (-1: closed). */
 struct child {
 	pid_t pid;
 	int in, out, errout;
-	size_t fed;           /* bytes of stdin_data written */
-	struct strbuf line;   /* unfinished line for on_line */
-	long long deadline;   /* ms, monotonic; 0: none */
+	size_t fed;         /* bytes of stdin_data written */
+	struct strbuf line; /* unfinished line for on_line */
+	long long deadline; /* ms, monotonic; 0: none */
 	int timed_out;
 };
 
@@ -38,9 +38,8 @@ static long long now_ms(void)
 }
 
 /* In the child: never returns. Only async-signal-safe calls up to exec, apart from putenv. */
-__attribute__((noreturn)) static void exec_child(const char *const argv[],
-						 const struct proc_opts *opts, const int fds[3],
-						 int report)
+__attribute__((noreturn)) static void
+exec_child(const char *const argv[], const struct proc_opts *opts, const int fds[3], int report)
 {
 	sigset_t none;
 
@@ -76,7 +75,7 @@ static void close_pair(int p[2])
 }
 
 static int start(const char *const argv[], const struct proc_opts *opts, struct child *c,
-		 struct err *err)
+                 struct err *err)
 {
 	int in[2] = {-1, -1}, out[2] = {-1, -1}, eo[2] = {-1, -1}, report[2] = {-1, -1};
 	int code = 0;
@@ -173,13 +172,13 @@ static void enforce_deadline(struct child *c)
 }
 
 static void pump(struct child *c, const struct proc_opts *opts, struct strbuf *out,
-		 struct strbuf *errout)
+                 struct strbuf *errout)
 {
 	while (c->out >= 0 || c->errout >= 0) {
 		struct pollfd p[3] = {
-			{.fd = c->out, .events = POLLIN},
-			{.fd = c->errout, .events = POLLIN},
-			{.fd = c->in, .events = POLLOUT},
+		    {.fd = c->out, .events = POLLIN},
+		    {.fd = c->errout, .events = POLLIN},
+		    {.fd = c->in, .events = POLLOUT},
 		};
 		int wait = -1;
 
@@ -219,7 +218,7 @@ static int reap(struct child *c)
 }
 
 int proc_run(const char *const argv[], const struct proc_opts *opts, struct strbuf *out,
-	     struct strbuf *errout, struct err *err)
+             struct strbuf *errout, struct err *err)
 {
 	static const struct proc_opts defaults;
 	struct child c = {.pid = -1};
@@ -249,7 +248,8 @@ int proc_run(const char *const argv[], const struct proc_opts *opts, struct strb
 		opts->on_line(opts->ctx, strbuf_str(&c.line));
 	strbuf_release(&c.line);
 	if (c.timed_out)
-		return err_set(err, "%s: not finished after %d s, stopped", argv[0], opts->timeout_s);
+		return err_set(err, "%s: not finished after %d s, stopped", argv[0],
+		               opts->timeout_s);
 	return status;
 }
 
@@ -267,7 +267,7 @@ static const char *last_lines(const char *s, size_t len, int n)
 }
 
 int proc_check(const char *const argv[], const struct proc_opts *opts, struct strbuf *out,
-	       struct err *err)
+               struct err *err)
 {
 	auto_strbuf own = {0}, errout = {0};
 	const struct strbuf *said;
@@ -285,5 +285,5 @@ int proc_check(const char *const argv[], const struct proc_opts *opts, struct st
 	const char *tail = last_lines(strbuf_str(said), len, QUOTED_LINES);
 
 	return err_set(err, "%s: exit status %d: %.*s", argv[0], status,
-		       (int)(said->buf + len - tail), tail);
+	               (int)(said->buf + len - tail), tail);
 }

@@ -8,12 +8,14 @@ struct strbuf;
 
 /* How a child runs. Zeroed: our environment, our directory, no deadline, output captured. */
 struct proc_opts {
-	const char *dir;          /* working directory, or NULL */
-	const char *const *env;   /* "NAME=value" added to or replacing ours, NULL-terminated, or NULL */
-	const char *stdin_data;   /* fed to its standard input, or NULL for /dev/null */
+	const char *dir; /* working directory, or NULL */
+	const char *const
+	    *env; /* "NAME=value" added to or replacing ours, NULL-terminated, or NULL */
+	const char *stdin_data; /* fed to its standard input, or NULL for /dev/null */
 	size_t stdin_len;
-	int timeout_s;            /* 0: none; then SIGTERM, 5 s later SIGKILL to its process group */
-	void (*on_line)(void *ctx, const char *line); /* each line of its output as it comes, or NULL */
+	int timeout_s; /* 0: none; then SIGTERM, 5 s later SIGKILL to its process group */
+	void (*on_line)(void *ctx,
+	                const char *line); /* each line of its output as it comes, or NULL */
 	void *ctx;
 };
 
@@ -23,8 +25,8 @@ struct proc_opts {
  * with err when it could not be started or ran into the deadline.
  */
 int proc_run(const char *const argv[], const struct proc_opts *opts, struct strbuf *out,
-	     struct strbuf *errout, struct err *err);
+             struct strbuf *errout, struct err *err);
 
 /* proc_run that takes any status but 0 as a failure and quotes the last lines the child printed. */
 int proc_check(const char *const argv[], const struct proc_opts *opts, struct strbuf *out,
-	       struct err *err);
+               struct err *err);

@@ -14,7 +14,7 @@ struct strbuf {
 #define auto_strbuf __attribute__((cleanup(strbuf_release))) struct strbuf
 
 void strbuf_release(struct strbuf *sb);
-void strbuf_reset(struct strbuf *sb); /* length 0, memory kept */
+void strbuf_reset(struct strbuf *sb);              /* length 0, memory kept */
 void strbuf_grow(struct strbuf *sb, size_t extra); /* room for extra bytes and the NUL */
 void strbuf_add(struct strbuf *sb, const void *data, size_t len);
 void strbuf_addstr(struct strbuf *sb, const char *s);

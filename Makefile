@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` lists the targets. Programs: build/kubecask-pack, build/install, build/lvscare.
+
+VERSION := $(shell cat VERSION)
+BUILD   ?= build
+CACHE   := $(or $(KUBECASK_CACHE),$(HOME)/.cache/kubecask)
+DEPS    := $(CACHE)/deps
+export PATH := $(PATH):$(CACHE)/go/bin
+export KUBECASK_CACHE := $(CACHE)
+
+CC      ?= gcc
+CFLAGS  ?= -O2
+WARN    := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 -Wvla \
+           -Wwrite-strings -Wundef $(if $(WERROR)$(CI),-Werror)
+SAN     := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer -g)
+STATIC  := $(if $(SANITIZE),,-static)
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DKUBECASK_VERSION='"$(VERSION)"' $(WARN) $(CFLAGS) $(SAN) \
+             -ffunction-sections -fdata-sections -fstack-protector-strong -MMD -MP -Icommon \
+             -I. -isystem $(DEPS)/libssh2/include -isystem $(DEPS)/mbedtls/include
+ALL_LDFLAGS = -Wl,--gc-sections,--build-id=none $(SAN) $(LDFLAGS)
+
+LIBS_common    := -ljansson -lcrypto
+LIBS_packager  := -larchive -lzstd -ljansson -lcrypto
+LIBS_installer := $(DEPS)/libssh2/lib/libssh2.a -lcrypto -larchive -lzstd -lz -lacl -lnettle -ljansson -lfyaml -lm
+LIBS_lvscare   := $(addprefix $(DEPS)/mbedtls/lib/,libmbedtls.a libmbedx509.a libmbedcrypto.a)
+
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
+inner   = $(filter-out %/main.o,$(call objects,$(1)))
+# A test or fuzz target names the program whose objects it links in its first lines: /* links: lvscare */
+links   = $(or $(shell sed -n 's|^/\* links: \([a-z]*\) \*/.*|\1|p' $(1)),common)
+linked  = $(if $(filter common,$(1)),,$(call inner,$(1)))
+
+PROGRAMS := $(BUILD)/kubecask-pack $(BUILD)/install $(BUILD)/lvscare
+PARTS    := $(BUILD)/pause $(BUILD)/netfilter-select
+UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
+FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+all: $(PROGRAMS) $(PARTS) ## the three C programs and the image helpers (no Go, no network)
+
+$(DEPS)/%/version:
+	@echo "$* is missing: run scripts/deps once" >&2; exit 1
+$(BUILD)/obj/%.o: %.c Makefile VERSION | $(DEPS)/libssh2/version $(DEPS)/mbedtls/version
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(BUILD)/libcommon.a: $(call objects,common)
+	@rm -f $@
+	$(AR) rcsD $@ $^
+$(BUILD)/kubecask-pack: $(call objects,packager) $(BUILD)/libcommon.a
+	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_packager)
+$(BUILD)/install: $(call objects,installer) $(BUILD)/libcommon.a
+	$(CC) $(STATIC) -s $(ALL_LDFLAGS) -o $@ $^ $(LIBS_installer)
+$(BUILD)/lvscare: $(call objects,lvscare) $(BUILD)/libcommon.a
+	$(CC) $(STATIC) -s $(ALL_LDFLAGS) -o $@ $^ $(LIBS_lvscare)
+$(BUILD)/pause $(BUILD)/netfilter-select: $(BUILD)/%: packager/parts/%/*.c Makefile
+	@mkdir -p $(@D)
+	musl-gcc -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -Wl,--build-id=none -o $@ $(filter %.c,$^)
+
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libcommon.a $(foreach p,packager installer lvscare,$(call inner,$(p)))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l) $(ALL_LDFLAGS) -o $@ $< \
+		$(foreach l,$(call links,$<),$(call linked,$l)) $(BUILD)/libcommon.a -lcmocka \
+		$(foreach l,$(call links,$<),$(LIBS_$l)) -ljansson -lcrypto
+# libFuzzer needs clang: the objects are compiled anew in a build of their own (make fuzz)
+$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libcommon.a $(foreach p,packager installer lvscare,$(call inner,$(p)))
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -fsanitize=fuzzer $(foreach l,$(call links,$<),-I$l) $(ALL_LDFLAGS) -o $@ $< \
+		$(foreach l,$(call links,$<),$(call linked,$l)) $(BUILD)/libcommon.a \
+		$(foreach l,$(call links,$<),$(LIBS_$l)) -ljansson -lcrypto
+
+package: ## K8S_VERSION=v1.37.2: the offline tarball, the installer and a sha256 file in dist/
+	scripts/package
+try: ## package, boot lab machines, ./install on them, show the nodes (stop: make try-down)
+	scripts/try
+try-down: ## end the machines of make try
+	scripts/try-down
+test: ## everything: unit, command line, fuzz, lint, then clusters on lab machines
+	scripts/test all
+check: ## without machines: unit and command line, plain and with ASan and UBSan
+	scripts/test quick
+test-long: ## the longer scenarios
+	scripts/test long
+e2e: ## SCENARIO=20-install: one scenario on lab machines
+	scripts/test e2e $(SCENARIO)
+fuzz: ## every parser for FUZZ_SECONDS (10) under libFuzzer
+	scripts/test fuzz
+check-lint lint: ## formats, warnings of both compilers, analyzers, budgets
+	scripts/lint
+patches-check: ## apply, compile and test the kubeadm patches [K8S_VERSION=...]
+	scripts/patches-check $(K8S_VERSION)
+bench: ## measure, and print the table of docs/figures.md
+	tests/bench/run
+man: all ## man pages in build/man
+	@mkdir -p $(BUILD)/man
+	$(BUILD)/kubecask-pack --man >$(BUILD)/man/kubecask-pack.8
+	$(BUILD)/install --man >$(BUILD)/man/kubecask.8
+	$(BUILD)/lvscare --man >$(BUILD)/man/lvscare.8
+unit-programs: $(UNIT)
+fuzz-programs: $(FUZZ)
+clean: ## remove build/ (dist/ stays)
+	rm -rf $(BUILD)
+help: ## this list
+	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
+
+.PHONY: all package try try-down test check test-long e2e fuzz check-lint lint patches-check bench \
+	man unit-programs fuzz-programs clean help
+.DELETE_ON_ERROR:
+-include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
