@@ -16,7 +16,7 @@ SAN     := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fn
 STATIC  := $(if $(SANITIZE),,-static)
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -DKUBECASK_VERSION='"$(VERSION)"' $(WARN) $(CFLAGS) $(SAN) \
              -ffunction-sections -fdata-sections -fstack-protector-strong -MMD -MP -Icommon \
-             -I. -isystem $(DEPS)/libssh2/include -isystem $(DEPS)/mbedtls/include
+             -I. -Itests/unit -isystem $(DEPS)/libssh2/include -isystem $(DEPS)/mbedtls/include
 ALL_LDFLAGS = -Wl,--gc-sections,--build-id=none $(SAN) $(LDFLAGS)
 
 LIBS_common    := -ljansson -lcrypto

@@ -1,0 +1,17 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The static checks of scripts/lint, one case each.
+
+lint() { "$BATS_TEST_DIRNAME/../../scripts/lint" "$1"; }
+
+@test "layout by clang-format" { lint format; }
+@test "gcc and clang without a warning" { lint warnings; }
+@test "each header compiles alone" { lint headers; }
+@test "includes point one way" { lint includes; }
+@test "files and functions within their budgets" { lint budgets; }
+@test "every source names its licence" { lint licences; }
+@test "shellcheck" { lint shell; }
+@test "gcc -fanalyzer" { lint analyzer; }
+@test "clang-tidy" { lint tidy; }
+@test "cppcheck" { lint cppcheck; }
+@test "gofmt" { lint go; }
