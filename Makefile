@@ -5,7 +5,7 @@ VERSION := $(shell cat VERSION)
 BUILD   ?= build
 CACHE   := $(or $(KUBECASK_CACHE),$(HOME)/.cache/kubecask)
 DEPS    := $(CACHE)/deps
-export PATH := $(PATH):$(CACHE)/go/bin
+export PATH := $(CACHE)/go/bin:$(PATH)
 export KUBECASK_CACHE := $(CACHE)
 
 CC      ?= gcc
