@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "pool.h"
+#include "strbuf.h"
+
+struct cli_command;
+struct err;
+
+enum config_action { ACTION_GUARD, ACTION_RUN_ONCE, ACTION_CLEAN, ACTION_MAN };
+
+/* The command line, checked. Zeroed is valid; strings are borrowed from argv. */
+struct config {
+	enum config_action action;
+	struct addr vs;
+	struct addr rs[DESTS_MAX];
+	size_t n_rs;
+	struct addr node_ip; /* family 0: found by the route to the first real server */
+	const char *scheduler;
+	const char *ca_file;
+	bool insecure; /* never verify */
+	struct probe_conf probe;
+	struct strbuf request, trailer; /* what probe points to */
+	unsigned interval_ms, fast_ms;  /* between probes: steady, and in transition */
+	unsigned tick_ms;               /* between looks at the kernel's rules */
+	unsigned fall, rise;
+	int log_level; /* enum log_level */
+	const char *ignored; /* an option that was taken and has no effect here, or NULL */
+};
+
+/*
+ * Parses; returns 0, -1 with err (EXIT_USAGE), or 1 when --help or --version was answered. The
+ * leading word "care" and "--flag=true" of the Go program of this name are understood.
+ */
+int config_parse(struct config *c, int argc, char **argv, struct err *err);
+void config_release(struct config *c);
+/* The man page, in man(7) format. */
+void config_man(void);

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "log.h"
+
+#include <stdint.h>
+
+/*
+ * What the daemon tells: one line per change of state, at most a burst of 20 lines and then one
+ * every 3 s; how many were left out is said with the next one that is printed.
+ */
+struct events {
+	uint64_t now;      /* ms; set by the loop before it works */
+	uint64_t refilled; /* ms, when tokens was last brought up to date */
+	unsigned tokens;
+	unsigned left_out;
+	unsigned total; /* lines told or left out, so far */
+};
+
+void events_init(struct events *ev, uint64_t now);
+void event(struct events *ev, enum log_level level, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));

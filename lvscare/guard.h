@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "ipvs.h"
+#include "sysctl.h"
+
+struct config;
+struct err;
+struct events;
+
+/* Everything in the kernel that makes the virtual server work: IPVS rules, route, switches. */
+struct guard {
+	const struct config *conf;
+	struct ipvs ipvs;
+	struct nlsock routes;
+	struct sysctl sysctl;
+	bool open;
+};
+
+/* Opens the kernel's interfaces; changes nothing. Open already is fine. */
+int guard_open(struct guard *g, const struct config *conf, struct err *err);
+void guard_close(struct guard *g);
+/* Refuses what cannot work on this node: EXIT_USAGE with the option at fault. */
+int guard_check(struct guard *g, struct err *err);
+/* Compares and repairs the IPVS rules; cheap. */
+int guard_apply_rules(struct guard *g, const struct rules *rules, struct events *ev,
+		      struct err *err);
+/* The same for the switches and the route, whose source follows this node's address. */
+int guard_apply_path(struct guard *g, struct events *ev, struct err *err);
+
+/* All of it, once, with every real server. */
+int guard_run_once(const struct config *c, struct events *ev, struct err *err);
+/* Removes the virtual server and its route; what is not there is fine, a kernel without IPVS too. */
+int guard_clean(const struct config *c, struct events *ev, struct err *err);

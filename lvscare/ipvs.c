@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ipvs.h"
+
+#include "err.h"
+#include "events.h"
+#include "genl.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <stdio.h>
+#include <string.h>
+
+#define DUMP_TRIES 8
+
+static int failed(struct ipvs *b, int rc, struct err *err, const char *what, const struct addr *a)
+{
+	char text[256], name[ADDR_STR_MAX];
+
+	if (rc == -EPERM)
+		return err_set(err, "%s %s: not permitted: run as root or give the process "
+				    "CAP_NET_ADMIN",
+			       what, addr_str(a, name));
+	return err_set(err, "%s %s: %s", what, addr_str(a, name),
+		       nlsock_strerror(&b->sock, rc, text, sizeof(text)));
+}
+
+static void on_family(void *ctx, const struct nlmsghdr *hdr, struct span body)
+{
+	uint16_t *family = ctx;
+
+	if (hdr->nlmsg_type < NLMSG_MIN_TYPE || !genl_decode_find(body, family))
+		*family = 0;
+}
+
+int ipvs_open(struct ipvs *b, struct err *err)
+{
+	struct nlmsg m;
+	char text[256];
+	int rc;
+
+	*b = (struct ipvs){0};
+	if (nlsock_open(&b->sock, NETLINK_GENERIC, err) < 0)
+		return -1;
+	genl_encode_find(&m, IPVS_GENL_NAME);
+	rc = nlsock_ask(&b->sock, &m, on_family, &b->family);
+	if (rc == 0 && b->family)
+		return 0;
+	b->missing = rc == 0 || rc == -ENOENT;
+	if (b->missing)
+		err_set(err, "this kernel has no IPVS: load the module ip_vs on the host "
+			     "(modprobe ip_vs) or boot a kernel with CONFIG_IP_VS");
+	else
+		err_set(err, "look for IPVS in the kernel: %s",
+			nlsock_strerror(&b->sock, rc, text, sizeof(text)));
+	ipvs_release(b);
+	return -1;
+}
+
+void ipvs_release(struct ipvs *b)
+{
+	nlsock_release(&b->sock);
+}
+
+static void on_service(void *ctx, const struct nlmsghdr *hdr, struct span body)
+{
+	(void)hdr;
+	ipvs_decode_service(body, ctx);
+}
+
+/* svc->addr names it and is left unset when there is no such service. */
+static int get_service(struct ipvs *b, const struct addr *vs, struct ipvs_service *svc,
+		       struct err *err)
+{
+	struct ipvs_service key = {.addr = *vs};
+	struct nlmsg m;
+	int rc;
+
+	*svc = (struct ipvs_service){0};
+	ipvs_encode_service(&m, b->family, IPVS_CMD_GET_SERVICE, &key, false);
+	rc = nlsock_ask(&b->sock, &m, on_service, svc);
+	if (rc == -ESRCH)
+		return 0;
+	if (rc < 0)
+		return failed(b, rc, err, "read virtual server", vs);
+	if (!addr_eq(&svc->addr, vs))
+		return failed(b, -EBADMSG, err, "read virtual server", vs);
+	return 0;
+}
+
+struct dests {
+	int family;
+	struct ipvs_dest dest[DESTS_MAX];
+	size_t n;
+};
+
+static void on_dest(void *ctx, const struct nlmsghdr *hdr, struct span body)
+{
+	struct dests *d = ctx;
+
+	(void)hdr;
+	if (d->n < DESTS_MAX && ipvs_decode_dest(body, d->family, &d->dest[d->n]))
+		d->n++;
+}
+
+static int get_dests(struct ipvs *b, const struct addr *vs, struct dests *d, struct err *err)
+{
+	struct nlmsg m;
+	int rc = -EINTR;
+
+	for (int i = 0; i < DUMP_TRIES && rc == -EINTR; i++) {
+		*d = (struct dests){.family = vs->family};
+		ipvs_encode_dest(&m, b->family, IPVS_CMD_GET_DEST, vs, NULL, false);
+		rc = nlsock_ask(&b->sock, &m, on_dest, d);
+	}
+	return rc == 0 ? 0 : failed(b, rc, err, "read real servers of", vs);
+}
+
+/* Adds or changes; which of both it has to be may turn out to be the other one meanwhile. */
+static int put_service(struct ipvs *b, const struct ipvs_service *svc, uint8_t cmd, struct err *err)
+{
+	struct nlmsg m;
+	int rc;
+
+	ipvs_encode_service(&m, b->family, cmd, svc, true);
+	rc = nlsock_ask(&b->sock, &m, NULL, NULL);
+	if (rc == -EEXIST && cmd == IPVS_CMD_NEW_SERVICE)
+		return put_service(b, svc, IPVS_CMD_SET_SERVICE, err);
+	if (rc == -ENOENT) {
+		char name[ADDR_STR_MAX];
+
+		return err_set(err, "virtual server %s: scheduler %s: this kernel has no module ip_vs_%s",
+			       addr_str(&svc->addr, name), svc->scheduler, svc->scheduler);
+	}
+	return rc == 0 ? 0 : failed(b, rc, err, "write virtual server", &svc->addr);
+}
+
+static int put_dest(struct ipvs *b, const struct addr *vs, const struct rules_dest *want,
+		    uint8_t cmd, struct err *err)
+{
+	struct ipvs_dest dest = {
+		.addr = want->addr, .method = IP_VS_CONN_F_MASQ, .weight = want->weight};
+	struct nlmsg m;
+	int rc;
+
+	ipvs_encode_dest(&m, b->family, cmd, vs, &dest, true);
+	rc = nlsock_ask(&b->sock, &m, NULL, NULL);
+	if (rc == -EEXIST && cmd == IPVS_CMD_NEW_DEST)
+		return put_dest(b, vs, want, IPVS_CMD_SET_DEST, err);
+	return rc == 0 ? 0 : failed(b, rc, err, "write real server", &want->addr);
+}
+
+static int del_dest(struct ipvs *b, const struct addr *vs, const struct ipvs_dest *dest,
+		    struct err *err)
+{
+	struct nlmsg m;
+	int rc;
+
+	ipvs_encode_dest(&m, b->family, IPVS_CMD_DEL_DEST, vs, dest, false);
+	rc = nlsock_ask(&b->sock, &m, NULL, NULL);
+	return rc == 0 || rc == -ENOENT || rc == -ESRCH
+		       ? 0
+		       : failed(b, rc, err, "remove real server", &dest->addr);
+}
+
+static int apply_service(struct ipvs *b, const struct rules *rules, struct events *ev,
+			 struct err *err)
+{
+	struct ipvs_service have, want = {.addr = rules->vs};
+	char name[ADDR_STR_MAX];
+
+	want.netmask = rules->vs.family == AF_INET6 ? 128 : 0xffffffff;
+	snprintf(want.scheduler, sizeof(want.scheduler), "%s", rules->scheduler);
+	if (get_service(b, &rules->vs, &have, err) < 0)
+		return -1;
+	addr_str(&rules->vs, name);
+	if (!have.addr.family) {
+		if (put_service(b, &want, IPVS_CMD_NEW_SERVICE, err) < 0)
+			return -1;
+		event(ev, LOG_LVL_INFO, "virtual server %s added, scheduler %s", name,
+		      want.scheduler);
+		return 0;
+	}
+	/* the persistence timeout has no meaning without the flag, and kernels keep what was there */
+	if (strcmp(have.scheduler, want.scheduler) == 0 && have.flags == want.flags &&
+	    have.netmask == want.netmask)
+		return 0;
+	if (put_service(b, &want, IPVS_CMD_SET_SERVICE, err) < 0)
+		return -1;
+	event(ev, LOG_LVL_INFO, "virtual server %s set back: scheduler %s (was %s), flags 0 (were %#x)",
+	      name, want.scheduler, have.scheduler, have.flags);
+	return 0;
+}
+
+static const struct ipvs_dest *find_dest(const struct dests *have, const struct addr *a)
+{
+	for (size_t i = 0; i < have->n; i++)
+		if (addr_eq(&have->dest[i].addr, a))
+			return &have->dest[i];
+	return NULL;
+}
+
+static bool wanted(const struct rules *rules, const struct addr *a)
+{
+	for (size_t i = 0; i < rules->n; i++)
+		if (addr_eq(&rules->dest[i].addr, a))
+			return true;
+	return false;
+}
+
+static int apply_dest(struct ipvs *b, const struct rules *rules, const struct rules_dest *want,
+		      const struct ipvs_dest *have, struct events *ev, struct err *err)
+{
+	char name[ADDR_STR_MAX];
+
+	addr_str(&want->addr, name);
+	if (!have) {
+		if (put_dest(b, &rules->vs, want, IPVS_CMD_NEW_DEST, err) < 0)
+			return -1;
+		event(ev, LOG_LVL_INFO, "real server %s added, weight %u", name, want->weight);
+		return 0;
+	}
+	if (have->weight == want->weight && have->method == IP_VS_CONN_F_MASQ && !have->upper &&
+	    !have->lower)
+		return 0;
+	if (put_dest(b, &rules->vs, want, IPVS_CMD_SET_DEST, err) < 0)
+		return -1;
+	event(ev, LOG_LVL_INFO, "real server %s set to weight %u (was %u)", name, want->weight,
+	      have->weight);
+	return 0;
+}
+
+int ipvs_apply(struct ipvs *b, const struct rules *rules, struct events *ev, struct err *err)
+{
+	struct dests have;
+	char name[ADDR_STR_MAX];
+
+	if (apply_service(b, rules, ev, err) < 0 || get_dests(b, &rules->vs, &have, err) < 0)
+		return -1;
+	for (size_t i = 0; i < rules->n; i++) {
+		const struct rules_dest *want = &rules->dest[i];
+
+		if (apply_dest(b, rules, want, find_dest(&have, &want->addr), ev, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < have.n; i++) {
+		if (wanted(rules, &have.dest[i].addr))
+			continue;
+		if (del_dest(b, &rules->vs, &have.dest[i], err) < 0)
+			return -1;
+		event(ev, LOG_LVL_INFO, "real server %s removed",
+		      addr_str(&have.dest[i].addr, name));
+	}
+	return 0;
+}
+
+int ipvs_remove(struct ipvs *b, const struct addr *vs, struct events *ev, struct err *err)
+{
+	struct ipvs_service key = {.addr = *vs};
+	char name[ADDR_STR_MAX];
+	struct nlmsg m;
+	int rc;
+
+	ipvs_encode_service(&m, b->family, IPVS_CMD_DEL_SERVICE, &key, false);
+	rc = nlsock_ask(&b->sock, &m, NULL, NULL);
+	if (rc == -ESRCH || rc == -ENOENT)
+		return 0;
+	if (rc < 0)
+		return failed(b, rc, err, "remove virtual server", vs);
+	event(ev, LOG_LVL_INFO, "virtual server %s removed", addr_str(vs, name));
+	return 0;
+}

@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "pool.h"
+
+#include <string.h>
+
+const char *server_state_name(enum server_state s)
+{
+	static const char *const names[] = {[SERVER_NEW] = "new",
+					    [SERVER_UP] = "up",
+					    [SERVER_UNREADY] = "unready",
+					    [SERVER_DOWN] = "down"};
+
+	return names[s];
+}
+
+void pool_init(struct pool *p, const struct addr *rs, size_t n, unsigned fall, unsigned rise)
+{
+	*p = (struct pool){.fall = fall, .rise = rise, .n = n};
+	for (size_t i = 0; i < n; i++)
+		p->server[i] = (struct server){.addr = rs[i], .state = SERVER_NEW};
+}
+
+static bool usable(const struct server *s)
+{
+	return s->state == SERVER_NEW || s->state == SERVER_UP;
+}
+
+static bool any_usable(const struct pool *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (usable(&p->server[i]))
+			return true;
+	return false;
+}
+
+static enum server_state after_good(const struct pool *p, const struct server *s)
+{
+	/* a first answer decides, and so does any while nothing else could take the connections */
+	if (s->state == SERVER_NEW || s->good >= p->rise || !any_usable(p))
+		return SERVER_UP;
+	return s->state;
+}
+
+static enum server_state after_bad(const struct pool *p, const struct server *s, enum verdict v)
+{
+	if (v == VERDICT_DEAD || s->silent >= p->fall)
+		return SERVER_DOWN;
+	if (s->state == SERVER_DOWN) /* it answers again, if only with a no */
+		return v == VERDICT_UNREADY ? SERVER_UNREADY : SERVER_DOWN;
+	return s->bad >= p->fall ? SERVER_UNREADY : s->state;
+}
+
+bool pool_report(struct pool *p, size_t i, enum verdict v)
+{
+	struct server *s = &p->server[i];
+	enum server_state was = s->state;
+
+	if (v == VERDICT_READY) {
+		s->bad = s->silent = 0;
+		s->good++;
+		s->state = after_good(p, s);
+	} else {
+		s->good = 0;
+		s->bad++;
+		s->silent = v == VERDICT_UNREADY ? 0 : s->silent + 1;
+		s->state = after_bad(p, s, v);
+	}
+	return s->state != was;
+}
+
+bool pool_in_transition(const struct pool *p, size_t i)
+{
+	const struct server *s = &p->server[i];
+
+	switch (s->state) {
+	case SERVER_NEW:
+		return true;
+	case SERVER_UP:
+		return s->bad > 0;
+	case SERVER_UNREADY:
+		return s->good > 0 || s->silent > 0;
+	case SERVER_DOWN:
+		return s->good > 0;
+	}
+	return false;
+}
+
+static void add(struct rules *rules, const struct server *s, uint32_t weight)
+{
+	rules->dest[rules->n++] = (struct rules_dest){.addr = s->addr, .weight = weight};
+}
+
+/* Which servers take new connections when none is up. */
+static void choose_open(const struct pool *p, bool *use)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->n; i++)
+		any |= use[i] = p->server[i].state == SERVER_UNREADY;
+	if (any)
+		return;
+	for (size_t i = 0; i < p->n; i++)
+		any |= use[i] = p->server[i].used;
+	if (any)
+		return;
+	for (size_t i = 0; i < p->n; i++)
+		use[i] = true;
+}
+
+/* Notes who is up, as long as somebody is. */
+static void remember(struct pool *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->n; i++)
+		any |= p->server[i].state == SERVER_UP;
+	for (size_t i = 0; i < p->n && any; i++)
+		p->server[i].used = p->server[i].state == SERVER_UP;
+}
+
+void pool_rules(struct pool *p, struct rules *rules)
+{
+	bool use[DESTS_MAX] = {false};
+
+	p->failed_open = !any_usable(p);
+	if (p->failed_open)
+		choose_open(p, use);
+	else
+		remember(p);
+	rules->n = 0;
+	for (size_t i = 0; i < p->n; i++) {
+		const struct server *s = &p->server[i];
+
+		if (use[i] || usable(s))
+			add(rules, s, 1);
+		else if (s->state == SERVER_UNREADY)
+			add(rules, s, 0);
+	}
+}

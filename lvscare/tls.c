@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tls.h"
+
+#include "err.h"
+#include "mem.h"
+#include "net.h"
+
+#include <errno.h>
+#include <mbedtls/debug.h>
+#include <mbedtls/error.h>
+#include <mbedtls/psa_util.h>
+#include <mbedtls/ssl.h>
+#include <psa/crypto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define SAN_IP_ADDRESS 7 /* GeneralName iPAddress [7], RFC 5280 section 4.2.1.6 */
+
+struct tls_trust {
+	unsigned refs;
+	mbedtls_ssl_config conf;
+	mbedtls_x509_crt ca;
+};
+
+struct tls {
+	mbedtls_ssl_context ssl;
+	struct tls_trust *trust;
+	struct addr peer;
+	int fd;
+	int error; /* errno of the socket's failure */
+	int rc;    /* what Mbed TLS returned last */
+};
+
+int tls_init(struct err *err)
+{
+	if (psa_crypto_init() != PSA_SUCCESS)
+		return err_set(err, "Mbed TLS: no cryptography (no entropy from the kernel?)");
+	return 0;
+}
+
+static int trust_load(struct tls_trust *t, const char *pem, size_t len, struct err *err)
+{
+	auto_free char *text = xstrndup(pem, len); /* the parser wants the NUL */
+	char why[128];
+	int rc = mbedtls_x509_crt_parse(&t->ca, (const unsigned char *)text, strlen(text) + 1);
+
+	if (rc == 0)
+		return 0;
+	if (rc > 0)
+		return err_set(err, "%d of its certificates cannot be read", rc);
+	mbedtls_strerror(rc, why, sizeof(why));
+	return err_set(err, "no certificate in it can be read: %s", why);
+}
+
+struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err)
+{
+	struct tls_trust *t = xcalloc(1, sizeof(*t));
+
+	t->refs = 1;
+	mbedtls_ssl_config_init(&t->conf);
+	mbedtls_x509_crt_init(&t->ca);
+	if (pem && trust_load(t, pem, len, err) < 0) {
+		tls_trust_unref(t);
+		return NULL;
+	}
+	if (mbedtls_ssl_config_defaults(&t->conf, MBEDTLS_SSL_IS_CLIENT,
+					MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT)) {
+		err_set(err, "Mbed TLS: configuration failed");
+		tls_trust_unref(t);
+		return NULL;
+	}
+	mbedtls_ssl_conf_rng(&t->conf, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+	mbedtls_ssl_conf_authmode(&t->conf,
+				  pem ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_NONE);
+	mbedtls_ssl_conf_ca_chain(&t->conf, &t->ca, NULL);
+	return t;
+}
+
+struct tls_trust *tls_trust_ref(struct tls_trust *t)
+{
+	t->refs++;
+	return t;
+}
+
+void tls_trust_unref(struct tls_trust *t)
+{
+	if (!t || --t->refs)
+		return;
+	mbedtls_ssl_config_free(&t->conf);
+	mbedtls_x509_crt_free(&t->ca);
+	free(t);
+}
+
+static int on_send(void *ctx, const unsigned char *data, size_t len)
+{
+	struct tls *t = ctx;
+	ssize_t n = send(t->fd, data, len, MSG_NOSIGNAL);
+
+	if (n >= 0)
+		return (int)n;
+	if (errno == EAGAIN || errno == EINTR)
+		return MBEDTLS_ERR_SSL_WANT_WRITE;
+	t->error = errno;
+	return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+}
+
+static int on_recv(void *ctx, unsigned char *data, size_t len)
+{
+	struct tls *t = ctx;
+	ssize_t n = recv(t->fd, data, len, 0);
+
+	if (n >= 0)
+		return (int)n;
+	if (errno == EAGAIN || errno == EINTR)
+		return MBEDTLS_ERR_SSL_WANT_READ;
+	t->error = errno;
+	return MBEDTLS_ERR_SSL_INTERNAL_ERROR;
+}
+
+/* The chain itself is Mbed TLS's business; this adds that the certificate is for this address. */
+static int on_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
+{
+	const struct tls *t = ctx;
+
+	if (depth != 0)
+		return 0;
+	for (const mbedtls_x509_sequence *san = &crt->subject_alt_names; san; san = san->next)
+		if ((san->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == SAN_IP_ADDRESS &&
+		    san->buf.len == addr_len(&t->peer) &&
+		    memcmp(san->buf.p, t->peer.bytes, san->buf.len) == 0)
+			return 0;
+	*flags |= MBEDTLS_X509_BADCERT_CN_MISMATCH;
+	return 0;
+}
+
+struct tls *tls_new(struct tls_trust *trust, int fd, const struct addr *peer)
+{
+	struct tls *t = xcalloc(1, sizeof(*t));
+
+	t->fd = fd;
+	t->peer = *peer;
+	t->trust = tls_trust_ref(trust);
+	mbedtls_ssl_init(&t->ssl);
+	/* no name is sent (RFC 6066 allows no address as server name); on_verify knows the address */
+	if (mbedtls_ssl_setup(&t->ssl, &trust->conf) || mbedtls_ssl_set_hostname(&t->ssl, NULL)) {
+		tls_free(t);
+		return NULL;
+	}
+	mbedtls_ssl_set_verify(&t->ssl, on_verify, t);
+	mbedtls_ssl_set_bio(&t->ssl, t, on_send, on_recv, NULL);
+	return t;
+}
+
+void tls_free(struct tls *t)
+{
+	if (!t)
+		return;
+	if (!t->error && mbedtls_ssl_is_handshake_over(&t->ssl))
+		mbedtls_ssl_close_notify(&t->ssl);
+	mbedtls_ssl_free(&t->ssl);
+	tls_trust_unref(t->trust);
+	free(t);
+}
+
+static int outcome(struct tls *t, int rc)
+{
+	t->rc = rc;
+	if (rc >= 0)
+		return rc;
+	if (rc == MBEDTLS_ERR_SSL_WANT_READ || rc == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+		return TLS_WANT_READ;
+	if (rc == MBEDTLS_ERR_SSL_WANT_WRITE)
+		return TLS_WANT_WRITE;
+	return rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ? 0 : TLS_FAILED;
+}
+
+int tls_handshake(struct tls *t)
+{
+	return outcome(t, mbedtls_ssl_handshake(&t->ssl));
+}
+
+int tls_write(struct tls *t, const void *data, size_t len)
+{
+	return outcome(t, mbedtls_ssl_write(&t->ssl, data, len));
+}
+
+int tls_read(struct tls *t, void *data, size_t len)
+{
+	return outcome(t, mbedtls_ssl_read(&t->ssl, data, len));
+}
+
+int tls_errno(const struct tls *t)
+{
+	return t->error;
+}
+
+const char *tls_reason(const struct tls *t, char *buf, size_t cap)
+{
+	uint32_t flags = mbedtls_ssl_get_verify_result(&t->ssl);
+
+	if (t->error) {
+		snprintf(buf, cap, "%s", strerror(t->error));
+	} else if (t->rc == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && flags != UINT32_MAX) {
+		snprintf(buf, cap, "certificate: ");
+		if (mbedtls_x509_crt_verify_info(buf + strlen(buf), cap - strlen(buf), "", flags) < 0)
+			snprintf(buf, cap, "certificate not accepted");
+		for (char *nl = buf; (nl = strchr(nl, '\n'));) /* one line of several */
+			*nl = nl[1] ? ',' : '\0';
+	} else {
+		mbedtls_strerror(t->rc, buf, cap);
+	}
+	return buf;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stddef.h>
+
+struct addr;
+struct err;
+struct tls_trust;
+struct tls;
+
+/*
+ * TLS 1.2 and 1.3 client connections over non-blocking sockets (Mbed TLS). Servers are known by
+ * the IP address in their certificate (subjectAltName iPAddress), never by name.
+ */
+
+/* Once per process, before anything else here. */
+int tls_init(struct err *err);
+
+/* Whom to trust: the certificates in pem, or anybody when pem is NULL. Shared by reference count:
+ * connections under way keep the trust they began with. */
+struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err);
+struct tls_trust *tls_trust_ref(struct tls_trust *t);
+void tls_trust_unref(struct tls_trust *t); /* NULL is fine */
+
+/* A client on a connected socket, which stays the caller's. NULL when there is no memory for it. */
+struct tls *tls_new(struct tls_trust *trust, int fd, const struct addr *peer);
+void tls_free(struct tls *t); /* says goodbye if it can without waiting; NULL is fine */
+
+/* What the next three return when they did not get on: call again when the socket is ready. */
+enum tls_wait { TLS_WANT_READ = -1, TLS_WANT_WRITE = -2, TLS_FAILED = -3 };
+
+int tls_handshake(struct tls *t); /* 0: done */
+int tls_write(struct tls *t, const void *data, size_t len); /* bytes written */
+int tls_read(struct tls *t, void *data, size_t len); /* bytes read, 0 at the end */
+
+/* After TLS_FAILED: the socket's errno (0: the failure was TLS's own), and a sentence. */
+int tls_errno(const struct tls *t);
+const char *tls_reason(const struct tls *t, char *buf, size_t cap);

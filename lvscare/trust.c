@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "trust.h"
+
+#include "err.h"
+#include "events.h"
+#include "fs.h"
+#include "strbuf.h"
+#include "tls.h"
+
+#define CA_FILE_MAX (1u << 20) /* bytes */
+
+int trust_init(struct trust *t, const char *path, struct err *err)
+{
+	*t = (struct trust){.path = path};
+	t->tls = tls_trust_new(NULL, 0, err);
+	return t->tls ? 0 : -1;
+}
+
+void trust_release(struct trust *t)
+{
+	tls_trust_unref(t->tls);
+	*t = (struct trust){0};
+}
+
+static bool unchanged(const struct stat *a, const struct stat *b)
+{
+	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
+	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
+}
+
+static int reload(struct trust *t, struct err *err)
+{
+	auto_strbuf pem = {0};
+	struct tls_trust *fresh;
+
+	if (fs_read(t->path, CA_FILE_MAX, &pem, err) < 0)
+		return -1;
+	fresh = tls_trust_new(strbuf_str(&pem), pem.len, err);
+	if (!fresh)
+		return err_wrap(err, "%s", t->path);
+	tls_trust_unref(t->tls);
+	t->tls = fresh;
+	return 0;
+}
+
+void trust_refresh(struct trust *t, struct events *ev)
+{
+	struct stat now = {0};
+	struct err err = {0};
+
+	if (!t->path)
+		return;
+	if (stat(t->path, &now) < 0)
+		now = (struct stat){0};
+	if (unchanged(&now, &t->seen))
+		return;
+	t->seen = now;
+	if (!now.st_ino) {
+		event(ev, LOG_LVL_WARN, "%s is gone; the certificates in it are still trusted", t->path);
+	} else if (reload(t, &err) < 0) {
+		event(ev, LOG_LVL_WARN, "%s; servers are verified as before: %s", err.msg,
+		      t->verifies ? "by the previous file" : "not at all");
+	} else {
+		t->verifies = true;
+		event(ev, LOG_LVL_INFO, "servers are verified by %s", t->path);
+	}
+}
