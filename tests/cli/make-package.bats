@@ -1,0 +1,39 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# What `make package` says before it builds anything.
+
+setup() {
+	cd "$BATS_TEST_DIRNAME/../.."
+	OUT=$(mktemp -d)
+	export OUT
+	unset K8S_VERSION
+}
+
+teardown() { rm -rf "$OUT"; }
+
+@test "without K8S_VERSION: says how to give one, exit 2, nothing built" {
+	run scripts/package
+	[ "$status" -eq 2 ]
+	[ "$output" = "package: K8S_VERSION is missing: make package K8S_VERSION=v1.37.2" ]
+	[ -z "$(ls -A "$OUT")" ]
+}
+
+@test "a malformed K8S_VERSION is refused by name" {
+	for v in 1.37.2 v1.37 v1.37.2-rc.1 v1.37.2+x latest "v1.37.2 "; do
+		K8S_VERSION=$v run scripts/package
+		[ "$status" -eq 2 ]
+		[ "$output" = "package: K8S_VERSION \"$v\" is not a version such as v1.37.2" ]
+	done
+	[ -z "$(ls -A "$OUT")" ]
+}
+
+@test "make package passes the refusal on" {
+	run make -s package
+	[ "$status" -ne 0 ]
+	[[ $output == *"K8S_VERSION is missing"* ]]
+}
+
+@test "every test file and script can be run" {
+	run find tests/cli tests/check tests/e2e -name '*.bats' ! -perm -u+x
+	[ -z "$output" ]
+}
