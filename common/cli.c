@@ -247,6 +247,32 @@ static void help_row(FILE *out, char letter, const char *name, const char *arg, 
 	wrap(out, help, 30, 30);
 }
 
+/* Calls each for every paragraph; one that begins with a blank is kept line by line. */
+static void paragraphs(const char *text, void (*each)(FILE *out, const char *s, bool verbatim),
+                       FILE *out)
+{
+	while (text && *text) {
+		const char *end = strstr(text, "\n\n");
+		size_t len = end ? (size_t)(end - text) : strlen(text);
+		auto_free char *s = NULL;
+
+		while (len && text[len - 1] == '\n')
+			len--;
+		s = xstrndup(text, len);
+		each(out, s, *s == ' ' || *s == '\t');
+		text = end ? end + 2 : NULL;
+	}
+}
+
+static void help_paragraph(FILE *out, const char *s, bool verbatim)
+{
+	fputc('\n', out);
+	if (verbatim)
+		fprintf(out, "%s\n", s);
+	else
+		wrap(out, s, 0, 0);
+}
+
 void cli_help(const struct cli_command *cmd, FILE *out)
 {
 	fprintf(out, "Usage: %s %s\n%s\n\nOptions:\n", cmd->prog, cmd->synopsis, cmd->summary);
@@ -255,8 +281,7 @@ void cli_help(const struct cli_command *cmd, FILE *out)
 			help_row(out, o->letter, o->name, o->arg, o->help);
 	help_row(out, 'h', "help", NULL, "Print this help and exit.");
 	help_row(out, 0, "version", NULL, "Print the version and exit.");
-	if (cmd->text)
-		fprintf(out, "\n%s", cmd->text);
+	paragraphs(cmd->text, help_paragraph, out);
 }
 
 /* Text for man(7): backslashes, leading dots and hyphens of options. */
@@ -300,15 +325,18 @@ static void man_synopsis(const struct cli_command *cmd, FILE *out)
 	fputs("\n", out);
 }
 
+static void man_paragraph(FILE *out, const char *s, bool verbatim)
+{
+	fputs(verbatim ? ".PP\n.nf\n" : ".PP\n", out);
+	man_text(out, s);
+	fputs(verbatim ? "\n.fi\n" : "\n", out);
+}
+
 static void man_body(const struct cli_command *cmd, FILE *out)
 {
 	man_text(out, cmd->summary);
 	fputs("\n", out);
-	if (cmd->text) {
-		fputs(".PP\n.nf\n", out);
-		man_text(out, cmd->text);
-		fputs("\n.fi\n", out);
-	}
+	paragraphs(cmd->text, man_paragraph, out);
 }
 
 void cli_man(const struct cli_command *cmd, const struct cli_command *const *more, FILE *out)

@@ -37,7 +37,8 @@ struct cli_command {
 	const char *prog;     /* "lvscare" or "install reset" */
 	const char *synopsis; /* behind the name: "[options] --vs ADDRESS:PORT" */
 	const char *summary;  /* one line */
-	const char *text;     /* paragraphs below the options, or NULL */
+	const char *text; /* paragraphs below the options, or NULL; one that begins with a blank is
+	                     kept as it is */
 	const struct cli_option *options;
 };
 

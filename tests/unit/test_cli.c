@@ -27,7 +27,11 @@ static const struct cli_option options[] = {
     {0, "secret-flag", CLI_FLAG, NULL, NULL, &got.yes, 0, 0, false},
     {0, NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0, false},
 };
-static const struct cli_command cmd = {"prog", "[options]", "Does things.", NULL, options};
+static const struct cli_command cmd = {
+    "prog", "[options]", "Does things.",
+    "A paragraph that is long enough to be wrapped because it goes "
+    "beyond the eightieth column.\n\n  kept   as it is\n",
+    options};
 
 static int parse(struct strlist *rest, struct err *err, const char *line)
 {
@@ -124,6 +128,7 @@ static void help_and_man_from_one_table(void **state)
 	assert_non_null(strstr(text, "  -f, --file FILE             Read FILE.\n"));
 	assert_non_null(strstr(text, "      --version               Print"));
 	assert_null(strstr(text, "secret-flag"));
+	assert_non_null(strstr(text, "beyond the\neightieth column.\n\n  kept   as it is\n"));
 	for (const char *line = text, *end; (end = strchr(line, '\n')); line = end + 1)
 		assert_true(end - line <= 80);
 	free(text);
