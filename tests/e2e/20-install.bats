@@ -1,0 +1,254 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # status, output: of bats
+# One master and one worker by ./install over SSH, a second worker by hand, then what can happen to them.
+
+load lib
+
+setup_file() {
+	machines 1:2500M 2:1500M 3:1500M
+	local n
+	for n in 1 2 3; do script "$n" listing.sh > "$OUT/fresh.$n"; done
+	"$LAB" capture start "$OUT/install.pcap" 3>&-
+}
+
+teardown_file() {
+	"$LAB" down -9 -a
+}
+
+setup() {
+	over_ssh
+	say "$BATS_TEST_DESCRIPTION"
+}
+
+install_cluster() { # one master, one worker
+	installer 540 --master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$TOP/tests/lab/kubeadm.yaml" \
+		--yes "${SSH[@]}"
+}
+
+# fetch MASTER POD SERVICE: what the pod gets from the service by name
+fetch() {
+	k "$1" exec "$2" -- wget -q -T 5 -O - "http://$3/"
+}
+
+fetches() { # MASTER POD SERVICE ANSWER
+	[ "$(fetch "$1" "$2" "$3")" = "$4" ]
+}
+
+has_pod() { # MASTER POD: Running and ready
+	[ "$(k "$1" -n kube-system get pod "$2" -o 'jsonpath={.status.phase} {.status.containerStatuses[0].ready}')" = "Running true" ]
+}
+
+connections() { # N: accepted by IPVS since the module was loaded
+	on "$1" cat /proc/net/ip_vs_stats | awk 'NR == 3 {print $1}' | { read -r x && echo $((16#$x)); }
+}
+
+@test "install over SSH: one master and one worker are Ready" {
+	install_cluster
+	ready 1 node1 node2
+}
+
+@test "CoreDNS is Available" {
+	[ "$(k 1 -n kube-system get deployment coredns -o 'jsonpath={.status.conditions[?(@.type=="Available")].status}')" = True ]
+}
+
+@test "pods on both nodes reach each other by service name" {
+	workload 1
+	workload 2
+	sed 's/NODE_A/node1/; s/NODE_B/node2/' "$BATS_TEST_DIRNAME/node/web.yaml" |
+		on 1 kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f -
+	k 1 wait --for=condition=Ready pod/web-a pod/web-b --timeout=120s
+	eventually 60 fetches 1 web-a web-b web-b
+	eventually 60 fetches 1 web-b web-a web-a
+	eventually 30 fetches 1 web-b web-a.default.svc.cluster.local web-a
+}
+
+@test "no packet has left the lab, no name outside the cluster was looked up" {
+	"$LAB" capture stop
+	"$BATS_TEST_DIRNAME/leaks" "$OUT/install.pcap"
+	# the instrument itself: a packet to outside and a name outside are found
+	"$LAB" capture start "$OUT/leak.pcap" 3>&-
+	on 2 'exec 3<>/dev/udp/192.0.2.7/9 && echo x >&3'
+	k 1 exec web-b -- nslookup leak.example.com. || :
+	"$LAB" capture stop
+	run ! "$BATS_TEST_DIRNAME/leaks" "$OUT/leak.pcap"
+	[[ $output == *192.0.2.7* ]]
+	[[ $output == *leak.example.com.* ]]
+}
+
+@test "second worker by hand: plain kubeadm join, through the virtual address" {
+	local line before after
+	bundle_on 3
+	DEADLINE=300 on 3 /root/kubecask/install node prepare --bundle "/root/kubecask/$(basename "$BUNDLE")"
+	[ -z "$(real_servers 3)" ]
+	line=$(on 1 kubeadm token create --print-join-command)
+	say "$line"
+	[[ $line == *" --master "* ]]
+	DEADLINE=420 on 3 "$line"
+	[ "$(real_servers 3)" = "$(addr 1):6443" ]
+	[ "$(connections 3)" -ge 2 ]
+	on 3 grep -q "server: https://$VIP" /etc/kubernetes/kubelet.conf
+	eventually 180 ready 1 node3
+	before=$(connections 3)
+	as_kubelet 3 get node node3
+	after=$(connections 3)
+	[ "$after" -gt "$before" ]
+}
+
+@test "lvscare runs as a static pod on every node" {
+	local n
+	for n in 1 2 3; do
+		on "$n" test -f /etc/kubernetes/manifests/lvscare.yaml
+		eventually 60 has_pod 1 "lvscare-node$n"
+	done
+}
+
+@test "IPVS table cleared: the rules are back within a second" {
+	local since ms
+	tools 2
+	since=$(ready_since 1 node2)
+	for _ in 1 2 3; do
+		ms=$(script 2 flush.sh "$VIP_HEX")
+		say "after the flush: $ms ms"
+		[ "$ms" -le 1000 ]
+	done
+	[ "$(real_servers 2)" = "$(addr 1):6443" ]
+	[ "$(ready_since 1 node2)" = "$since" ]
+}
+
+@test "lvscare killed and the table cleared: the rules are back within a second of its return" {
+	local since ms
+	since=$(ready_since 1 node2)
+	ms=$(script 2 flush.sh "$VIP_HEX" kill)
+	say "after the return: $ms ms"
+	[ "$ms" -le 1000 ]
+	as_kubelet 2 get node node2
+	[ "$(ready_since 1 node2)" = "$since" ]
+}
+
+proxy_mode() { # N: kube-proxy's own answer
+	on "$1" 'exec 3<>/dev/tcp/127.0.0.1/10249 && printf "GET /proxyMode HTTP/1.0\r\n\r\n" >&3 && tail -1 <&3' 2>/dev/null
+}
+
+proxy_pod() { # N
+	k 1 -n kube-system get pod -l k8s-app=kube-proxy --field-selector "spec.nodeName=node$1,status.phase=Running" -o name
+}
+
+proxy_anew() { # N OLD
+	local new
+	new=$(proxy_pod "$1")
+	[ -n "$new" ] && [ "$new" != "$2" ] && [ "$(proxy_mode "$1")" = nftables ]
+}
+
+@test "kube-proxy restarted in nftables mode: the rules are back within a second, the node stays Ready" {
+	local since old watch gap
+	since=$(ready_since 1 node2)
+	k 1 -n kube-system get configmap kube-proxy -o yaml > "$OUT/proxy.yaml"
+	sed -E 's/^(    mode:).*/\1 nftables/' "$OUT/proxy.yaml" | on 1 kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f -
+	on 2 'cat > /root/watch.sh' < "$BATS_TEST_DIRNAME/node/watch.sh"
+	DEADLINE=300 on 2 bash /root/watch.sh "$VIP_HEX" /root/watch.out 3>&- &
+	watch=$!
+	eventually 10 on 2 test -e /root/watch.out
+	old=$(proxy_pod 2)
+	k 1 -n kube-system delete "$old" --wait=false
+	eventually 120 proxy_anew 2 "$old"
+	# it is at work: the services still answer from there
+	eventually 60 fetches 1 web-b web-a web-a
+	on 2 touch /root/watch.stop
+	wait "$watch"
+	on 2 cat /root/watch.out > "$OUT/watch.out"
+	say "virtual service missing: $(tr '\n' ' ' < "$OUT/watch.out")"
+	run ! grep for-ever "$OUT/watch.out"
+	while read -r _ gap; do [ "${gap:-0}" -le 1000 ]; done < "$OUT/watch.out"
+	ready 1 node2
+	[ "$(ready_since 1 node2)" = "$since" ]
+	as_kubelet 2 get node node2
+}
+
+api_refused() { # N: nobody listens on its API server's port
+	! on "$1" 'exec 3<>/dev/tcp/127.0.0.1/6443' 2>/dev/null
+}
+
+has_real_server() { # N M
+	[[ " $(real_servers "$1" | tr '\n' ' ') " == *" $(addr "$2"):6443 "* ]]
+}
+
+@test "only API server stopped: its real server stays, and serves again when it is back" {
+	on 1 mv /etc/kubernetes/manifests/kube-apiserver.yaml /root/
+	eventually 90 api_refused 1
+	say "the API server is down"
+	holds 10 has_real_server 2 1
+	has_real_server 3 1
+	on 1 mv /root/kube-apiserver.yaml /etc/kubernetes/manifests/
+	eventually 180 as_kubelet 2 get node node2
+	eventually 60 as_kubelet 3 get node node3
+	eventually 120 ready 1 node1 node2 node3
+}
+
+@test "every certificate on every node is valid for 98 years and more" {
+	local n
+	for n in 1 2 3; do
+		rm -rf "$OUT/certs.$n"
+		mkdir -p "$OUT/certs.$n"
+		script "$n" certs.sh | tar -C "$OUT/certs.$n" -xf -
+		"$BATS_TEST_DIRNAME/certs-check" 98 "$OUT/certs.$n" > "$OUT/certs.$n.txt" || { cat "$OUT/certs.$n.txt"; return 1; }
+		say "node$n: $(wc -l < "$OUT/certs.$n.txt") certificates"
+		# what must be among them, so that an empty search is none
+		grep -q ' /var/lib/kubelet/pki/kubelet.crt ' "$OUT/certs.$n.txt"
+		grep -q 'O=system:nodes' "$OUT/certs.$n.txt"
+	done
+	for n in admin.conf controller-manager.conf pki/apiserver.crt pki/etcd/server.crt; do
+		grep -q " /etc/kubernetes/$n " "$OUT/certs.1.txt"
+	done
+}
+
+versions() { # objects that a needless second installation would touch
+	k 1 -n kube-system get configmap,daemonset,deployment -o \
+		'jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.generation} {.data}{"\n"}{end}' | grep -v resourceVersion
+	k 1 get nodes -o 'jsonpath={range .items[*]}{.metadata.name} {.spec}{"\n"}{end}'
+}
+
+state() { # of everything that must not change
+	local n
+	for n in 1 2; do script "$n" fingerprint.sh | sed "s/^/$n /"; done
+	versions
+}
+
+@test "install again over the finished cluster changes nothing" {
+	state > "$OUT/before"
+	install_cluster
+	state > "$OUT/after"
+	diff "$OUT/before" "$OUT/after"
+}
+
+fresh() { # N: nothing but what a machine had before the first installation
+	script "$1" listing.sh > "$OUT/now.$1"
+	diff "$OUT/fresh.$1" "$OUT/now.$1" > "$OUT/left.$1" ||
+		! grep -vE '^[<>] file /root/(ipvsadm|kubecask|watch)|^< (process|unit) |^[0-9,]+[acd][0-9,]+$|^---$' "$OUT/left.$1"
+}
+
+@test "reset leaves nothing behind" {
+	installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --node "$(addr 3)" --yes "${SSH[@]}"
+	local n
+	for n in 1 2 3; do eventually 20 fresh "$n"; done
+}
+
+half_way() { # kubeadm init is at work
+	on 1 test -e /etc/kubernetes/manifests/kube-apiserver.yaml
+}
+
+@test "killed half-way and run again, the installer finishes" {
+	local pid
+	# shellcheck disable=SC2016 # for the inner shell
+	"$LAB" exec timeout -k 10 300 bash -c 'echo $$ > "$0" && exec "$@"' "$OUT/killed.pid" "$INSTALL" \
+		--master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$TOP/tests/lab/kubeadm.yaml" \
+		--yes "${SSH[@]}" </dev/null >"$OUT/killed.log" 2>&1 3>&- &
+	pid=$!
+	eventually 240 half_way
+	"$LAB" exec kill -9 "$(cat "$OUT/killed.pid")"
+	wait "$pid" || :
+	say "killed in the middle of kubeadm init"
+	install_cluster
+	ready 1 node1 node2
+	[ "$(real_servers 2)" = "$(addr 1):6443" ]
+}

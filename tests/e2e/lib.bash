@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# For the end-to-end tests: machines of the lab (tests/lab), the product's own install program and bundle.
+# One file's tests run in order on the same machines; a file ends its machines whatever happened.
+
+bats_require_minimum_version 1.5.0
+
+TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+LAB=$TOP/tests/lab/lab
+DIST=${KUBECASK_DIST:-$TOP/build/test-dist}
+INSTALL=$DIST/install
+BUNDLE=$DIST/kubecask-${K8S_VERSION:-v1.37.2}-linux-amd64.tar
+VIP=169.254.97.2:6443
+VIP_HEX=A9FE6102:192B                     # as /proc/net/ip_vs has it
+export KUBECASK_LAB_STATE=${KUBECASK_LAB_STATE:-$TOP/build/lab-e2e}
+OUT=$KUBECASK_LAB_STATE/$(basename "$BATS_TEST_FILENAME" .bats)
+export BATS_TEST_TIMEOUT=${BATS_TEST_TIMEOUT:-600}
+
+# say WORD...: progress, seen while tests run
+say() {
+	printf '# %s %s\n' "$(date +%T)" "$*" >&3
+}
+
+# on N COMMAND...: as root on machine N; at most two minutes
+on() {
+	KUBECASK_LAB_DEADLINE=${DEADLINE:-120} "$LAB" ssh "$@"
+}
+
+# script N FILE [WORD...]: runs tests/e2e/node/FILE on machine N
+script() {
+	local n=$1 file=$2
+	shift 2
+	on "$n" bash -s -- "$@" < "$BATS_TEST_DIRNAME/node/$file"
+}
+
+addr() { # N
+	"$LAB" ip "$1"
+}
+
+# machines SPEC...: fresh machines, of this file only
+machines() {
+	local all=() m
+	[ -x "$INSTALL" ] || { echo "$INSTALL is missing: run make e2e"; return 1; }
+	[ -f "$BUNDLE" ] || { echo "$BUNDLE is missing: run make e2e"; return 1; }
+	mkdir -p "$OUT"
+	: > "$OUT/known_hosts"
+	"$LAB" down -a 3>&-
+	"$LAB" up "$@" 3>&-
+	for m; do all+=("${m%%:*}"); done
+	"$LAB" wait "${all[@]}"
+	say "machines ${all[*]} are up"
+}
+
+# installer SECONDS WORD...: the program under test on the host, in the machines' network; its output is shown as it
+# comes and left in $OUT/install.log. The status is that of the program, 124 after SECONDS.
+installer() {
+	local limit=$1 pid show status=0
+	shift
+	"$LAB" exec timeout -k 10 "$limit" "$INSTALL" "$@" </dev/null >"$OUT/install.log" 2>&1 3>&- &
+	pid=$!
+	tail --pid="$pid" -n +1 -s 0.5 -F "$OUT/install.log" 2>/dev/null | sed -u 's/^/#   /' >&3 &
+	show=$!
+	wait "$pid" || status=$?
+	wait "$show" || :
+	[ "$status" = 0 ] || cat "$OUT/install.log"
+	return "$status"
+}
+
+# over_ssh: sets SSH to the installer's options for the lab's machines
+over_ssh() {
+	# shellcheck disable=SC2034 # for the tests
+	SSH=(--user root --identity "$("$LAB" key)" --known-hosts "$OUT/known_hosts" --host-key accept-new)
+}
+
+# k N WORD...: kubectl with the administrator's kubeconfig on master N
+k() {
+	local n=$1
+	shift
+	on "$n" kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=30s "$(printf '%q ' "$@")"
+}
+
+# as_kubelet N WORD...: kubectl as the kubelet of machine N, through the virtual address
+as_kubelet() {
+	local n=$1
+	shift
+	on "$n" kubectl --kubeconfig /etc/kubernetes/kubelet.conf --server "https://$VIP" --request-timeout=5s "$(printf '%q ' "$@")"
+}
+
+# eventually SECONDS COMMAND...: tries until it succeeds
+eventually() {
+	local end=$((SECONDS + $1))
+	shift
+	until "$@"; do
+		[ $SECONDS -lt $end ] || { echo "not within the time: $*"; return 1; }
+		sleep 0.5
+	done
+}
+
+# holds SECONDS COMMAND...: it must succeed again and again for that long
+holds() {
+	local end=$((SECONDS + $1))
+	shift
+	while [ $SECONDS -lt $end ]; do
+		"$@" || { echo "no longer: $*"; return 1; }
+		sleep 0.5
+	done
+}
+
+ready() { # MASTER NODE...
+	local m=$1 n
+	shift
+	for n; do
+		[ "$(k "$m" get node "$n" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" = True ] || return 1
+	done
+}
+
+# ready_since MASTER NODE: when the node last became Ready; unchanged as long as it has not been lost
+ready_since() {
+	k "$1" get node "$2" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status} {.status.conditions[?(@.type=="Ready")].lastTransitionTime}'
+}
+
+# real_servers N: of the virtual service on machine N, sorted, as addresses
+real_servers() {
+	on "$1" cat /proc/net/ip_vs | awk -v vs="$VIP_HEX" '
+		$1 == "TCP" { mine = $2 == vs; next }
+		$1 == "->" && mine { print $2 }' | while IFS=: read -r a p; do
+		printf '%d.%d.%d.%d:%d\n' "0x${a:0:2}" "0x${a:2:2}" "0x${a:4:2}" "0x${a:6:2}" "0x$p"
+	done | sort
+}
+
+# tools N: puts ipvsadm, which the product does without, on machine N
+tools() {
+	local d
+	d=$("$LAB" extras)
+	"$LAB" push "$1" -r "$d/ipvsadm" /root/
+}
+
+# workload N: imports the test image there
+workload() {
+	local d
+	d=$("$LAB" extras)
+	on "$1" 'cat > /root/workload.tar && ctr -n k8s.io images import /root/workload.tar && rm /root/workload.tar' < "$d/workload.tar"
+}
+
+# bundle_on N: what a person copies there who installs by hand
+bundle_on() {
+	on "$1" mkdir -p /root/kubecask
+	"$LAB" push "$1" "$INSTALL" "$BUNDLE" /root/kubecask/
+}
