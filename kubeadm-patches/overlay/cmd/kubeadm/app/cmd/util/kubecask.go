@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package util
+
+import (
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+)
+
+// withMasters completes a printed join command with the masters that it needs to reach a virtual IP.
+func withMasters(command string, config *clientcmdapi.Config, cluster *clientcmdapi.Cluster) string {
+	return kubecask.AppendMasters(command, kubecask.JoinMasters(config, cluster.Server))
+}

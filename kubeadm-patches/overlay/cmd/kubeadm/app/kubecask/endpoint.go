@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package kubecask is what the patched kubeadm adds: a virtual IP for the API servers, kept by
+// lvscare in the kernel of each node, and certificates that last 99 years.
+//
+// It uses the standard library and client-go only, and nothing of kubeadm that changed between
+// the versions it is laid over.
+package kubecask
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// DefaultPort is the port of an API server that is named without one.
+const DefaultPort = 6443
+
+const lookupTimeout = 5 * time.Second
+
+// lookup is a variable for the tests.
+var lookup = net.DefaultResolver.LookupNetIP
+
+// splitEndpoint takes HOST, HOST:PORT, IPv6, [IPv6] or [IPv6]:PORT apart.
+func splitEndpoint(text string) (string, uint16, error) {
+	bare := text
+	if strings.HasPrefix(bare, "[") && strings.HasSuffix(bare, "]") {
+		bare = bare[1 : len(bare)-1]
+	}
+	if _, err := netip.ParseAddr(bare); err == nil {
+		return bare, DefaultPort, nil
+	}
+	if !strings.Contains(text, ":") {
+		return text, DefaultPort, nil
+	}
+	host, portText, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", 0, fmt.Errorf("want HOST or HOST:PORT, and [ADDRESS]:PORT for IPv6")
+	}
+	port, err := strconv.ParseUint(portText, 10, 16)
+	if err != nil || port == 0 {
+		return "", 0, fmt.Errorf("port %q is not a number from 1 to 65535", portText)
+	}
+	return host, uint16(port), nil
+}
+
+// resolve returns the address that host is, or the first one that its name has and wanted takes.
+func resolve(host string, wanted func(netip.Addr) bool) (netip.Addr, error) {
+	if addr, err := netip.ParseAddr(host); err == nil {
+		return addr.Unmap(), nil
+	}
+	if host == "" || strings.ContainsAny(host, " /\\\"'") {
+		return netip.Addr{}, fmt.Errorf("%q is neither an address nor a host name", host)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
+	defer cancel()
+	addrs, err := lookup(ctx, "ip", host)
+	if err != nil {
+		return netip.Addr{}, fmt.Errorf("host name %q has no address: give the IP address, or put the name into /etc/hosts", host)
+	}
+	for _, addr := range addrs {
+		if addr = addr.Unmap(); wanted(addr) {
+			return addr, nil
+		}
+	}
+	return netip.Addr{}, fmt.Errorf("host name %q has no address of the right family", host)
+}
+
+func usable(addr netip.Addr) error {
+	switch {
+	case addr.Zone() != "":
+		return fmt.Errorf("an address with a zone is not reachable from other nodes")
+	case addr.IsUnspecified(), addr.IsLoopback(), addr.IsMulticast():
+		return fmt.Errorf("%s is not the address of one machine in the network", addr)
+	}
+	return nil
+}
+
+func parse(text string, wanted func(netip.Addr) bool) (netip.AddrPort, error) {
+	host, port, err := splitEndpoint(strings.TrimSpace(text))
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	addr, err := resolve(host, wanted)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	return netip.AddrPortFrom(addr, port), usable(addr)
+}
+
+// ParseVirtualIP reads the endpoint that nodes join through. It may be the URL of a kubeconfig.
+func ParseVirtualIP(text string) (netip.AddrPort, error) {
+	if u, err := url.Parse(text); err == nil && u.Host != "" {
+		text = u.Host
+	}
+	vip, err := parse(text, func(netip.Addr) bool { return true })
+	if err != nil {
+		return netip.AddrPort{}, fmt.Errorf("virtual IP %q: %w", text, err)
+	}
+	return vip, nil
+}
+
+// ParseMasters reads the values of --master: the real servers behind vip, sorted, each once.
+func ParseMasters(values []string, vip netip.AddrPort) ([]netip.AddrPort, error) {
+	family := func(addr netip.Addr) bool { return addr.Is4() == vip.Addr().Is4() }
+	var masters []netip.AddrPort
+	for _, value := range values {
+		master, err := parse(value, family)
+		if err != nil {
+			return nil, fmt.Errorf("--master %q: %w", value, err)
+		}
+		if !family(master.Addr()) {
+			return nil, fmt.Errorf("--master %q: not of the same IP family as the virtual IP %s", value, vip)
+		}
+		if master.Addr() == vip.Addr() {
+			return nil, fmt.Errorf("--master %q: this is the virtual IP itself; "+
+				"give the address of a control-plane node's own API server", value)
+		}
+		masters = append(masters, master)
+	}
+	return normalize(masters), nil
+}
+
+// normalize sorts masters and drops what is there twice.
+func normalize(masters []netip.AddrPort) []netip.AddrPort {
+	masters = slices.Clone(masters)
+	slices.SortFunc(masters, netip.AddrPort.Compare)
+	return slices.Compact(masters)
+}
+
+// CheckOverlap refuses a virtual IP inside a range that the cluster uses itself. The ranges are
+// lists with commas, as kubeadm has them.
+func CheckOverlap(vip netip.AddrPort, serviceSubnet, podSubnet string) error {
+	ranges := []struct{ name, list string }{{"service", serviceSubnet}, {"pod", podSubnet}}
+	for _, r := range ranges {
+		for _, text := range strings.Split(r.list, ",") {
+			prefix, err := netip.ParsePrefix(strings.TrimSpace(text))
+			if err == nil && prefix.Contains(vip.Addr()) {
+				return fmt.Errorf("virtual IP %s lies inside the %s range %s: "+
+					"choose a controlPlaneEndpoint outside of it, for example 169.254.97.2:6443",
+					vip.Addr(), r.name, prefix)
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package kubecask
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+
+	v1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	// ManifestName is the file of lvscare's static pod.
+	ManifestName = "lvscare.yaml"
+
+	caPath = "/etc/kubernetes/pki/ca.crt"
+)
+
+// LvscareImage is the image of the static pod; the build sets it with -ldflags -X.
+var LvscareImage = "kubecask.local/lvscare:0.1.0"
+
+// ManifestDir is where the kubelet reads static pods; a dry run points it elsewhere.
+var ManifestDir = "/etc/kubernetes/manifests"
+
+// ManifestPath is the file of lvscare's static pod on this machine.
+func ManifestPath() string {
+	return filepath.Join(ManifestDir, ManifestName)
+}
+
+// Guard is what lvscare's static pod looks after on a node.
+type Guard struct {
+	VIP     netip.AddrPort
+	Masters []netip.AddrPort
+	Image   string
+}
+
+func ptr[T any](v T) *T {
+	return &v
+}
+
+func (g *Guard) container() v1.Container {
+	return v1.Container{
+		Name:            lvscareName,
+		Image:           g.Image,
+		ImagePullPolicy: v1.PullNever,
+		Command: append(append([]string{"/bin/lvscare"}, serverArgs(g.VIP, normalize(g.Masters))...),
+			"--ca-file", caPath),
+		Resources: v1.ResourceRequirements{Requests: v1.ResourceList{
+			v1.ResourceCPU:    resource.MustParse("5m"),
+			v1.ResourceMemory: resource.MustParse("8Mi"),
+		}},
+		SecurityContext: &v1.SecurityContext{
+			RunAsUser:                ptr(int64(0)),
+			AllowPrivilegeEscalation: ptr(false),
+			ReadOnlyRootFilesystem:   ptr(true),
+			Capabilities: &v1.Capabilities{
+				Drop: []v1.Capability{"ALL"},
+				Add:  []v1.Capability{"NET_ADMIN"},
+			},
+		},
+		VolumeMounts: []v1.VolumeMount{{Name: "ca", MountPath: caPath, ReadOnly: true}},
+	}
+}
+
+// Pod is the static pod. It needs the kubelet and nothing of the cluster: no Secret, no ConfigMap.
+func (g *Guard) Pod() *v1.Pod {
+	return &v1.Pod{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name:      lvscareName,
+			Namespace: metav1.NamespaceSystem,
+			Labels:    map[string]string{"component": lvscareName, "tier": "node"},
+		},
+		Spec: v1.PodSpec{
+			Containers:        []v1.Container{g.container()},
+			HostNetwork:       true,
+			DNSPolicy:         v1.DNSDefault,
+			PriorityClassName: "system-node-critical",
+			SecurityContext: &v1.PodSecurityContext{
+				SeccompProfile: &v1.SeccompProfile{Type: v1.SeccompProfileTypeRuntimeDefault},
+			},
+			Volumes: []v1.Volume{{
+				Name: "ca",
+				VolumeSource: v1.VolumeSource{HostPath: &v1.HostPathVolumeSource{
+					Path: caPath, Type: ptr(v1.HostPathFile),
+				}},
+			}},
+		},
+	}
+}
+
+// Write puts the manifest in place in one step, so that the kubelet never reads half of it. A file
+// that says the same already is left alone.
+func (g *Guard) Write() error {
+	content, err := yaml.Marshal(g.Pod())
+	if err != nil {
+		return fmt.Errorf("static pod of lvscare: %w", err)
+	}
+	old, err := os.ReadFile(ManifestPath())
+	if err == nil && bytes.Equal(old, content) {
+		return nil
+	}
+	if err := os.MkdirAll(ManifestDir, 0700); err != nil {
+		return err
+	}
+	return replaceFile(ManifestPath(), content)
+}
+
+// replaceFile writes a hidden file first, which the kubelet skips, and renames it.
+func replaceFile(path string, content []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-")
+	if err != nil {
+		return err
+	}
+	_, err = file.Write(content)
+	err = errors.Join(err, file.Sync(), file.Close())
+	if err == nil {
+		err = os.Rename(file.Name(), path)
+	}
+	if err != nil {
+		os.Remove(file.Name())
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+// ReadGuard reads the manifest of this machine; the error is os.ErrNotExist where there is none.
+func ReadGuard() (*Guard, error) {
+	content, err := os.ReadFile(ManifestPath())
+	if err != nil {
+		return nil, err
+	}
+	var pod v1.Pod
+	if err := yaml.Unmarshal(content, &pod); err != nil {
+		return nil, fmt.Errorf("%s: %w", ManifestPath(), err)
+	}
+	if len(pod.Spec.Containers) == 0 {
+		return nil, fmt.Errorf("%s: no container in it", ManifestPath())
+	}
+	container := pod.Spec.Containers[0]
+	g := &Guard{Image: container.Image}
+	if err := g.parseArgs(append(container.Command, container.Args...)); err != nil {
+		return nil, fmt.Errorf("%s: %w", ManifestPath(), err)
+	}
+	return g, nil
+}
+
+func (g *Guard) parseArgs(args []string) error {
+	for i := 0; i < len(args); i++ {
+		name, value, found := strings.Cut(args[i], "=")
+		if !found && i+1 < len(args) {
+			value = args[i+1]
+		}
+		switch name {
+		case "--vs":
+			vip, err := ParseVirtualIP(value)
+			if err != nil {
+				return err
+			}
+			g.VIP = vip
+		case "--rs":
+			master, err := netip.ParseAddrPort(value)
+			if err != nil {
+				return err
+			}
+			g.Masters = append(g.Masters, master)
+		}
+	}
+	if !g.VIP.IsValid() {
+		return fmt.Errorf("no --vs in the command")
+	}
+	return nil
+}

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// kubeadm, kubelet, kubectl and the four control-plane programs in one: the name it is called by
+// decides, or the first word after "kube". Each entry does what upstream's own main does.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	_ "time/tzdata" // time zones of CronJobs
+
+	"github.com/spf13/cobra"
+
+	_ "k8s.io/client-go/plugin/pkg/client/auth"
+	"k8s.io/component-base/cli"
+	"k8s.io/component-base/logs"
+	_ "k8s.io/component-base/logs/json/register"
+	_ "k8s.io/component-base/metrics/prometheus/clientgo"
+	_ "k8s.io/component-base/metrics/prometheus/version"
+	kubectlcmd "k8s.io/kubectl/pkg/cmd"
+	kubectlutil "k8s.io/kubectl/pkg/cmd/util"
+	apiserver "k8s.io/kubernetes/cmd/kube-apiserver/app"
+	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
+	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
+	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app"
+	kubeadmerrors "k8s.io/kubernetes/cmd/kubeadm/app/util/errors"
+	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
+)
+
+const names = "kube-apiserver, kube-controller-manager, kube-proxy, kube-scheduler, kubeadm, " +
+	"kubectl, kubelet"
+
+func run(newCommand func() *cobra.Command) {
+	os.Exit(cli.Run(newCommand()))
+}
+
+// runKubeadm hides the flags that packages of the other programs put into the common set:
+// kubeadm shows the whole set as its global flags.
+func runKubeadm() {
+	flag.CommandLine = flag.NewFlagSet(os.Args[0], flag.ExitOnError)
+	kubeadmerrors.HandleError(kubeadm.Run())
+}
+
+func runKubectl() {
+	logs.GlogSetter(kubectlcmd.GetLogVerbosity(os.Args)) // nolint:errcheck
+	if err := cli.RunNoErrOutput(kubectlcmd.NewDefaultKubectlCommand()); err != nil {
+		kubectlutil.CheckErr(err)
+	}
+}
+
+// program takes "kube" off "kube NAME ..." so that the program finds its own name first.
+func program() string {
+	name := filepath.Base(os.Args[0])
+	if name == "kube" && len(os.Args) > 1 {
+		os.Args = os.Args[1:]
+		name = os.Args[0]
+	}
+	return name
+}
+
+func main() {
+	switch name := program(); name {
+	case "kube-apiserver":
+		run(apiserver.NewAPIServerCommand)
+	case "kube-controller-manager":
+		run(controllermanager.NewControllerManagerCommand)
+	case "kube-proxy":
+		run(func() *cobra.Command { return proxy.NewProxyCommand() })
+	case "kube-scheduler":
+		run(func() *cobra.Command { return scheduler.NewSchedulerCommand() })
+	case "kubelet":
+		run(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) })
+	case "kubeadm":
+		runKubeadm()
+	case "kubectl":
+		runKubectl()
+	default:
+		fmt.Fprintf(os.Stderr, "kube: called as %q, which is none of %s\n", name, names)
+		os.Exit(2)
+	}
+}
