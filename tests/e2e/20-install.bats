@@ -39,8 +39,8 @@ has_pod() { # MASTER POD: Running and ready
 	[ "$(k "$1" -n kube-system get pod "$2" -o 'jsonpath={.status.phase} {.status.containerStatuses[0].ready}')" = "Running true" ]
 }
 
-connections() { # N: accepted by IPVS since the module was loaded
-	on "$1" cat /proc/net/ip_vs_stats | awk 'NR == 3 {print $1}' | { read -r x && echo $((16#$x)); }
+connections() { # N: accepted by IPVS since the module was loaded; ip_vs_stats would lag by two seconds
+	on "$1" cat /proc/net/ip_vs_stats_percpu | awk '$1 == 0 {print $2}' | { read -r x && echo $((16#$x)); }
 }
 
 @test "install over SSH: one master and one worker are Ready" {

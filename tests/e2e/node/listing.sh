@@ -18,7 +18,7 @@ export LC_ALL=C
 		awk '$1 ~ /kube|container|cri|cni|flannel|lvs|etcd|pod/ {print "unit", $1}'
 	for f in "-4" "-6"; do
 		ip "$f" route show table all | sed "s/^/route $f /; s/ expires [0-9]*sec//"
-		ip "$f" rule | sed "s/^/rule $f /"
+		ip "$f" rule 2>/dev/null | sed "s/^/rule $f /"
 	done
 	ip -o link | awk -F': ' '{sub(/@.*/, "", $2); print "link", $2}'
 	ip -o addr | awk '{print "address", $2, $3, $4}'
