@@ -16,7 +16,8 @@
 /* Values as they stand on the command line, before they are checked. */
 struct raw {
 	bool run_once, clean, insecure, man;
-	const char *vs, *scheduler, *node_ip, *ca_file, *scheme, *path, *method, *body, *level, *mode;
+	const char *vs, *scheduler, *node_ip, *ca_file, *scheme, *path, *method, *body, *level,
+	    *mode;
 	const char *log_format, *iface;
 	struct strlist rs, headers, status;
 	unsigned interval, fast, timeout, tick, fall, rise, masquerade_bit;
@@ -25,79 +26,83 @@ struct raw {
 #define OPTIONS_MAX 32
 
 static const char text[] =
-	"One virtual address stands for all API servers of a cluster; the kernel's IPVS forwards each "
-	"connection to one of them. lvscare writes these rules and then keeps them as they must be: "
-	"rules that others changed are put back, a server that refuses connections or stays silent "
-	"is taken out, one that answers but is not ready gets no new connections, and one that has "
-	"recovered comes back. The last usable server is never taken out. Rules of other virtual "
-	"servers are never touched. When lvscare ends, the rules stay and traffic flows on.\n\n"
-	"Durations are written 500ms, 2s or 1m; a plain number means seconds.\n\n"
-	"Exit status: 0 done, or ended by SIGTERM or SIGINT; 1 failed; 2 wrong usage, nothing was "
-	"changed.";
+    "One virtual address stands for all API servers of a cluster; the kernel's IPVS forwards each "
+    "connection to one of them. lvscare writes these rules and then keeps them as they must be: "
+    "rules that others changed are put back, a server that refuses connections or stays silent "
+    "is taken out, one that answers but is not ready gets no new connections, and one that has "
+    "recovered comes back. The last usable server is never taken out. Rules of other virtual "
+    "servers are never touched. When lvscare ends, the rules stay and traffic flows on.\n\n"
+    "Durations are written 500ms, 2s or 1m; a plain number means seconds.\n\n"
+    "Exit status: 0 done, or ended by SIGTERM or SIGINT; 1 failed; 2 wrong usage, nothing was "
+    "changed.";
 
 static void options_init(struct cli_option *o, struct raw *r)
 {
 	const struct cli_option rows[] = {
-		{0, "vs", CLI_STRING, "ADDRESS:PORT", "The virtual server.", &r->vs, 0, 0, false},
-		{0, "rs", CLI_LIST, "ADDRESS:PORT",
-		 "A real server (repeat, or separate with commas); without a port the virtual server's.",
-		 &r->rs, 0, 0, true},
-		{0, "run-once", CLI_FLAG, NULL, "Write the rules and exit.", &r->run_once, 0, 0, false},
-		{'C', "clean", CLI_FLAG, NULL,
-		 "Remove the rules of this virtual server and exit; --rs is not needed.", &r->clean, 0, 0,
-		 false},
-		{0, "scheduler", CLI_STRING, "NAME", "IPVS scheduler (default: rr).", &r->scheduler, 0, 0,
-		 false},
-		{0, "node-ip", CLI_STRING, "ADDRESS",
-		 "Source of connections to the virtual server (default: the address from which this node "
-		 "reaches the first real server).",
-		 &r->node_ip, 0, 0, false},
-		{0, "ca-file", CLI_STRING, "FILE",
-		 "Certificate authority of the API servers; verified as soon as the file exists (default: "
-		 CA_FILE ").",
-		 &r->ca_file, 0, 0, false},
-		{0, "interval", CLI_DURATION, "TIME", "Between two probes of a server (default: 2s).",
-		 &r->interval, 100, 0, false},
-		{0, "fast-interval", CLI_DURATION, "TIME",
-		 "The same while a server's state is about to change (default: 500ms).", &r->fast, 50, 0,
-		 false},
-		{0, "timeout", CLI_DURATION, "TIME", "Deadline of one probe (default: 2s).", &r->timeout,
-		 50, 60000, false},
-		{0, "tick", CLI_DURATION, "TIME",
-		 "Between two looks at the kernel's rules (default: 200ms).", &r->tick, 20, 10000, false},
-		{0, "fall", CLI_UINT, "N",
-		 "Failed probes in a row that take a server out (default: 2); a refused connection takes "
-		 "it out at once.",
-		 &r->fall, 1, 100, false},
-		{0, "rise", CLI_UINT, "N", "Good probes in a row that bring it back (default: 2).",
-		 &r->rise, 1, 100, false},
-		{0, "health-scheme", CLI_STRING, "https|http", "How to ask (default: https).", &r->scheme,
-		 0, 0, false},
-		{0, "health-path", CLI_STRING, "PATH", "What to ask for (default: /readyz).", &r->path, 0,
-		 0, false},
-		{0, "health-req-method", CLI_STRING, "METHOD", "HTTP method (default: GET).", &r->method,
-		 0, 0, false},
-		{0, "health-req-headers", CLI_LIST, "NAME=VALUE", "More request headers.", &r->headers, 0,
-		 0, true},
-		{0, "health-status", CLI_LIST, "CODE|FROM-TO",
-		 "Answers that mean ready (default: 200-299); 401 and 403 always mean alive.", &r->status,
-		 0, 0, true},
-		{0, "health-insecure-skip-verify", CLI_FLAG, NULL,
-		 "Never verify the servers' certificates.", &r->insecure, 0, 0, false},
-		{0, "log-level", CLI_STRING, "LEVEL", "error, warn, info or debug (default: info).",
-		 &r->level, 0, 0, false},
-		{0, "log-format", CLI_STRING, "text", "Only text so far.", &r->log_format, 0, 0, false},
-		/* spellings and options of the Go program */
-		{0, "health-schem", CLI_STRING, "https|http", NULL, &r->scheme, 0, 0, false},
-		{0, "health-timeout", CLI_DURATION, "TIME", NULL, &r->timeout, 50, 60000, false},
-		{0, "health-req-body", CLI_STRING, "TEXT", NULL, &r->body, 0, 0, false},
-		{0, "logger", CLI_STRING, "LEVEL", NULL, &r->level, 0, 0, false},
-		{0, "ip", CLI_STRING, "ADDRESS", NULL, &r->node_ip, 0, 0, false},
-		{0, "mode", CLI_STRING, "route|link", NULL, &r->mode, 0, 0, false},
-		{0, "iface", CLI_STRING, "NAME", NULL, &r->iface, 0, 0, false},
-		{0, "masqueradebit", CLI_UINT, "BIT", NULL, &r->masquerade_bit, 0, 0, false},
-		{0, "man", CLI_FLAG, NULL, NULL, &r->man, 0, 0, false},
-		{0, NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0, false},
+	    {0, "vs", CLI_STRING, "ADDRESS:PORT", "The virtual server.", &r->vs, 0, 0, false},
+	    {0, "rs", CLI_LIST, "ADDRESS:PORT",
+	     "A real server (repeat, or separate with commas); without a port the virtual "
+	     "server's.",
+	     &r->rs, 0, 0, true},
+	    {0, "run-once", CLI_FLAG, NULL, "Write the rules and exit.", &r->run_once, 0, 0, false},
+	    {'C', "clean", CLI_FLAG, NULL,
+	     "Remove the rules of this virtual server and exit; --rs is not needed.", &r->clean, 0,
+	     0, false},
+	    {0, "scheduler", CLI_STRING, "NAME", "IPVS scheduler (default: rr).", &r->scheduler, 0,
+	     0, false},
+	    {0, "node-ip", CLI_STRING, "ADDRESS",
+	     "Source of connections to the virtual server (default: the address from which this "
+	     "node "
+	     "reaches the first real server).",
+	     &r->node_ip, 0, 0, false},
+	    {0, "ca-file", CLI_STRING, "FILE",
+	     "Certificate authority of the API servers; verified as soon as the file exists "
+	     "(default: " CA_FILE ").",
+	     &r->ca_file, 0, 0, false},
+	    {0, "interval", CLI_DURATION, "TIME", "Between two probes of a server (default: 2s).",
+	     &r->interval, 100, 0, false},
+	    {0, "fast-interval", CLI_DURATION, "TIME",
+	     "The same while a server's state is about to change (default: 500ms).", &r->fast, 50,
+	     0, false},
+	    {0, "timeout", CLI_DURATION, "TIME", "Deadline of one probe (default: 2s).",
+	     &r->timeout, 50, 60000, false},
+	    {0, "tick", CLI_DURATION, "TIME",
+	     "Between two looks at the kernel's rules (default: 200ms).", &r->tick, 20, 10000,
+	     false},
+	    {0, "fall", CLI_UINT, "N",
+	     "Failed probes in a row that take a server out (default: 2); a refused connection "
+	     "takes "
+	     "it out at once.",
+	     &r->fall, 1, 100, false},
+	    {0, "rise", CLI_UINT, "N", "Good probes in a row that bring it back (default: 2).",
+	     &r->rise, 1, 100, false},
+	    {0, "health-scheme", CLI_STRING, "https|http", "How to ask (default: https).",
+	     &r->scheme, 0, 0, false},
+	    {0, "health-path", CLI_STRING, "PATH", "What to ask for (default: /readyz).", &r->path,
+	     0, 0, false},
+	    {0, "health-req-method", CLI_STRING, "METHOD", "HTTP method (default: GET).",
+	     &r->method, 0, 0, false},
+	    {0, "health-req-headers", CLI_LIST, "NAME=VALUE", "More request headers.", &r->headers,
+	     0, 0, true},
+	    {0, "health-status", CLI_LIST, "CODE|FROM-TO",
+	     "Answers that mean ready (default: 200-299); 401 and 403 always mean alive.",
+	     &r->status, 0, 0, true},
+	    {0, "health-insecure-skip-verify", CLI_FLAG, NULL,
+	     "Never verify the servers' certificates.", &r->insecure, 0, 0, false},
+	    {0, "log-level", CLI_STRING, "LEVEL", "error, warn, info or debug (default: info).",
+	     &r->level, 0, 0, false},
+	    {0, "log-format", CLI_STRING, "text", "Only text so far.", &r->log_format, 0, 0, false},
+	    /* spellings and options of the Go program */
+	    {0, "health-schem", CLI_STRING, "https|http", NULL, &r->scheme, 0, 0, false},
+	    {0, "health-timeout", CLI_DURATION, "TIME", NULL, &r->timeout, 50, 60000, false},
+	    {0, "health-req-body", CLI_STRING, "TEXT", NULL, &r->body, 0, 0, false},
+	    {0, "logger", CLI_STRING, "LEVEL", NULL, &r->level, 0, 0, false},
+	    {0, "ip", CLI_STRING, "ADDRESS", NULL, &r->node_ip, 0, 0, false},
+	    {0, "mode", CLI_STRING, "route|link", NULL, &r->mode, 0, 0, false},
+	    {0, "iface", CLI_STRING, "NAME", NULL, &r->iface, 0, 0, false},
+	    {0, "masqueradebit", CLI_UINT, "BIT", NULL, &r->masquerade_bit, 0, 0, false},
+	    {0, "man", CLI_FLAG, NULL, NULL, &r->man, 0, 0, false},
+	    {0, NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0, false},
 	};
 
 	_Static_assert(ARRAY_SIZE(rows) <= OPTIONS_MAX, "more options than room");
@@ -107,11 +112,11 @@ static void options_init(struct cli_option *o, struct raw *r)
 static struct cli_command command(const struct cli_option *options)
 {
 	return (struct cli_command){
-		.prog = "lvscare",
-		.synopsis = "[options] --vs ADDRESS:PORT --rs ADDRESS:PORT...",
-		.summary = "Keeps kernel IPVS rules so that one address reaches every live API server.",
-		.text = text,
-		.options = options,
+	    .prog = "lvscare",
+	    .synopsis = "[options] --vs ADDRESS:PORT --rs ADDRESS:PORT...",
+	    .summary = "Keeps kernel IPVS rules so that one address reaches every live API server.",
+	    .text = text,
+	    .options = options,
 	};
 }
 
@@ -144,8 +149,8 @@ static int check_servers(struct config *c, const struct raw *r, struct err *err)
 	if (!c->vs.port)
 		return err_set_code(err, EXIT_USAGE, "--vs: \"%s\" has no port", r->vs);
 	if (r->rs.n > DESTS_MAX / 2) /* as many strangers can be seen and removed beside them */
-		return err_set_code(err, EXIT_USAGE, "--rs: %zu real servers are more than %d", r->rs.n,
-				    DESTS_MAX / 2);
+		return err_set_code(err, EXIT_USAGE, "--rs: %zu real servers are more than %d",
+		                    r->rs.n, DESTS_MAX / 2);
 	for (size_t i = 0; i < r->rs.n; i++) {
 		struct addr *rs = &c->rs[c->n_rs];
 
@@ -154,11 +159,12 @@ static int check_servers(struct config *c, const struct raw *r, struct err *err)
 		addr_str(rs, a);
 		if (rs->family != c->vs.family)
 			return err_set_code(err, EXIT_USAGE,
-					    "--rs: %s and --vs %s are not both IPv4 or both IPv6", a,
-					    addr_str(&c->vs, b));
+			                    "--rs: %s and --vs %s are not both IPv4 or both IPv6",
+			                    a, addr_str(&c->vs, b));
 		if (addr_same_host(rs, &c->vs))
 			return err_set_code(err, EXIT_USAGE,
-					    "--rs: %s is the address of the virtual server itself", a);
+			                    "--rs: %s is the address of the virtual server itself",
+			                    a);
 		for (size_t j = 0; j < c->n_rs; j++)
 			if (addr_eq(rs, &c->rs[j]))
 				return err_set_code(err, EXIT_USAGE, "--rs: %s is given twice", a);
@@ -179,36 +185,41 @@ static int check_node_ip(struct config *c, const struct raw *r, struct err *err)
 		return err_set_code(err, EXIT_USAGE, "--node-ip: \"%s\" has a port", r->node_ip);
 	if (c->node_ip.family != c->vs.family)
 		return err_set_code(err, EXIT_USAGE,
-				    "--node-ip: %s and --vs %s are not both IPv4 or both IPv6", r->node_ip,
-				    r->vs);
+		                    "--node-ip: %s and --vs %s are not both IPv4 or both IPv6",
+		                    r->node_ip, r->vs);
 	if (addr_same_host(&c->node_ip, &c->vs))
 		return err_set_code(err, EXIT_USAGE,
-				    "--node-ip: %s is the address of the virtual server itself",
-				    r->node_ip);
+		                    "--node-ip: %s is the address of the virtual server itself",
+		                    r->node_ip);
 	return 0;
 }
 
 static int check_words(struct config *c, const struct raw *r, struct err *err)
 {
-	static const char *const schedulers[] = {"rr", "wrr", "lc",  "wlc", "lblc", "lblcr", "dh", "sh",
-						 "mh", "sed", "nq",  "fo",  "ovf",  "twos",  NULL};
+	static const char *const schedulers[] = {"rr",    "wrr", "lc",  "wlc",  "lblc",
+	                                         "lblcr", "dh",  "sh",  "mh",   "sed",
+	                                         "nq",    "fo",  "ovf", "twos", NULL};
 	static const char *const levels[] = {"error", "warn", "info", "debug", NULL};
 
 	if (!one_of(c->scheduler, schedulers))
-		return err_set_code(err, EXIT_USAGE,
-				    "--scheduler: \"%s\" is not a scheduler of IPVS (rr, wrr, lc, wlc, "
-				    "lblc, lblcr, dh, sh, mh, sed, nq, fo, ovf, twos)",
-				    c->scheduler);
+		return err_set_code(
+		    err, EXIT_USAGE,
+		    "--scheduler: \"%s\" is not a scheduler of IPVS (rr, wrr, lc, wlc, "
+		    "lblc, lblcr, dh, sh, mh, sed, nq, fo, ovf, twos)",
+		    c->scheduler);
 	for (c->log_level = 0; levels[c->log_level]; c->log_level++)
 		if (strcasecmp(r->level, levels[c->log_level]) == 0)
 			break;
 	if (!levels[c->log_level])
 		return err_set_code(err, EXIT_USAGE,
-				    "--log-level: \"%s\" is not error, warn, info or debug", r->level);
+		                    "--log-level: \"%s\" is not error, warn, info or debug",
+		                    r->level);
 	if (strcmp(r->log_format, "text") != 0)
-		return err_set_code(err, EXIT_USAGE, "--log-format: \"%s\" is not text", r->log_format);
+		return err_set_code(err, EXIT_USAGE, "--log-format: \"%s\" is not text",
+		                    r->log_format);
 	if (strcmp(r->mode, "route") != 0 && strcmp(r->mode, "link") != 0)
-		return err_set_code(err, EXIT_USAGE, "--mode: \"%s\" is not route or link", r->mode);
+		return err_set_code(err, EXIT_USAGE, "--mode: \"%s\" is not route or link",
+		                    r->mode);
 	if (strcmp(r->mode, "link") == 0)
 		c->ignored = "--mode link";
 	if (r->iface)
@@ -230,18 +241,20 @@ static int check_status(struct config *c, const struct raw *r, struct err *err)
 		int used = 0;
 
 		if (p->n_ready == STATUS_RANGES_MAX)
-			return err_set_code(err, EXIT_USAGE, "--health-status: more than %d of them",
-					    STATUS_RANGES_MAX);
+			return err_set_code(err, EXIT_USAGE,
+			                    "--health-status: more than %d of them",
+			                    STATUS_RANGES_MAX);
 		if (sscanf(s, "%3d%n", &range.from, &used) == 1 && !s[used])
 			range.to = range.from;
 		else if (sscanf(s, "%3d-%3d%n", &range.from, &range.to, &used) != 2 || s[used])
 			used = 0;
 		if (!used || !isdigit((unsigned char)*s) || range.from < 100 || range.to > 599 ||
 		    range.from > range.to)
-			return err_set_code(err, EXIT_USAGE,
-					    "--health-status: \"%s\" is not a status such as 200 or a range "
-					    "such as 200-299",
-					    s);
+			return err_set_code(
+			    err, EXIT_USAGE,
+			    "--health-status: \"%s\" is not a status such as 200 or a range "
+			    "such as 200-299",
+			    s);
 		p->ready[p->n_ready++] = range;
 	}
 	return 0;
@@ -260,23 +273,24 @@ static int build_request(struct config *c, const struct raw *r, struct err *err)
 {
 	if (strcmp(r->scheme, "https") != 0 && strcmp(r->scheme, "http") != 0)
 		return err_set_code(err, EXIT_USAGE, "--health-scheme: \"%s\" is not https or http",
-				    r->scheme);
+		                    r->scheme);
 	if (*r->path != '/' || !printable(r->path) || strchr(r->path, ' '))
-		return err_set_code(err, EXIT_USAGE, "--health-path: \"%s\" is not a path such as /readyz",
-				    r->path);
+		return err_set_code(err, EXIT_USAGE,
+		                    "--health-path: \"%s\" is not a path such as /readyz", r->path);
 	if (r->method[strspn(r->method, "ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
 		return err_set_code(err, EXIT_USAGE,
-				    "--health-req-method: \"%s\" is not a method such as GET", r->method);
+		                    "--health-req-method: \"%s\" is not a method such as GET",
+		                    r->method);
 	strbuf_addf(&c->request, "%s %s HTTP/1.1\r\nHost: ", r->method, r->path);
 	strbuf_addstr(&c->trailer, "\r\nUser-Agent: lvscare/" KUBECASK_VERSION
-				   "\r\nAccept: */*\r\nConnection: close\r\n");
+	                           "\r\nAccept: */*\r\nConnection: close\r\n");
 	for (size_t i = 0; i < r->headers.n; i++) {
 		const char *h = r->headers.v[i];
 		const char *eq = strchr(h, '=');
 
 		if (!eq || eq == h || !printable(h) || strcspn(h, " :") < (size_t)(eq - h))
 			return err_set_code(err, EXIT_USAGE,
-					    "--health-req-headers: \"%s\" is not NAME=VALUE", h);
+			                    "--health-req-headers: \"%s\" is not NAME=VALUE", h);
 		strbuf_addf(&c->trailer, "%.*s: %s\r\n", (int)(eq - h), h, eq + 1);
 	}
 	strbuf_addstr(&c->trailer, "\r\n");
@@ -316,8 +330,9 @@ static int plain_flags(int argc, char **argv, const struct cli_option *options)
 		bool flag = false;
 
 		for (const struct cli_option *o = options; eq && o->name; o++)
-			flag |= o->kind == CLI_FLAG && strlen(o->name) == (size_t)(eq - argv[i] - 2) &&
-				strncmp(argv[i] + 2, o->name, strlen(o->name)) == 0;
+			flag |= o->kind == CLI_FLAG &&
+			        strlen(o->name) == (size_t)(eq - argv[i] - 2) &&
+			        strncmp(argv[i] + 2, o->name, strlen(o->name)) == 0;
 		if (flag && strcmp(eq, "=false") == 0)
 			continue;
 		if (flag && strcmp(eq, "=true") == 0)
@@ -330,9 +345,20 @@ static int plain_flags(int argc, char **argv, const struct cli_option *options)
 
 int config_parse(struct config *c, int argc, char **argv, struct err *err)
 {
-	struct raw r = {.scheduler = "rr", .ca_file = CA_FILE, .scheme = "https", .path = "/readyz",
-			.method = "GET", .level = "info", .mode = "route", .log_format = "text",
-			.interval = 2000, .fast = 500, .timeout = 2000, .tick = 200, .fall = 2, .rise = 2};
+	struct raw r = {.scheduler = "rr",
+	                .ca_file = CA_FILE,
+	                .scheme = "https",
+	                .path = "/readyz",
+	                .method = "GET",
+	                .level = "info",
+	                .mode = "route",
+	                .log_format = "text",
+	                .interval = 2000,
+	                .fast = 500,
+	                .timeout = 2000,
+	                .tick = 200,
+	                .fall = 2,
+	                .rise = 2};
 	struct cli_option options[OPTIONS_MAX];
 	struct cli_command cmd = command(options);
 	int rc;

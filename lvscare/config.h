@@ -24,7 +24,7 @@ struct config {
 	unsigned interval_ms, fast_ms;  /* between probes: steady, and in transition */
 	unsigned tick_ms;               /* between looks at the kernel's rules */
 	unsigned fall, rise;
-	int log_level; /* enum log_level */
+	int log_level;       /* enum log_level */
 	const char *ignored; /* an option that was taken and has no effect here, or NULL */
 };
 

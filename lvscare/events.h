@@ -19,4 +19,4 @@ struct events {
 
 void events_init(struct events *ev, uint64_t now);
 void event(struct events *ev, enum log_level level, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
+    __attribute__((format(printf, 3, 4)));

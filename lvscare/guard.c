@@ -43,27 +43,29 @@ int guard_check(struct guard *g, struct err *err)
 	if (route_own_address(&g->routes, &c->vs, &own, err) < 0)
 		return -1;
 	if (own)
-		return err_set_code(err, EXIT_USAGE,
-				    "--vs: %s is an address of this node; the virtual server needs one "
-				    "that no interface has",
-				    addr_host(&c->vs, name));
+		return err_set_code(
+		    err, EXIT_USAGE,
+		    "--vs: %s is an address of this node; the virtual server needs one "
+		    "that no interface has",
+		    addr_host(&c->vs, name));
 	if (!c->node_ip.family)
 		return 0;
 	if (route_own_address(&g->routes, &c->node_ip, &own, err) < 0)
 		return -1;
 	if (!own)
 		return err_set_code(err, EXIT_USAGE, "--node-ip: %s is not an address of this node",
-				    addr_host(&c->node_ip, name));
+		                    addr_host(&c->node_ip, name));
 	return 0;
 }
 
 int guard_apply_rules(struct guard *g, const struct rules *rules, struct events *ev,
-		      struct err *err)
+                      struct err *err)
 {
 	return ipvs_apply(&g->ipvs, rules, ev, err);
 }
 
-/* The source of connections to the virtual server: that towards the first real server with a way. */
+/* The source of connections to the virtual server: that towards the first real server with a way.
+ */
 static int find_source(struct guard *g, struct addr *src, struct err *err)
 {
 	const struct config *c = g->conf;
@@ -82,7 +84,7 @@ static int find_source(struct guard *g, struct addr *src, struct err *err)
 			first = rc;
 	}
 	return err_set(err, "no way to real server %s: %s; give this node's address by --node-ip",
-		       addr_host(&c->rs[0], name), strerror(-first));
+	               addr_host(&c->rs[0], name), strerror(-first));
 }
 
 int guard_apply_path(struct guard *g, struct events *ev, struct err *err)

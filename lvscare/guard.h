@@ -24,11 +24,12 @@ void guard_close(struct guard *g);
 int guard_check(struct guard *g, struct err *err);
 /* Compares and repairs the IPVS rules; cheap. */
 int guard_apply_rules(struct guard *g, const struct rules *rules, struct events *ev,
-		      struct err *err);
+                      struct err *err);
 /* The same for the switches and the route, whose source follows this node's address. */
 int guard_apply_path(struct guard *g, struct events *ev, struct err *err);
 
 /* All of it, once, with every real server. */
 int guard_run_once(const struct config *c, struct events *ev, struct err *err);
-/* Removes the virtual server and its route; what is not there is fine, a kernel without IPVS too. */
+/* Removes the virtual server and its route; what is not there is fine, a kernel without IPVS too.
+ */
 int guard_clean(const struct config *c, struct events *ev, struct err *err);

@@ -21,8 +21,8 @@ int http_status(const char *buf, size_t len)
 	if (!end)
 		return len < HTTP_LINE_MAX ? 0 : -1;
 	/* "HTTP/1.1 200" and then a blank or the line's end */
-	if (end - buf < 12 || !digit(buf[7]) || buf[8] != ' ' || !digit(buf[9]) || !digit(buf[10]) ||
-	    !digit(buf[11]))
+	if (end - buf < 12 || !digit(buf[7]) || buf[8] != ' ' || !digit(buf[9]) ||
+	    !digit(buf[10]) || !digit(buf[11]))
 		return -1;
 	if (buf[12] != ' ' && buf[12] != '\r' && buf[12] != '\n')
 		return -1;

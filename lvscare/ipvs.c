@@ -17,11 +17,12 @@ static int failed(struct ipvs *b, int rc, struct err *err, const char *what, con
 	char text[256], name[ADDR_STR_MAX];
 
 	if (rc == -EPERM)
-		return err_set(err, "%s %s: not permitted: run as root or give the process "
-				    "CAP_NET_ADMIN",
-			       what, addr_str(a, name));
+		return err_set(err,
+		               "%s %s: not permitted: run as root or give the process "
+		               "CAP_NET_ADMIN",
+		               what, addr_str(a, name));
 	return err_set(err, "%s %s: %s", what, addr_str(a, name),
-		       nlsock_strerror(&b->sock, rc, text, sizeof(text)));
+	               nlsock_strerror(&b->sock, rc, text, sizeof(text)));
 }
 
 static void on_family(void *ctx, const struct nlmsghdr *hdr, struct span body)
@@ -48,10 +49,10 @@ int ipvs_open(struct ipvs *b, struct err *err)
 	b->missing = rc == 0 || rc == -ENOENT;
 	if (b->missing)
 		err_set(err, "this kernel has no IPVS: load the module ip_vs on the host "
-			     "(modprobe ip_vs) or boot a kernel with CONFIG_IP_VS");
+		             "(modprobe ip_vs) or boot a kernel with CONFIG_IP_VS");
 	else
 		err_set(err, "look for IPVS in the kernel: %s",
-			nlsock_strerror(&b->sock, rc, text, sizeof(text)));
+		        nlsock_strerror(&b->sock, rc, text, sizeof(text)));
 	ipvs_release(b);
 	return -1;
 }
@@ -69,7 +70,7 @@ static void on_service(void *ctx, const struct nlmsghdr *hdr, struct span body)
 
 /* svc->addr names it and is left unset when there is no such service. */
 static int get_service(struct ipvs *b, const struct addr *vs, struct ipvs_service *svc,
-		       struct err *err)
+                       struct err *err)
 {
 	struct ipvs_service key = {.addr = *vs};
 	struct nlmsg m;
@@ -128,17 +129,18 @@ static int put_service(struct ipvs *b, const struct ipvs_service *svc, uint8_t c
 	if (rc == -ENOENT) {
 		char name[ADDR_STR_MAX];
 
-		return err_set(err, "virtual server %s: scheduler %s: this kernel has no module ip_vs_%s",
-			       addr_str(&svc->addr, name), svc->scheduler, svc->scheduler);
+		return err_set(
+		    err, "virtual server %s: scheduler %s: this kernel has no module ip_vs_%s",
+		    addr_str(&svc->addr, name), svc->scheduler, svc->scheduler);
 	}
 	return rc == 0 ? 0 : failed(b, rc, err, "write virtual server", &svc->addr);
 }
 
 static int put_dest(struct ipvs *b, const struct addr *vs, const struct rules_dest *want,
-		    uint8_t cmd, struct err *err)
+                    uint8_t cmd, struct err *err)
 {
 	struct ipvs_dest dest = {
-		.addr = want->addr, .method = IP_VS_CONN_F_MASQ, .weight = want->weight};
+	    .addr = want->addr, .method = IP_VS_CONN_F_MASQ, .weight = want->weight};
 	struct nlmsg m;
 	int rc;
 
@@ -150,7 +152,7 @@ static int put_dest(struct ipvs *b, const struct addr *vs, const struct rules_de
 }
 
 static int del_dest(struct ipvs *b, const struct addr *vs, const struct ipvs_dest *dest,
-		    struct err *err)
+                    struct err *err)
 {
 	struct nlmsg m;
 	int rc;
@@ -158,12 +160,12 @@ static int del_dest(struct ipvs *b, const struct addr *vs, const struct ipvs_des
 	ipvs_encode_dest(&m, b->family, IPVS_CMD_DEL_DEST, vs, dest, false);
 	rc = nlsock_ask(&b->sock, &m, NULL, NULL);
 	return rc == 0 || rc == -ENOENT || rc == -ESRCH
-		       ? 0
-		       : failed(b, rc, err, "remove real server", &dest->addr);
+	           ? 0
+	           : failed(b, rc, err, "remove real server", &dest->addr);
 }
 
 static int apply_service(struct ipvs *b, const struct rules *rules, struct events *ev,
-			 struct err *err)
+                         struct err *err)
 {
 	struct ipvs_service have, want = {.addr = rules->vs};
 	char name[ADDR_STR_MAX];
@@ -180,14 +182,16 @@ static int apply_service(struct ipvs *b, const struct rules *rules, struct event
 		      want.scheduler);
 		return 0;
 	}
-	/* the persistence timeout has no meaning without the flag, and kernels keep what was there */
+	/* the persistence timeout has no meaning without the flag, and kernels keep what was there
+	 */
 	if (strcmp(have.scheduler, want.scheduler) == 0 && have.flags == want.flags &&
 	    have.netmask == want.netmask)
 		return 0;
 	if (put_service(b, &want, IPVS_CMD_SET_SERVICE, err) < 0)
 		return -1;
-	event(ev, LOG_LVL_INFO, "virtual server %s set back: scheduler %s (was %s), flags 0 (were %#x)",
-	      name, want.scheduler, have.scheduler, have.flags);
+	event(ev, LOG_LVL_INFO,
+	      "virtual server %s set back: scheduler %s (was %s), flags 0 (were %#x)", name,
+	      want.scheduler, have.scheduler, have.flags);
 	return 0;
 }
 
@@ -208,7 +212,7 @@ static bool wanted(const struct rules *rules, const struct addr *a)
 }
 
 static int apply_dest(struct ipvs *b, const struct rules *rules, const struct rules_dest *want,
-		      const struct ipvs_dest *have, struct events *ev, struct err *err)
+                      const struct ipvs_dest *have, struct events *ev, struct err *err)
 {
 	char name[ADDR_STR_MAX];
 

@@ -25,7 +25,7 @@ static void put_service_id(struct nlmsg *m, const struct addr *vs)
 }
 
 void ipvs_encode_service(struct nlmsg *m, uint16_t family, uint8_t cmd,
-			 const struct ipvs_service *svc, bool full)
+                         const struct ipvs_service *svc, bool full)
 {
 	struct ip_vs_flags flags = {.flags = svc->flags, .mask = ~0u};
 	size_t nest;
@@ -43,7 +43,7 @@ void ipvs_encode_service(struct nlmsg *m, uint16_t family, uint8_t cmd,
 }
 
 void ipvs_encode_dest(struct nlmsg *m, uint16_t family, uint8_t cmd, const struct addr *vs,
-		      const struct ipvs_dest *dest, bool full)
+                      const struct ipvs_dest *dest, bool full)
 {
 	size_t nest;
 

@@ -27,10 +27,10 @@ struct ipvs_dest {
 
 /* full: everything about the service (NEW, SET), else only what identifies it (GET, DEL). */
 void ipvs_encode_service(struct nlmsg *m, uint16_t family, uint8_t cmd,
-			 const struct ipvs_service *svc, bool full);
+                         const struct ipvs_service *svc, bool full);
 /* A destination of the service at vs; dest NULL asks for the dump of all of them. */
 void ipvs_encode_dest(struct nlmsg *m, uint16_t family, uint8_t cmd, const struct addr *vs,
-		      const struct ipvs_dest *dest, bool full);
+                      const struct ipvs_dest *dest, bool full);
 
 /* One service or destination out of a message's body; false when it is none we understand. */
 bool ipvs_decode_service(struct span body, struct ipvs_service *out);

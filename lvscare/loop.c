@@ -46,7 +46,8 @@ struct loop {
 	uint64_t next_rules, next_path; /* ms */
 	uint64_t last_path;
 	bool failed_open;
-	char trouble[sizeof(((struct err *)0)->msg)]; /* what the guard failed with last, "" if it works */
+	char trouble[sizeof(
+	    ((struct err *)0)->msg)]; /* what the guard failed with last, "" if it works */
 };
 
 static uint64_t clock_ms(void)
@@ -88,7 +89,8 @@ static int loop_init(struct loop *l, const struct config *conf, struct err *err)
 	sigaddset(&set, SIGINT);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
-	if (tls_init(err) < 0 || trust_init(&l->trust, conf->insecure ? NULL : conf->ca_file, err) < 0)
+	if (tls_init(err) < 0 ||
+	    trust_init(&l->trust, conf->insecure ? NULL : conf->ca_file, err) < 0)
 		return -1;
 	l->epoll = epoll_create1(EPOLL_CLOEXEC);
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
@@ -177,7 +179,8 @@ static void probe_done(struct loop *l, size_t i, const struct probe_result *r, u
 	struct prober *p = &l->prober[i];
 	char name[ADDR_STR_MAX];
 	bool changed = pool_report(&l->pool, i, r->verdict);
-	unsigned interval = pool_in_transition(&l->pool, i) ? l->conf->fast_ms : l->conf->interval_ms;
+	unsigned interval = pool_in_transition(&l->pool, i) ? l->conf->fast_ms
+	                                                    : l->conf->interval_ms;
 	uint64_t started = p->probe.deadline - l->conf->probe.timeout_ms;
 
 	p->next = started + jitter(interval);
@@ -286,8 +289,8 @@ int loop_run(const struct config *conf, struct err *err)
 	int rc = loop_init(l, conf, err);
 
 	if (rc == 0) {
-		log_info("guards virtual server %s with %zu real servers", addr_str(&conf->vs, name),
-			 conf->n_rs);
+		log_info("guards virtual server %s with %zu real servers",
+		         addr_str(&conf->vs, name), conf->n_rs);
 		trust_refresh(&l->trust, &l->events);
 		pool_rules(&l->pool, &l->rules);
 		while (!stop)

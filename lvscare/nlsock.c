@@ -69,7 +69,7 @@ static int answer_end(struct nlsock *s, const struct nlmsghdr *hdr, struct span 
 
 /* Goes through one datagram. Returns 1 when the answer goes on, else its result. */
 static int answer_part(struct nlsock *s, struct span in, bool *interrupted, nlsock_answer_fn *fn,
-		       void *ctx)
+                       void *ctx)
 {
 	struct nlmsghdr hdr;
 	struct span body;
@@ -106,7 +106,8 @@ int nlsock_ask(struct nlsock *s, struct nlmsg *m, nlsock_answer_fn *fn, void *ct
 	while (rc == 1) {
 		struct sockaddr_nl from;
 		socklen_t fromlen = sizeof(from);
-		ssize_t n = recvfrom(s->fd, s->buf, BUF_SIZE, 0, (struct sockaddr *)&from, &fromlen);
+		ssize_t n = recvfrom(s->fd, s->buf, BUF_SIZE, 0, (struct sockaddr *)&from,
+		                     &fromlen);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -133,10 +134,10 @@ const char *nlsock_strerror(const struct nlsock *s, int error, char *buf, size_t
 int nlsock_listen(struct err *err)
 {
 	struct sockaddr_nl local = {.nl_family = AF_NETLINK,
-				    .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
-						 RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE};
-	auto_close int fd =
-		socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE);
+	                            .nl_groups = RTMGRP_IPV4_IFADDR | RTMGRP_IPV4_ROUTE |
+	                                         RTMGRP_IPV6_IFADDR | RTMGRP_IPV6_ROUTE};
+	auto_close int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	                           NETLINK_ROUTE);
 
 	if (fd < 0 || bind(fd, (struct sockaddr *)&local, sizeof(local)) < 0)
 		return err_set(err, "netlink notifications: %s", strerror(errno));

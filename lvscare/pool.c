@@ -6,9 +6,9 @@
 const char *server_state_name(enum server_state s)
 {
 	static const char *const names[] = {[SERVER_NEW] = "new",
-					    [SERVER_UP] = "up",
-					    [SERVER_UNREADY] = "unready",
-					    [SERVER_DOWN] = "down"};
+	                                    [SERVER_UP] = "up",
+	                                    [SERVER_UNREADY] = "unready",
+	                                    [SERVER_DOWN] = "down"};
 
 	return names[s];
 }

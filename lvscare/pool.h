@@ -8,8 +8,9 @@
  * What is known of the real servers, and what follows for the rules. Pure: no sockets, no clock.
  */
 enum server_state {
-	SERVER_NEW,     /* not asked often enough yet: used, so that a start never takes anything away */
-	SERVER_UP,      /* used */
+	SERVER_NEW, /* not asked often enough yet: used, so that a start never takes anything away
+	             */
+	SERVER_UP,  /* used */
 	SERVER_UNREADY, /* answers, but says no: weight 0, its connections live on */
 	SERVER_DOWN,    /* does not answer: not in the rules */
 };
@@ -37,8 +38,8 @@ bool pool_report(struct pool *p, size_t i, enum verdict v);
 bool pool_in_transition(const struct pool *p, size_t i);
 /*
  * Fills rules->dest and remembers who is up. While somebody is up: those at weight 1, unready ones
- * at weight 0. Nobody up: those that still answer take all; not even one: the last ones that were up
- * stay, or all servers if none ever was.
+ * at weight 0. Nobody up: those that still answer take all; not even one: the last ones that were
+ * up stay, or all servers if none ever was.
  */
 void pool_rules(struct pool *p, struct rules *rules);
 const char *server_state_name(enum server_state s);

@@ -6,6 +6,7 @@
 #include "tls.h"
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,7 +37,7 @@ void probe_stop(struct probe *p)
 }
 
 __attribute__((format(printf, 4, 5))) static bool finish(struct probe *p, struct probe_result *r,
-							 enum verdict verdict, const char *fmt, ...)
+                                                         enum verdict verdict, const char *fmt, ...)
 {
 	va_list ap;
 
@@ -52,7 +53,7 @@ __attribute__((format(printf, 4, 5))) static bool finish(struct probe *p, struct
 static bool fail_errno(struct probe *p, struct probe_result *r, const char *what, int error)
 {
 	bool dead = error == ECONNREFUSED || error == ECONNRESET || error == EPIPE ||
-		    error == EHOSTUNREACH || error == ENETUNREACH;
+	            error == EHOSTUNREACH || error == ENETUNREACH;
 
 	return finish(p, r, dead ? VERDICT_DEAD : VERDICT_FAILED, "%s: %s", what, strerror(error));
 }
@@ -173,7 +174,7 @@ bool probe_step(struct probe *p, struct probe_result *r)
 }
 
 bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trust *trust,
-		 const struct addr *peer, uint64_t now, struct probe_result *r)
+                 const struct addr *peer, uint64_t now, struct probe_result *r)
 {
 	struct sockaddr_storage sa;
 	socklen_t len = addr_sockaddr(peer, &sa);
@@ -187,6 +188,8 @@ bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trus
 		r->verdict = VERDICT_FAILED;
 		return true;
 	}
+	setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
+	           sizeof(int)); /* small writes in turn */
 	p->stage = PROBE_CONNECT;
 	p->request = xasprintf("%s%s%s", conf->request, addr_str(peer, host), conf->trailer);
 	p->len = strlen(p->request);
@@ -205,10 +208,10 @@ bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trus
 void probe_expire(struct probe *p, struct probe_result *r)
 {
 	static const char *const doing[] = {[PROBE_IDLE] = "nothing",
-					    [PROBE_CONNECT] = "connect",
-					    [PROBE_TLS] = "TLS",
-					    [PROBE_SEND] = "request",
-					    [PROBE_RECEIVE] = "answer"};
+	                                    [PROBE_CONNECT] = "connect",
+	                                    [PROBE_TLS] = "TLS",
+	                                    [PROBE_SEND] = "request",
+	                                    [PROBE_RECEIVE] = "answer"};
 
 	*r = (struct probe_result){0};
 	finish(p, r, VERDICT_FAILED, "%s: nothing within %u ms", doing[p->stage],

@@ -64,7 +64,7 @@ struct probe_result {
  * the result filled in and the socket closed.
  */
 bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trust *trust,
-		 const struct addr *peer, uint64_t now, struct probe_result *r);
+                 const struct addr *peer, uint64_t now, struct probe_result *r);
 bool probe_step(struct probe *p, struct probe_result *r);
 /* Ends a probe whose deadline has passed; the result says how far it had come. */
 void probe_expire(struct probe *p, struct probe_result *r);

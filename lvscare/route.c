@@ -17,10 +17,10 @@
 void route_encode(struct nlmsg *m, uint16_t type, uint16_t flags, const struct route *r)
 {
 	struct rtmsg rt = {.rtm_family = (unsigned char)r->dst.family,
-			   .rtm_dst_len = r->dst_len,
-			   .rtm_table = (unsigned char)r->table,
-			   .rtm_protocol = r->proto,
-			   .rtm_type = r->type};
+	                   .rtm_dst_len = r->dst_len,
+	                   .rtm_table = (unsigned char)r->table,
+	                   .rtm_protocol = r->proto,
+	                   .rtm_type = r->type};
 
 	if (r->type == RTN_LOCAL)
 		rt.rtm_scope = RT_SCOPE_HOST;
@@ -133,7 +133,7 @@ int route_own_address(struct nlsock *s, const struct addr *a, bool *own, struct 
 	*own = search.found;
 	if (rc < 0)
 		return err_set(err, "list this node's addresses: %s",
-			       nlsock_strerror(s, rc, text, sizeof(text)));
+		               nlsock_strerror(s, rc, text, sizeof(text)));
 	return 0;
 }
 
@@ -161,9 +161,8 @@ static void on_route(void *ctx, const struct nlmsghdr *hdr, struct span body)
 
 static int get_ours(struct nlsock *s, const struct addr *vip, struct ours *o, struct err *err)
 {
-	struct route all = {.dst = {.family = vip->family},
-			    .table = RT_TABLE_LOCAL,
-			    .proto = ROUTE_PROTO};
+	struct route all = {
+	    .dst = {.family = vip->family}, .table = RT_TABLE_LOCAL, .proto = ROUTE_PROTO};
 	char text[256];
 	struct nlmsg m;
 	int rc = -EINTR;
@@ -180,7 +179,7 @@ static int get_ours(struct nlsock *s, const struct addr *vip, struct ours *o, st
 }
 
 static int change(struct nlsock *s, uint16_t type, uint16_t flags, const struct route *r,
-		  struct err *err)
+                  struct err *err)
 {
 	char vip[ADDR_STR_MAX], src[ADDR_STR_MAX], text[256];
 	struct nlmsg m;
@@ -194,26 +193,27 @@ static int change(struct nlsock *s, uint16_t type, uint16_t flags, const struct 
 	addr_host(&r->dst, vip);
 	addr_host(&r->src, src);
 	if (rc == -EPERM)
-		return err_set(err, "route to %s: not permitted: run as root or give the process "
-				    "CAP_NET_ADMIN",
-			       vip);
+		return err_set(err,
+		               "route to %s: not permitted: run as root or give the process "
+		               "CAP_NET_ADMIN",
+		               vip);
 	if (rc == -EINVAL && type == RTM_NEWROUTE)
-		return err_set(err, "route to %s: source %s is not a usable address of this node", vip,
-			       src);
+		return err_set(err, "route to %s: source %s is not a usable address of this node",
+		               vip, src);
 	return err_set(err, "route to %s with source %s: %s", vip, src,
-		       nlsock_strerror(s, rc, text, sizeof(text)));
+	               nlsock_strerror(s, rc, text, sizeof(text)));
 }
 
 int route_apply(struct nlsock *s, const struct addr *vip, const struct addr *src, struct events *ev,
-		struct err *err)
+                struct err *err)
 {
 	struct route want = {.dst = *vip,
-			     .src = *src,
-			     .dst_len = (uint8_t)(addr_len(vip) * 8),
-			     .type = RTN_LOCAL,
-			     .proto = ROUTE_PROTO,
-			     .table = RT_TABLE_LOCAL,
-			     .oif = LOOPBACK};
+	                     .src = *src,
+	                     .dst_len = (uint8_t)(addr_len(vip) * 8),
+	                     .type = RTN_LOCAL,
+	                     .proto = ROUTE_PROTO,
+	                     .table = RT_TABLE_LOCAL,
+	                     .oif = LOOPBACK};
 	char vip_name[ADDR_STR_MAX], src_name[ADDR_STR_MAX];
 	struct ours ours;
 	bool there = false;
@@ -225,7 +225,8 @@ int route_apply(struct nlsock *s, const struct addr *vip, const struct addr *src
 			there = true;
 	if (there && ours.n == 1)
 		return 0;
-	/* IPv4 tells routes apart by their source too, IPv6 does not: there the old one has to go */
+	/* IPv4 tells routes apart by their source too, IPv6 does not: there the old one has to go
+	 */
 	if (!there && ours.n && vip->family == AF_INET6 &&
 	    change(s, RTM_DELROUTE, 0, &ours.route[0], err) < 0)
 		return -1;

@@ -30,7 +30,8 @@ bool route_decode(struct span body, struct route *out);
 /* An address of an interface out of RTM_NEWADDR. */
 bool route_decode_address(struct span body, struct addr *out);
 
-/* The address that connections from this node to dst leave with; a negative errno if there is no way. */
+/* The address that connections from this node to dst leave with; a negative errno if there is no
+ * way. */
 int route_source(struct nlsock *s, const struct addr *dst, struct addr *src);
 /* Whether an interface of this node has the address. */
 int route_own_address(struct nlsock *s, const struct addr *a, bool *own, struct err *err);
@@ -39,6 +40,6 @@ int route_own_address(struct nlsock *s, const struct addr *a, bool *own, struct 
  * to the same address is left alone. Changes are events.
  */
 int route_apply(struct nlsock *s, const struct addr *vip, const struct addr *src, struct events *ev,
-		struct err *err);
+                struct err *err);
 /* Removes our route; none is fine. */
 int route_remove(struct nlsock *s, const struct addr *vip, struct events *ev, struct err *err);

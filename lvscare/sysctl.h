@@ -17,5 +17,6 @@ struct sysctl {
 	bool told;       /* a failure was told already */
 };
 
-/* Compares and repairs. Where it cannot (read-only in a pod, switch not compiled in) it says so once. */
+/* Compares and repairs. Where it cannot (read-only in a pod, switch not compiled in) it says so
+ * once. */
 void sysctl_apply(struct sysctl *s, struct events *ev);

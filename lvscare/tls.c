@@ -33,6 +33,18 @@ struct tls {
 	int rc;    /* what Mbed TLS returned last */
 };
 
+/*
+ * Mbed TLS offers RSA-PSS for the sake of TLS 1.3 but does not know it in TLS 1.2; servers take the
+ * first that they can do, so PKCS #1 (which TLS 1.3 skips) has to come before it.
+ */
+static const uint16_t signatures[] = {
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP256R1_SHA256, MBEDTLS_TLS1_3_SIG_ECDSA_SECP384R1_SHA384,
+    MBEDTLS_TLS1_3_SIG_ECDSA_SECP521R1_SHA512, MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA256,
+    MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA384,       MBEDTLS_TLS1_3_SIG_RSA_PKCS1_SHA512,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA256,    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA384,
+    MBEDTLS_TLS1_3_SIG_RSA_PSS_RSAE_SHA512,    MBEDTLS_TLS1_3_SIG_NONE,
+};
+
 int tls_init(struct err *err)
 {
 	if (psa_crypto_init() != PSA_SUCCESS)
@@ -66,14 +78,15 @@ struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err)
 		return NULL;
 	}
 	if (mbedtls_ssl_config_defaults(&t->conf, MBEDTLS_SSL_IS_CLIENT,
-					MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT)) {
+	                                MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT)) {
 		err_set(err, "Mbed TLS: configuration failed");
 		tls_trust_unref(t);
 		return NULL;
 	}
 	mbedtls_ssl_conf_rng(&t->conf, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+	mbedtls_ssl_conf_sig_algs(&t->conf, signatures);
 	mbedtls_ssl_conf_authmode(&t->conf,
-				  pem ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_NONE);
+	                          pem ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_NONE);
 	mbedtls_ssl_conf_ca_chain(&t->conf, &t->ca, NULL);
 	return t;
 }
@@ -143,7 +156,8 @@ struct tls *tls_new(struct tls_trust *trust, int fd, const struct addr *peer)
 	t->peer = *peer;
 	t->trust = tls_trust_ref(trust);
 	mbedtls_ssl_init(&t->ssl);
-	/* no name is sent (RFC 6066 allows no address as server name); on_verify knows the address */
+	/* no name is sent (RFC 6066 allows no address as server name); on_verify knows the address
+	 */
 	if (mbedtls_ssl_setup(&t->ssl, &trust->conf) || mbedtls_ssl_set_hostname(&t->ssl, NULL)) {
 		tls_free(t);
 		return NULL;
@@ -204,7 +218,8 @@ const char *tls_reason(const struct tls *t, char *buf, size_t cap)
 		snprintf(buf, cap, "%s", strerror(t->error));
 	} else if (t->rc == MBEDTLS_ERR_X509_CERT_VERIFY_FAILED && flags != UINT32_MAX) {
 		snprintf(buf, cap, "certificate: ");
-		if (mbedtls_x509_crt_verify_info(buf + strlen(buf), cap - strlen(buf), "", flags) < 0)
+		if (mbedtls_x509_crt_verify_info(buf + strlen(buf), cap - strlen(buf), "", flags) <
+		    0)
 			snprintf(buf, cap, "certificate not accepted");
 		for (char *nl = buf; (nl = strchr(nl, '\n'));) /* one line of several */
 			*nl = nl[1] ? ',' : '\0';

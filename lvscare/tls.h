@@ -29,9 +29,9 @@ void tls_free(struct tls *t); /* says goodbye if it can without waiting; NULL is
 /* What the next three return when they did not get on: call again when the socket is ready. */
 enum tls_wait { TLS_WANT_READ = -1, TLS_WANT_WRITE = -2, TLS_FAILED = -3 };
 
-int tls_handshake(struct tls *t); /* 0: done */
+int tls_handshake(struct tls *t);                           /* 0: done */
 int tls_write(struct tls *t, const void *data, size_t len); /* bytes written */
-int tls_read(struct tls *t, void *data, size_t len); /* bytes read, 0 at the end */
+int tls_read(struct tls *t, void *data, size_t len);        /* bytes read, 0 at the end */
 
 /* After TLS_FAILED: the socket's errno (0: the failure was TLS's own), and a sentence. */
 int tls_errno(const struct tls *t);

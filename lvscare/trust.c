@@ -56,7 +56,8 @@ void trust_refresh(struct trust *t, struct events *ev)
 		return;
 	t->seen = now;
 	if (!now.st_ino) {
-		event(ev, LOG_LVL_WARN, "%s is gone; the certificates in it are still trusted", t->path);
+		event(ev, LOG_LVL_WARN, "%s is gone; the certificates in it are still trusted",
+		      t->path);
 	} else if (reload(t, &err) < 0) {
 		event(ev, LOG_LVL_WARN, "%s; servers are verified as before: %s", err.msg,
 		      t->verifies ? "by the previous file" : "not at all");

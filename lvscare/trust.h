@@ -11,7 +11,8 @@ struct tls_trust;
 
 /*
  * The file with the cluster's certificate authority, as it comes and changes: nobody is verified
- * before it exists (a node that joins has none yet), and a file that cannot be read changes nothing.
+ * before it exists (a node that joins has none yet), and a file that cannot be read changes
+ * nothing.
  */
 struct trust {
 	const char *path; /* NULL: never verify */
