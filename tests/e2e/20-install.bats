@@ -21,9 +21,18 @@ setup() {
 	say "$BATS_TEST_DESCRIPTION"
 }
 
-install_cluster() { # one master, one worker
-	installer 540 --master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$TOP/tests/lab/kubeadm.yaml" \
-		--yes "${SSH[@]}"
+words() { # of an installation of one master and one worker, in the array WORDS
+	WORDS=(--master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$TOP/tests/lab/kubeadm.yaml" --yes
+		"${SSH[@]}")
+}
+
+install_cluster() {
+	words
+	installer 540 "${WORDS[@]}"
+}
+
+images_arrive() { # N: containerd is there, images are being imported
+	on "$1" 'ctr -n k8s.io images ls -q 2>/dev/null | grep -q .'
 }
 
 # fetch MASTER POD SERVICE: what the pod gets from the service by name
@@ -41,6 +50,19 @@ has_pod() { # MASTER POD: Running and ready
 
 connections() { # N: accepted by IPVS since the module was loaded; ip_vs_stats would lag by two seconds
 	on "$1" cat /proc/net/ip_vs_stats_percpu | awk '$1 == 0 {print $2}' | { read -r x && echo $((16#$x)); }
+}
+
+@test "installer killed while it brings the images" {
+	local pid
+	words
+	# shellcheck disable=SC2016 # for the inner shell
+	"$LAB" exec timeout -k 10 300 bash -c 'echo $$ > "$0" && exec "$@"' "$OUT/killed.pid" "$INSTALL" "${WORDS[@]}" \
+		</dev/null >"$OUT/killed.log" 2>&1 3>&- &
+	pid=$!
+	eventually 120 images_arrive 1
+	"$LAB" exec kill -9 "$(cat "$OUT/killed.pid")"
+	wait "$pid" || :
+	run ! on 1 test -e /etc/kubernetes/admin.conf
 }
 
 @test "install over SSH: one master and one worker are Ready" {
@@ -224,7 +246,7 @@ state() { # of everything that must not change
 fresh() { # N: nothing but what a machine had before the first installation
 	script "$1" listing.sh > "$OUT/now.$1"
 	diff "$OUT/fresh.$1" "$OUT/now.$1" > "$OUT/left.$1" ||
-		! grep -vE '^[<>] file /root/(ipvsadm|kubecask|watch)|^< (process|unit) |^[0-9,]+[acd][0-9,]+$|^---$' "$OUT/left.$1"
+		! grep -vE '^[<>] file /root/(ipvsadm|kubecask|watch|known_hosts|password|killed)|^< (process|unit) |^[0-9,]+[acd][0-9,]+$|^---$' "$OUT/left.$1"
 }
 
 @test "reset leaves nothing behind" {
@@ -237,18 +259,27 @@ half_way() { # kubeadm init is at work
 	on 1 test -e /etc/kubernetes/manifests/kube-apiserver.yaml
 }
 
-@test "killed half-way and run again, the installer finishes" {
+# on the machine itself, the one bundle beside the program
+INSTALL_HERE='cd /root/kubecask && exec ./install --config kubeadm.yaml --yes'
+
+@test "installed on the master itself, without SSH; killed in kubeadm init and run again, it finishes" {
 	local pid
-	# shellcheck disable=SC2016 # for the inner shell
-	"$LAB" exec timeout -k 10 300 bash -c 'echo $$ > "$0" && exec "$@"' "$OUT/killed.pid" "$INSTALL" \
-		--master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$TOP/tests/lab/kubeadm.yaml" \
-		--yes "${SSH[@]}" </dev/null >"$OUT/killed.log" 2>&1 3>&- &
+	bundle_on 1
+	"$LAB" push 1 "$TOP/tests/lab/kubeadm.yaml" /root/kubecask/
+	DEADLINE=300 on 1 "echo \$\$ > /root/killed.pid; $INSTALL_HERE" </dev/null >"$OUT/killed.log" 2>&1 3>&- &
 	pid=$!
 	eventually 240 half_way
-	"$LAB" exec kill -9 "$(cat "$OUT/killed.pid")"
+	on 1 'kill -9 $(cat /root/killed.pid)'
 	wait "$pid" || :
 	say "killed in the middle of kubeadm init"
-	install_cluster
+	DEADLINE=540 on 1 "$INSTALL_HERE" </dev/null
+	ready 1 node1
+}
+
+@test "the master adds a worker over SSH with a password" {
+	on 1 'umask 077 && echo kubecask-lab > /root/password'
+	DEADLINE=400 on 1 "cd /root/kubecask && ./install join --node $(addr 2) --user root --password-file /root/password \
+		--known-hosts /root/known_hosts --host-key accept-new --yes" </dev/null
 	ready 1 node1 node2
 	[ "$(real_servers 2)" = "$(addr 1):6443" ]
 }
