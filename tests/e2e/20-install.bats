@@ -269,6 +269,7 @@ INSTALL_HERE='cd /root/kubecask && exec ./install --config kubeadm.yaml --yes'
 	DEADLINE=300 on 1 "echo \$\$ > /root/killed.pid; $INSTALL_HERE" </dev/null >"$OUT/killed.log" 2>&1 3>&- &
 	pid=$!
 	eventually 240 half_way
+	# shellcheck disable=SC2016 # for the shell there
 	on 1 'kill -9 $(cat /root/killed.pid)'
 	wait "$pid" || :
 	say "killed in the middle of kubeadm init"

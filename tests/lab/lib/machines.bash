@@ -3,7 +3,7 @@
 # Machines: one User-mode Linux process group each, on a bridge in a network namespace of this state folder.
 # Nothing outside is reachable from it, and none of its addresses exist on the host.
 
-# Sockets have short path limits, and state folders may be deep.
+# Sockets have short path limits, and state folders may be deep; pid files must outlive `make clean`.
 LAB_RUN=/run/$LAB_NS
 
 net_up() {
@@ -45,7 +45,7 @@ proc_pid() { # FILE: prints the pid when that very process is alive
 }
 
 machine_pid() { # N
-	proc_pid "$LAB_STATE/node$1.pid"
+	proc_pid "$LAB_RUN/node$1.pid"
 }
 
 machine_disk() { # N SIZE KEEP EXTRA-PACKAGES
@@ -75,7 +75,7 @@ machine_boot() { # N MEM
 		lab.ip="$(lab_ip "$n")" lab.gw="$LAB_NET.1" lab.key="$(cut -d' ' -f2 "$LAB_STATE/key.pub")" \
 		systemd.hostname="node$n" systemd.unified_cgroup_hierarchy=1 quiet \
 		</dev/null >"$LAB_STATE/node$n.log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-	proc_save "$LAB_STATE/node$n.pid" $!
+	proc_save "$LAB_RUN/node$n.pid" $!
 }
 
 lab_up() { # [-k] [-p PACKAGE]... N[:MEM[:DISK]]...
@@ -139,7 +139,7 @@ lab_wait() { # [-t SECONDS] N...: until sshd answers
 
 machine_forget() { # N
 	timeout 5 ssh -O exit "${SSH_OPTIONS[@]}" "root@$(lab_ip "$1")" 2>/dev/null || :
-	rm -f "$LAB_RUN/cm-$(lab_ip "$1")" "$LAB_STATE/node$1.pid"
+	rm -f "$LAB_RUN/cm-$(lab_ip "$1")" "$LAB_RUN/node$1.pid"
 }
 
 machine_end() { # N CUT: clean shutdown, or at once
@@ -162,7 +162,7 @@ machine_end() { # N CUT: clean shutdown, or at once
 
 lab_machines() { # numbers of the machines that have a pid file
 	local f
-	for f in "$LAB_STATE"/node*.pid; do
+	for f in "$LAB_RUN"/node*.pid; do
 		[ ! -f "$f" ] || { f=${f##*/node}; echo "${f%.pid}"; }
 	done
 }
@@ -207,7 +207,7 @@ lab_capture() { # start FILE | stop
 		: > "$2"
 		ip netns exec "$LAB_NS" setsid tcpdump -i "$LAB_BR" -Z root -U -s 400 -w "$2" "$CAPTURE_FILTER" \
 			</dev/null >"$LAB_STATE/capture.log" 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &
-		proc_save "$LAB_STATE/capture.pid" $!
+		proc_save "$LAB_RUN/capture.pid" $!
 		for ((i = 0; i < 100; i++)); do
 			! grep -q 'listening on' "$LAB_STATE/capture.log" || return 0
 			sleep 0.1
@@ -215,13 +215,13 @@ lab_capture() { # start FILE | stop
 		lab_die "capture: tcpdump does not start: $(cat "$LAB_STATE/capture.log")"
 		;;
 	stop)
-		pid=$(proc_pid "$LAB_STATE/capture.pid") || return 0
+		pid=$(proc_pid "$LAB_RUN/capture.pid") || return 0
 		kill -INT "$pid"
 		for ((i = 0; i < 50; i++)); do
 			kill -0 "$pid" 2>/dev/null || break
 			sleep 0.1
 		done
-		rm -f "$LAB_STATE/capture.pid"
+		rm -f "$LAB_RUN/capture.pid"
 		;;
 	*) lab_die "capture: start FILE or stop" ;;
 	esac

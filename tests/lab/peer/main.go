@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Peer stands in for API servers and for their clients in the tests of lvscare.
+//
+//	peer certs DIR IP...            ca.crt, tls.crt and tls.key for these addresses
+//	peer serve DIR NAME ADDR MODE   an API server; the file MODE says how it answers /readyz
+//	peer get ADDR                   one new connection: prints the name of the server that has it
+//	peer load ADDR SECONDS          a new connection each 25 ms: prints how many failed and who answered
+//	peer stream ADDR                one connection that sends and receives until it is cut
+package main
+
+import (
+	"bufio"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"io"
+	"log"
+	"math/big"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+)
+
+func check(err error) {
+	if err != nil {
+		log.Fatal(err)
+	}
+}
+
+func writePEM(path, kind string, der []byte) {
+	check(os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+}
+
+func certs(dir string, ips []string) {
+	check(os.MkdirAll(dir, 0o700))
+	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err)
+	ca := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kubernetes"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(99, 0, 0),
+		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}
+	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	check(err)
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err)
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "kube-apiserver"},
+		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
+		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
+		DNSNames:    []string{"kubernetes"},
+	}
+	for _, ip := range ips {
+		leaf.IPAddresses = append(leaf.IPAddresses, net.ParseIP(ip))
+	}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
+	check(err)
+	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
+	check(err)
+	writePEM(filepath.Join(dir, "tls.crt"), "CERTIFICATE", der)
+	writePEM(filepath.Join(dir, "tls.key"), "PRIVATE KEY", keyDER)
+	writePEM(filepath.Join(dir, "ca.crt.tmp"), "CERTIFICATE", caDER)
+	check(os.Rename(filepath.Join(dir, "ca.crt.tmp"), filepath.Join(dir, "ca.crt")))
+}
+
+// readyz answers as the file says: a status code, "slow", "stall", or "garbage".
+func readyz(mode string) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		b, _ := os.ReadFile(mode)
+		status := http.StatusOK
+		switch m := strings.TrimSpace(string(b)); m {
+		case "slow":
+			time.Sleep(1700 * time.Millisecond)
+		case "stall":
+			<-r.Context().Done()
+		case "garbage":
+			c, _, err := w.(http.Hijacker).Hijack()
+			if err == nil {
+				io.WriteString(c, "\x00\x00\x12\x04\x00\x00\x00\x00\x00 not HTTP/1\n")
+				c.Close()
+			}
+			return
+		default:
+			fmt.Sscan(m, &status)
+		}
+		if status >= 300 && status < 400 {
+			w.Header().Set("Location", "/livez")
+		}
+		w.WriteHeader(status)
+	}
+}
+
+func echo(w http.ResponseWriter, r *http.Request) {
+	c := http.NewResponseController(w)
+	check(c.EnableFullDuplex())
+	w.WriteHeader(http.StatusOK)
+	c.Flush()
+	lines := bufio.NewScanner(r.Body)
+	for lines.Scan() {
+		fmt.Fprintln(w, lines.Text())
+		c.Flush()
+	}
+}
+
+func serve(dir, name, addr, mode string) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/readyz", readyz(mode))
+	mux.HandleFunc("/name", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) })
+	mux.HandleFunc("/echo", echo)
+	s := &http.Server{Addr: addr, Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
+	check(s.ListenAndServeTLS(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")))
+}
+
+func client(timeout time.Duration) *http.Client {
+	return &http.Client{Timeout: timeout, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true},
+	}}
+}
+
+func get(addr string) (string, error) {
+	r, err := client(time.Second).Get("https://" + addr + "/name")
+	if err != nil {
+		return "", err
+	}
+	defer r.Body.Close()
+	b, err := io.ReadAll(r.Body)
+	return string(b), err
+}
+
+func load(addr string, seconds float64) {
+	seen := map[string]int{}
+	total, failed := 0, 0
+	results := make(chan string)
+	for end := time.Now().Add(time.Duration(seconds * float64(time.Second))); time.Now().Before(end); total++ {
+		go func() {
+			name, err := get(addr)
+			if err != nil {
+				name = "failed"
+			}
+			results <- name
+		}()
+		time.Sleep(25 * time.Millisecond)
+	}
+	for i := 0; i < total; i++ {
+		name := <-results
+		if name == "failed" {
+			failed++
+		} else {
+			seen[name]++
+		}
+	}
+	names := make([]string, 0, len(seen))
+	for n := range seen {
+		names = append(names, fmt.Sprintf("%s=%d", n, seen[n]))
+	}
+	sort.Strings(names)
+	fmt.Printf("total=%d failed=%d %s\n", total, failed, strings.Join(names, " "))
+}
+
+func stream(addr string) {
+	body, feed := io.Pipe()
+	go func() {
+		for {
+			if _, err := fmt.Fprintln(feed, "ping"); err != nil {
+				return
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+	}()
+	r, err := client(0).Post("https://"+addr+"/echo", "text/plain", body)
+	check(err)
+	fmt.Println("up")
+	lines := bufio.NewScanner(r.Body)
+	n := 0
+	for lines.Scan() {
+		n++
+	}
+	fmt.Printf("cut after %d lines: %v\n", n, lines.Err())
+}
+
+func main() {
+	log.SetFlags(0)
+	a := os.Args[1:]
+	switch {
+	case len(a) >= 3 && a[0] == "certs":
+		certs(a[1], a[2:])
+	case len(a) == 5 && a[0] == "serve":
+		serve(a[1], a[2], a[3], a[4])
+	case len(a) == 2 && a[0] == "get":
+		name, err := get(a[1])
+		check(err)
+		fmt.Println(name)
+	case len(a) == 3 && a[0] == "load":
+		var seconds float64
+		_, err := fmt.Sscan(a[2], &seconds)
+		check(err)
+		load(a[1], seconds)
+	case len(a) == 2 && a[0] == "stream":
+		stream(a[1])
+	default:
+		log.Fatal("usage: peer certs DIR IP... | serve DIR NAME ADDR MODE | get ADDR | load ADDR SECONDS | stream ADDR")
+	}
+}
