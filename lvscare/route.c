@@ -151,9 +151,12 @@ static void on_route(void *ctx, const struct nlmsghdr *hdr, struct span body)
 
 	if (hdr->nlmsg_type != RTM_NEWROUTE || !route_decode(body, &r))
 		return;
-	/* kernels before 4.20 send every table, whatever was asked for */
-	if (r.table != RT_TABLE_LOCAL || r.proto != ROUTE_PROTO || r.type != RTN_LOCAL ||
-	    r.dst_len != addr_len(o->vip) * 8 || !addr_same_host(&r.dst, o->vip))
+	/* kernels before 4.20 send every table, whatever was asked for, and those without
+	 * CONFIG_IPV6_MULTIPLE_TABLES keep local routes in the main one */
+	if (r.table != RT_TABLE_LOCAL && (r.dst.family != AF_INET6 || r.table != RT_TABLE_MAIN))
+		return;
+	if (r.proto != ROUTE_PROTO || r.type != RTN_LOCAL || r.dst_len != addr_len(o->vip) * 8 ||
+	    !addr_same_host(&r.dst, o->vip))
 		return;
 	if (o->n < OURS_MAX)
 		o->route[o->n++] = r;
