@@ -4,11 +4,16 @@
 # What goes wrong between the installer and machines: message, exit code, and that nothing has changed on them.
 
 load lib
+ADMIN_PASSWORD=of-an-ordinary-user
 
 setup_file() {
 	machines 1:800M 2:800M:1500M
+	"$LAB" up -p sudo 3:800M 3>&-
+	"$LAB" wait 3
 	local n
-	for n in 1 2; do script "$n" listing.sh > "$OUT/fresh.$n"; done
+	for n in 1 3; do on "$n" "useradd -m admin && echo admin:$ADMIN_PASSWORD | chpasswd"; done
+	on 3 "echo 'admin ALL=(ALL) ALL' > /etc/sudoers.d/admin"
+	for n in 1 2 3; do script "$n" listing.sh > "$OUT/fresh.$n"; done
 }
 
 teardown_file() {
@@ -70,21 +75,39 @@ untouched() { # N: nothing has come, nothing has gone
 	refused 1 --master "$(addr 1)" --user root --password-file "$OUT/password" --known-hosts "$OUT/known_hosts" \
 		--host-key accept-new
 	[[ $output == *"$(addr 1)"* ]]
-	[[ $output == *password* ]]
+	[[ $output == *"login as root refused"*password* ]]
 	[[ $output != *not-this-one* ]]
 	untouched 1
 }
 
+as_admin() { # sets ADMIN to the options of a login as an ordinary user, with a password
+	(umask 077 && echo "$ADMIN_PASSWORD" > "$OUT/password")
+	ADMIN=(--user admin --password-file "$OUT/password" --known-hosts "$OUT/known_hosts" --host-key accept-new)
+}
+
+@test "an ordinary user on a machine without sudo" {
+	as_admin
+	refused 1 --master "$(addr 1)" "${ADMIN[@]}"
+	[[ $output == *"$(addr 1)"*sudo* ]]
+	untouched 1
+}
+
+@test "an ordinary user with sudo and a password passes" {
+	as_admin
+	installer 120 --master "$(addr 3)" --bundle "$BUNDLE" --dry-run --ignore-preflight-errors all "${ADMIN[@]}"
+	run ! grep -r -e "$ADMIN_PASSWORD" "$OUT/install.log"
+	untouched 3
+}
+
 @test "node with too little disk" {
 	refused 1 --master "$(addr 1)" --node "$(addr 2)" "${SSH[@]}"
-	[[ $output == *"$(addr 2)"* ]]
-	[[ $output == *disk* ]]
+	[[ $output == *"$(addr 2)"*error*Disk*"MiB needed"* ]]
 	untouched 1
 	untouched 2
 }
 
 @test "virtual address inside the service range" {
-	refused 2 --master "$(addr 1)" --vip 10.96.3.4 "${SSH[@]}"
-	[[ $output == *10.96.3.4*10.96.0.0/12* ]]
+	refused 1 --master "$(addr 1)" --vip 10.96.3.4 "${SSH[@]}"
+	[[ $output == *"the virtual IP 10.96.3.4 lies inside the service range 10.96.0.0/12"* ]]
 	untouched 1
 }
