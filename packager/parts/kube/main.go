@@ -13,6 +13,7 @@ import (
 	_ "time/tzdata" // time zones of CronJobs
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
 	"k8s.io/component-base/cli"
@@ -38,10 +39,11 @@ func run(newCommand func() *cobra.Command) {
 	os.Exit(cli.Run(newCommand()))
 }
 
-// runKubeadm hides the flags that packages of the other programs put into the common set:
-// kubeadm shows the whole set as its global flags.
+// runKubeadm hides the flags that packages of the other programs put into the common sets, all of
+// which kubeadm would show as its global flags.
 func runKubeadm() {
 	flag.CommandLine = flag.NewFlagSet(os.Args[0], flag.ExitOnError)
+	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ExitOnError)
 	kubeadmerrors.HandleError(kubeadm.Run())
 }
 

@@ -19,7 +19,6 @@ import (
 const (
 	masterFlag       = "master"
 	lvscareImageFlag = "lvscare-image"
-	dryRunFlag       = "dry-run"
 
 	ipvsShort    = "Write the kernel rules of the virtual IP, before anything needs the API server"
 	lvscareShort = "Write the static Pod of lvscare, which keeps the rules of the virtual IP"
