@@ -97,7 +97,7 @@ image_make() { # FILE EXTRA-PACKAGES
 	mkdir -p "$tmp/lib/modules"
 	cp -a "$kernel/modules/$rel" "$tmp/lib/modules/"
 	depmod -b "$tmp" "$rel"
-	mke2fs -q -t ext4 -d "$tmp" -E lazy_itable_init=1,lazy_journal_init=1 "$tmp.ext4" "$IMAGE_SIZE"
+	mke2fs -q -t ext4 -d "$tmp" -E lazy_itable_init=1,lazy_journal_init=1 "$tmp.ext4" "$IMAGE_SIZE" >/dev/null
 	mv "$tmp.ext4" "$out"
 	rm -rf "$tmp"
 }
