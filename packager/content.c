@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "content.h"
+
+#include "conf.h"
+#include "err.h"
+#include "fs.h"
+#include "layer.h"
+#include "mem.h"
+#include "plan.h"
+#include "strbuf.h"
+#include "tree.h"
+
+#include <string.h>
+
+#define TEMPLATE_MAX (1u << 20)
+
+int content_program(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	const char *output = l->part->output, *slash = strrchr(output, '/');
+	int dir = slash ? (int)(slash - output) + 1 : 0;
+	const char *links = conf_get(&l->part->conf, "links");
+
+	(void)err;
+	layer_file(out, output, 0755, step_value(l->source, "file"), step_value(l->source, "sha256"));
+	while (links && *links) {
+		size_t len = strcspn(links, " ");
+		auto_free char *path = xasprintf("%.*s%.*s", dir, output, (int)len, links);
+
+		layer_link(out, path, output + dir);
+		links += len + strspn(links + len, " ");
+	}
+	return 0;
+}
+
+/* The names under which netfilter-select finds either iptables. */
+static void add_variants(struct layer *out)
+{
+	static const char *const variants[] = {"nft", "legacy"};
+	static const char *const names[] = {"iptables",  "iptables-save",  "iptables-restore",
+	                                    "ip6tables", "ip6tables-save", "ip6tables-restore"};
+
+	for (size_t v = 0; v < ARRAY_SIZE(variants); v++)
+		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+			auto_free char *path = xasprintf("usr/local/lib/netfilter/%s/%s", variants[v],
+			                                 names[i]);
+			auto_free char *to = xasprintf("/usr/sbin/xtables-%s-multi", variants[v]);
+
+			layer_link(out, path, to);
+		}
+}
+
+int content_nettools(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	add_variants(out);
+	layer_file(out, "usr/local/bin/netfilter-select", 0755, l->plan->set->netfilter_select,
+	           NULL);
+	/* kubeadm's DaemonSet runs exactly this path */
+	layer_link(out, "usr/local/bin/kube-proxy", "netfilter-select");
+	return layer_tree(out, step_value(l->source, "tree"), err);
+}
+
+int content_lvscare(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	(void)err;
+	layer_file(out, "bin/lvscare", 0755, l->plan->set->lvscare, NULL);
+	return 0;
+}
+
+int content_pause(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	(void)err;
+	layer_file(out, "pause", 0755, l->plan->set->pause, NULL);
+	return 0;
+}
+
+int content_base(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	(void)l;
+	(void)err;
+	layer_data(out, "etc/passwd", 0644,
+	           "root:x:0:0:root:/:/sbin/nologin\n"
+	           "nobody:x:65534:65534:nobody:/:/sbin/nologin\n"
+	           "nonroot:x:65532:65532:nonroot:/:/sbin/nologin\n");
+	layer_data(out, "etc/group", 0644, "root:x:0:\nnobody:x:65534:\nnonroot:x:65532:\n");
+	layer_data(out, "etc/nsswitch.conf", 0644, "hosts: files dns\n");
+	layer_dir(out, "run", 0755);
+	layer_dir(out, "tmp", 01777);
+	layer_dir(out, "var/lib", 0755);
+	return 0;
+}
+
+/* The listed image of a repository's last name: what the files of the node refer to. */
+static const char *listed_image(const struct plan *p, const char *name)
+{
+	const char *image;
+	size_t at = 0, len = strlen(name);
+
+	while ((image = conf_next(&p->images->record, "image", &at))) {
+		const char *last = strrchr(image, '/');
+
+		if (last && !strncmp(last + 1, name, len) && last[1 + len] == ':')
+			return image;
+	}
+	return NULL;
+}
+
+/* The files below parts/node, with @NAME@ replaced, under the same paths. */
+int content_node(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	auto_free char *dir = xasprintf("%s/node", l->plan->set->parts);
+	const char *pause = listed_image(l->plan, "pause");
+	auto_strlist files = {0};
+	auto_conf vars = {0};
+
+	if (!pause)
+		return err_set(err, "kubeadm lists no image \"pause\"");
+	for (size_t i = 0; i < l->plan->release.vars.n; i++)
+		conf_set(&vars, l->plan->release.vars.v[i].key, l->plan->release.vars.v[i].value);
+	conf_set(&vars, "pause-image", pause);
+	if (tree_list(dir, &files, err) < 0)
+		return -1;
+	for (size_t i = 0; i < files.n; i++) {
+		auto_free char *path = xasprintf("%s/%s", dir, files.v[i]);
+		auto_strbuf text = {0}, made = {0};
+
+		if (fs_read(path, TEMPLATE_MAX, &text, err) < 0 ||
+		    conf_expand(&vars, path, strbuf_str(&text), &made, err) < 0)
+			return -1;
+		layer_data(out, files.v[i], 0644, strbuf_str(&made));
+	}
+	return 0;
+}

@@ -1,0 +1,171 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "deb.h"
+
+#include "conf.h"
+#include "digest.h"
+#include "err.h"
+#include "fs.h"
+#include "lock.h"
+#include "mem.h"
+#include "proc.h"
+#include "strbuf.h"
+#include "tarball.h"
+
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where apt leaves a version: it writes a colon as %3a. */
+static char *file_of(const struct debs *d, const char *name, const char *version)
+{
+	auto_strbuf path = {0};
+
+	strbuf_addf(&path, "%s/deb/%s_", d->work, name);
+	for (; *version; version++)
+		if (*version == ':')
+			strbuf_addstr(&path, "%3a");
+		else
+			strbuf_addch(&path, *version);
+	strbuf_addstr(&path, "_amd64.deb");
+	return strbuf_detach(&path);
+}
+
+/* NAME_VERSION_ARCH.deb -> VERSION; NULL when it is named otherwise. */
+static char *version_in(const char *file, const char *name)
+{
+	size_t len = strlen(name);
+	const char *end = strrchr(file, '_');
+	auto_strbuf version = {0};
+
+	if (strncmp(file, name, len) != 0 || file[len] != '_' || end <= file + len)
+		return NULL;
+	for (const char *p = file + len + 1; p < end; p++) {
+		if (!strncmp(p, "%3a", 3)) {
+			strbuf_addch(&version, ':');
+			p += 2;
+		} else {
+			strbuf_addch(&version, *p);
+		}
+	}
+	return strbuf_detach(&version);
+}
+
+/* apt-get download of all wanted ("name" or "name=version") into work/deb. */
+static int download(const struct debs *d, const struct strlist *wanted, struct err *err)
+{
+	auto_free char *dir = xasprintf("%s/deb", d->work);
+	auto_strlist argv = {0};
+	const struct proc_opts opts = {.dir = dir};
+
+	if (!wanted->n)
+		return 0;
+	strlist_add(&argv, "apt-get");
+	strlist_add(&argv, "-oAPT::Sandbox::User=root");
+	strlist_add(&argv, "download");
+	for (size_t i = 0; i < wanted->n; i++)
+		strlist_add(&argv, wanted->v[i]);
+	if (proc_check((const char *const *)argv.v, &opts, NULL, err) < 0)
+		return err_wrap(err, "a pinned Debian package may have been replaced in the "
+		                     "archive (apt-get update; --update-lock takes today's)");
+	return 0;
+}
+
+/* What the lock names and is not here yet, or everything when there is no lock. */
+static int fetch(const struct debs *d, struct err *err)
+{
+	auto_free char *dir = xasprintf("%s/deb", d->work);
+	auto_strlist wanted = {0};
+	const char *name;
+	size_t at = 0;
+
+	if (!d->lock && fs_remove_tree(dir, err) < 0)
+		return -1;
+	if (fs_mkdir_p(dir, 0755, err) < 0)
+		return -1;
+	while ((name = conf_next(d->conf, "package", &at))) {
+		auto_free char *version = d->lock ? lock_version(d->lock, "deb", name) : NULL;
+		auto_free char *file = version ? file_of(d, name, version) : NULL;
+
+		if (d->lock && !version)
+			return err_set(err,
+			               "%s has no entry \"deb %s\"; --update-lock writes it",
+			               d->lock->path, name);
+		if (!version)
+			strlist_addf(&wanted, "%s:amd64", name);
+		else if (!fs_exists(file))
+			strlist_addf(&wanted, "%s:amd64=%s", name, version);
+	}
+	return download(d, &wanted, err);
+}
+
+/* The package's file among those in work/deb: the locked version's, or the only one. */
+static char *locate(const struct debs *d, const char *name, char **version, struct err *err)
+{
+	auto_free char *dir = xasprintf("%s/deb", d->work);
+	auto_strlist files = {0};
+
+	if (d->lock) {
+		*version = lock_version(d->lock, "deb", name);
+		return file_of(d, name, *version);
+	}
+	if (fs_list(dir, &files, err) < 0)
+		return NULL;
+	for (size_t i = 0; i < files.n; i++) {
+		*version = version_in(files.v[i], name);
+		if (*version)
+			return xasprintf("%s/%s", dir, files.v[i]);
+	}
+	err_set(err, "apt-get brought no package %s", name);
+	return NULL;
+}
+
+static int keep(void *ctx, const char *path)
+{
+	const struct conf *conf = ctx;
+	const char *pattern;
+	size_t at = 0;
+
+	while ((pattern = conf_next(conf, "drop", &at)))
+		if (fnmatch(pattern, path, 0) == 0)
+			return 0;
+	return 1;
+}
+
+static int unpack_one(const struct debs *d, const char *name, const char *tree,
+                      struct conf *record, struct err *err)
+{
+	auto_free char *version = NULL, *line = NULL;
+	auto_free char *file = locate(d, name, &version, err);
+	struct conf conf = *d->conf;
+	struct digest digest;
+
+	if (!file || digest_file(file, &digest, NULL, err) < 0)
+		return -1;
+	line = xasprintf("deb %s %s %s", name, version, digest.str);
+	conf_set(record, "lock", line);
+	if (d->lock && lock_check(d->lock, line, err) < 0)
+		return -1;
+	return deb_unpack(file, tree, keep, &conf, err);
+}
+
+int debs_run(const struct debs *d, struct conf *record, struct err *err)
+{
+	auto_free char *tree = xasprintf("%s/tree/%s", d->work, d->key);
+	auto_free char *temp = xasprintf("%s.tmp", tree);
+	const char *name;
+	size_t at = 0;
+
+	if (fs_remove_tree(temp, err) < 0 || fs_remove_tree(tree, err) < 0 || fetch(d, err) < 0)
+		return -1;
+	if (fs_mkdir_p(temp, 0755, err) < 0)
+		return -1;
+	while ((name = conf_next(d->conf, "package", &at)))
+		if (unpack_one(d, name, temp, record, err) < 0)
+			return -1;
+	if (rename(temp, tree) < 0)
+		return err_set(err, "%s: %s", tree, strerror(errno));
+	conf_set(record, "tree", tree);
+	return 0;
+}

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gobuild.h"
+
+#include "conf.h"
+#include "digest.h"
+#include "err.h"
+#include "fs.h"
+#include "gomod.h"
+#include "lock.h"
+#include "mem.h"
+#include "part.h"
+#include "patch.h"
+#include "proc.h"
+#include "strbuf.h"
+#include "tree.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* All that go reads from its environment and that would change the program. */
+#define GO_ENV                                                                                   \
+	"GOFLAGS=", "GOTOOLCHAIN=local", "GOWORK=off", "GO111MODULE=on", "GOOS=linux",           \
+	        "GOARCH=amd64", "GOAMD64=v1", "GOEXPERIMENT=", "GODEBUG=", "GOFIPS140=off",      \
+	        "GOENV=off", "LC_ALL=C", "CC=gcc", "CGO_CFLAGS=-O2", "CGO_LDFLAGS="
+
+static const char *const env_plain[] = {GO_ENV, "CGO_ENABLED=0", NULL};
+static const char *const env_cgo[] = {GO_ENV, "CGO_ENABLED=1", NULL};
+
+/* Everything that a build reads from the part's directory: its sources, not its tests. */
+static bool is_source(const char *name)
+{
+	size_t len = strlen(name);
+
+	return len > 3 && !strcmp(name + len - 3, ".go") &&
+	       (len < 8 || strcmp(name + len - 8, "_test.go") != 0);
+}
+
+static int add_file(struct strbuf *out, const char *path, struct err *err)
+{
+	struct digest d;
+
+	if (digest_file(path, &d, NULL, err) < 0)
+		return -1;
+	strbuf_addf(out, "%s %s\n", strrchr(path, '/') + 1, d.str);
+	return 0;
+}
+
+/* The part's own patches, then those of the series; full paths. */
+static void all_patches(const struct gobuild *g, struct strlist *out)
+{
+	const char *name;
+	size_t at = 0;
+
+	while ((name = conf_next(&g->part->conf, "patch", &at)))
+		strlist_addf(out, "%s/%s", g->part->dir, name);
+	for (size_t i = 0; i < g->patches->n; i++)
+		strlist_add(out, g->patches->v[i]);
+}
+
+int gobuild_inputs(const struct gobuild *g, struct strbuf *out, struct err *err)
+{
+	const struct part *p = g->part;
+	auto_strlist names = {0}, patches = {0};
+	auto_free char *overlay = xasprintf("%s/overlay", g->patches_dir);
+	const char *input;
+	size_t at = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(env_cgo) - 2; i++)
+		strbuf_addf(out, "%s\n", env_cgo[i]);
+	conf_write(&p->conf, out);
+	if (fs_list(p->dir, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		auto_free char *path = xasprintf("%s/%s", p->dir, names.v[i]);
+
+		if (is_source(names.v[i]) && add_file(out, path, err) < 0)
+			return -1;
+	}
+	all_patches(g, &patches);
+	for (size_t i = 0; i < patches.n; i++)
+		if (add_file(out, patches.v[i], err) < 0)
+			return -1;
+	if (p->series && tree_digest(overlay, out, err) < 0)
+		return -1;
+	while ((input = conf_next(&p->conf, "input", &at)))
+		if (add_file(out, input, err) < 0)
+			return err_wrap(err, "%s needs", p->name);
+	return 0;
+}
+
+/* Notes an input in the record, and holds it against the lock when there is one. */
+static int note(const struct gobuild *g, struct conf *record, const char *line, struct err *err)
+{
+	conf_set(record, "lock", line);
+	return g->lock ? lock_check(g->lock, line, err) : 0;
+}
+
+/* Fetches all modules; the main one's directory goes to dir. */
+static int fetch(const struct gobuild *g, struct conf *record, char **dir, struct err *err)
+{
+	for (size_t i = 0; i < g->part->modules.n; i++) {
+		struct gomod_download d;
+		auto_free char *path = NULL, *version = NULL, *line = NULL;
+		int rc;
+
+		part_module(g->part->modules.v[i], &path, &version);
+		if (gomod_download(path, version, env_plain, &d, err) < 0)
+			return -1;
+		line = xasprintf("module %s %s %s", path, version, d.sum);
+		rc = note(g, record, line, err);
+		if (i == 0)
+			*dir = steal(&d.dir);
+		gomod_download_release(&d);
+		if (rc < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* "package main" of upstream's programs becomes an importable package with a function Main. */
+static int make_importable(const struct gobuild *g, const char *copy, struct err *err)
+{
+	const char *dir;
+	size_t at = 0;
+
+	while ((dir = conf_next(&g->part->conf, "mains", &at))) {
+		auto_free char *path = xasprintf("%s/%s", copy, dir);
+
+		if (tree_make_importable(path, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int copy_module(const struct gobuild *g, const char *from, const char *to, struct err *err)
+{
+	auto_free char *overlay = xasprintf("%s/overlay", g->patches_dir);
+	auto_strlist patches = {0};
+
+	if (tree_copy(from, to, err) < 0)
+		return -1;
+	if (g->part->series && fs_exists(overlay) && tree_copy(overlay, to, err) < 0)
+		return -1;
+	all_patches(g, &patches);
+	for (size_t i = 0; i < patches.n; i++)
+		if (patch_apply(to, patches.v[i], err) < 0)
+			return -1;
+	return make_importable(g, to, err);
+}
+
+static int copy_sources(const struct part *p, const char *main, struct err *err)
+{
+	auto_strlist names = {0};
+
+	if (fs_mkdir_p(main, 0755, err) < 0 || fs_list(p->dir, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		auto_free char *from = xasprintf("%s/%s", p->dir, names.v[i]);
+		auto_free char *to = xasprintf("%s/%s", main, names.v[i]);
+
+		if (is_source(names.v[i]) && fs_copy(from, to, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int write_gomod(const struct part *p, const char *module_dir, const char *main,
+                       struct err *err)
+{
+	auto_free char *from = xasprintf("%s/go.mod", module_dir);
+	auto_free char *to = xasprintf("%s/go.mod", main);
+	auto_strbuf upstream = {0}, text = {0};
+
+	if (fs_read(from, CONF_MAX, &upstream, err) < 0)
+		return -1;
+	if (gomod_write(p, strbuf_str(&upstream), &text, err) < 0)
+		return -1;
+	return fs_write_atomic(to, strbuf_str(&text), text.len, 0644, err);
+}
+
+/* Runs go with its words on stderr, the step's log. */
+static int go(const struct gobuild *g, const char *const argv[], const char *dir, const char *what,
+              struct err *err)
+{
+	const struct proc_opts opts = {.dir = dir, .env = g->part->cgo ? env_cgo : env_plain};
+	auto_strbuf out = {0}, said = {0};
+	int status = proc_run(argv, &opts, &out, &said, err);
+
+	fputs(strbuf_str(&said), stderr);
+	if (status > 0)
+		return err_set(err, "go could not %s (exit status %d)", what, status);
+	return status;
+}
+
+/* Completes go.mod and go.sum; the latter pins every module that takes part. */
+static int resolve(const struct gobuild *g, const char *main, struct conf *record, struct err *err)
+{
+	const char *tags = conf_get(&g->part->conf, "tags");
+	const char *const argv[] = {"go",     "list", "-mod=mod",       "-deps",
+	                            "-tags",  tags ? tags : "", g->part->package, NULL};
+	auto_free char *sum = xasprintf("%s/go.sum", main), *line = NULL;
+	struct digest d;
+
+	if (go(g, argv, main, "find the modules", err) < 0)
+		return -1;
+	if (digest_file(sum, &d, NULL, err) < 0)
+		return -1;
+	line = xasprintf("gosum %s - %s", g->part->name, d.str);
+	return note(g, record, line, err);
+}
+
+static int compile(const struct gobuild *g, const char *main, struct conf *record, struct err *err)
+{
+	const char *tags = conf_get(&g->part->conf, "tags"), *more;
+	auto_free char *file = xasprintf("%s/bin/%s-%s", g->work, g->part->name, g->key);
+	auto_free char *temp = xasprintf("%s.tmp", file), *size = NULL;
+	auto_strbuf ld = {0};
+	struct digest d;
+	uint64_t bytes;
+	size_t at = 0;
+
+	strbuf_addstr(&ld, "-s -w -buildid=");
+	while ((more = conf_next(&g->part->conf, "ldflags", &at)))
+		strbuf_addf(&ld, " %s", more);
+	const char *const argv[] = {"go",    "build",          "-trimpath", "-buildvcs=false",
+	                            "-mod=readonly", "-tags",  tags ? tags : "", "-ldflags",
+	                            strbuf_str(&ld), "-o",     temp,        g->part->package, NULL};
+
+	if (go(g, argv, main, "compile it", err) < 0)
+		return -1;
+	if (rename(temp, file) < 0)
+		return err_set(err, "rename to %s failed", file);
+	if (digest_file(file, &d, &bytes, err) < 0)
+		return -1;
+	size = xasprintf("%llu", (unsigned long long)bytes);
+	conf_set(record, "file", file);
+	conf_set(record, "size", size);
+	conf_set(record, "sha256", d.str);
+	return 0;
+}
+
+int gobuild_run(const struct gobuild *g, struct conf *record, struct err *err)
+{
+	auto_free char *src = xasprintf("%s/src/%s", g->work, g->part->name);
+	auto_free char *main = xasprintf("%s/main", src), *copy = xasprintf("%s/module", src);
+	auto_free char *bin = xasprintf("%s/bin", g->work), *module_dir = NULL;
+
+	if (fs_remove_tree(src, err) < 0 || fs_mkdir_p(bin, 0755, err) < 0)
+		return -1;
+	if (fetch(g, record, &module_dir, err) < 0)
+		return -1;
+	if (g->part->copy && copy_module(g, module_dir, copy, err) < 0)
+		return -1;
+	if (copy_sources(g->part, main, err) < 0 ||
+	    write_gomod(g->part, module_dir, main, err) < 0)
+		return -1;
+	if (resolve(g, main, record, err) < 0 || compile(g, main, record, err) < 0)
+		return -1;
+	return fs_remove_tree(src, err);
+}

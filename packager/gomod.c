@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "gomod.h"
+
+#include "err.h"
+#include "mem.h"
+#include "part.h"
+#include "proc.h"
+#include "strbuf.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char *member(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value ? xstrdup(value) : NULL;
+}
+
+int gomod_download(const char *path, const char *version, const char *const *env,
+                   struct gomod_download *out, struct err *err)
+{
+	auto_free char *what = xasprintf("%s@%s", path, version);
+	const char *const argv[] = {"go", "mod", "download", "-json", what, NULL};
+	const struct proc_opts opts = {.dir = "/", .env = env};
+	auto_strbuf said = {0}, words = {0};
+	auto_free char *cause = NULL;
+	struct gomod_download d;
+	int status = proc_run(argv, &opts, &said, &words, err);
+	json_t *json;
+
+	if (status < 0)
+		return -1;
+	fputs(strbuf_str(&words), stderr);
+	json = json_loadb(strbuf_str(&said), said.len, 0, NULL);
+	d = (struct gomod_download){member(json, "Dir"), member(json, "Sum")};
+	cause = member(json, "Error");
+	json_decref(json);
+	if (status == 0 && d.dir && d.sum && !cause) {
+		*out = d;
+		return 0;
+	}
+	gomod_download_release(&d);
+	return err_set(err, "go has no module %s: %s", what,
+	               cause ? cause : words.len ? strbuf_str(&words) : "no reason given");
+}
+
+void gomod_download_release(struct gomod_download *d)
+{
+	free(d->dir);
+	free(d->sum);
+}
+
+/* Calls on_line for each line of text, without leading blanks. */
+static void each_line(const char *text, void (*on_line)(void *ctx, const char *line), void *ctx)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		size_t blank = strspn(text, " \t");
+		auto_free char *line = xstrndup(text + (blank < len ? blank : len),
+		                                blank < len ? len - blank : 0);
+
+		on_line(ctx, line);
+		text += len + (text[len] == '\n');
+	}
+}
+
+struct writer {
+	struct strbuf *out;
+	const char *staging; /* v0.37.2, or NULL */
+	bool in_godebug;     /* inside "godebug (" */
+	bool has_go;
+};
+
+static void copy_directive(void *ctx, const char *line)
+{
+	struct writer *w = ctx;
+
+	if (w->in_godebug || !strncmp(line, "godebug ", 8)) {
+		strbuf_addf(w->out, "%s\n", line);
+		w->in_godebug = w->in_godebug ? line[0] != ')' : strchr(line, '(') != NULL;
+	} else if (!strncmp(line, "go ", 3)) {
+		strbuf_addf(w->out, "%s\n", line);
+		w->has_go = true;
+	}
+}
+
+/* "k8s.io/api v0.0.0" -> replace k8s.io/api => k8s.io/api v0.37.2 */
+static void replace_staging(void *ctx, const char *line)
+{
+	const struct writer *w = ctx;
+	char path[128], version[32], extra[2];
+
+	if (sscanf(line, "%127s %31s %1s", path, version, extra) == 2 &&
+	    !strcmp(version, "v0.0.0"))
+		strbuf_addf(w->out, "replace %s => %s %s\n", path, path, w->staging);
+}
+
+int gomod_write(const struct part *p, const char *upstream, struct strbuf *out, struct err *err)
+{
+	auto_free char *path = NULL, *version = NULL, *staging = NULL;
+	struct writer w = {.out = out};
+
+	part_module(p->modules.v[0], &path, &version);
+	strbuf_addf(out, "module kubecask.local/%s\n\n", p->name);
+	each_line(upstream, copy_directive, &w);
+	if (!w.has_go)
+		return err_set(err, "go.mod of %s %s has no go line", path, version);
+	strbuf_addch(out, '\n');
+	for (size_t i = 0; i < p->modules.n; i++)
+		strbuf_addf(out, "require %s\n", p->modules.v[i]);
+	if (p->copy)
+		strbuf_addf(out, "\nreplace %s => ../module\n", path);
+	if (!p->staging)
+		return 0;
+	if (strncmp(version, "v1.", 3) != 0)
+		return err_set(err, "%s %s: its staging modules have no version", path, version);
+	staging = xasprintf("v0.%s", version + 3);
+	w.staging = staging;
+	strbuf_addch(out, '\n');
+	each_line(upstream, replace_staging, &w);
+	return 0;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "conf.h"
+#include "strbuf.h"
+
+#include <stdbool.h>
+
+struct err;
+
+/*
+ * One Go program of the bundle, as packager/parts/NAME/part.conf describes it. Keys:
+ *   module   "PATH VERSION", repeated; the first is the main one
+ *   package  what to compile; default ".", the *.go files beside part.conf
+ *   output   the file's path in its layer; links: more names for it, in the same directory
+ *   tags, ldflags (repeated), cgo = yes, component (name in the bundle's annotations)
+ *   copy = yes      the main module is compiled from a patched copy
+ *   patch           a patch to the copy, relative to part.conf; repeated
+ *   series = yes    the copy gets kubeadm-patches too
+ *   mains           directories of the copy whose package main becomes importable
+ *   staging = yes   requirements at v0.0.0 are replaced by the staging modules' own versions
+ *   input           files of this machine that are linked in, for the cache key
+ */
+struct part {
+	char *name, *dir;
+	struct conf conf; /* values expanded */
+	struct strlist modules; /* "PATH VERSION" */
+	const char *package, *output, *component;
+	bool copy, series, staging, cgo;
+};
+
+int part_load(const char *dir, const char *name, const struct conf *vars, struct part *out,
+              struct err *err);
+void part_release(struct part *p);
+
+/* The path and the version of "PATH VERSION"; the caller's. */
+void part_module(const char *module, char **path, char **version);
