@@ -40,9 +40,8 @@ static void add_data(struct bundle *b, const char *data, size_t len, const char 
 	d->size = len;
 	d->media_type = xstrdup(type);
 	if (!find_blob(b, &d->digest))
-		add_blob(b, (struct bundle_blob){.digest = d->digest,
-		                                 .data = xstrndup(data, len),
-		                                 .len = len});
+		add_blob(b, (struct bundle_blob){
+				.digest = d->digest, .data = xstrndup(data, len), .len = len});
 }
 
 static int add_layers(struct bundle *b, struct oci_manifest *m, const struct bundle_layer *layers,
@@ -84,10 +83,14 @@ static char *config_json(const struct bundle_image *image, int64_t epoch)
 	char created[32];
 	struct tm tm;
 	json_t *diffs = json_array(), *config = json_pack("{s:[s]}", "Env", IMAGE_PATH), *top;
+	const char *slash = strrchr(image->ref, '/'), *name = slash ? slash + 1 : image->ref;
+	auto_free char *title = xstrndup(name, strcspn(name, ":"));
 	char *text;
 
 	gmtime_r(&t, &tm);
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", &tm);
+	/* images of the same layers stay apart for the runtime, which knows them by this config */
+	json_object_set_new(config, "Labels", json_pack("{s:s}", OCI_ANN_TITLE, title));
 	for (size_t i = 0; i < image->n_layers; i++)
 		json_array_append_new(diffs, json_string(image->layers[i].diff_id));
 	if (image->entrypoint)
@@ -120,8 +123,8 @@ int bundle_add_image(struct bundle *b, const struct bundle_image *image, struct 
 	return 0;
 }
 
-struct oci_descriptor *bundle_add_node(struct bundle *b, const struct bundle_layer *layers, size_t n,
-                                       struct err *err)
+struct oci_descriptor *bundle_add_node(struct bundle *b, const struct bundle_layer *layers,
+                                       size_t n, struct err *err)
 {
 	struct oci_manifest m = {.artifact_type = xstrdup(OCI_TYPE_NODE)};
 	struct oci_descriptor *d;
@@ -174,7 +177,8 @@ static int add_members(struct bundle *b, struct tar *t, struct err *err)
 	auto_strbuf index = {0};
 
 	oci_index_write(&b->index, &index);
-	if (tar_add_data(t, "oci-layout", 0644, OCI_LAYOUT_JSON, strlen(OCI_LAYOUT_JSON), err) < 0 ||
+	if (tar_add_data(t, "oci-layout", 0644, OCI_LAYOUT_JSON, strlen(OCI_LAYOUT_JSON), err) <
+	        0 ||
 	    tar_add_data(t, "index.json", 0644, index.buf, index.len, err) < 0)
 		return -1;
 	qsort(b->blob, b->n_blobs, sizeof(*b->blob), by_digest);

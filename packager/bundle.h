@@ -40,8 +40,8 @@ struct bundle_image {
 int bundle_add_image(struct bundle *b, const struct bundle_image *image, struct err *err);
 
 /* The node artifact; its annotations are for the caller to add to the returned descriptor. */
-struct oci_descriptor *bundle_add_node(struct bundle *b, const struct bundle_layer *layers, size_t n,
-                                       struct err *err);
+struct oci_descriptor *bundle_add_node(struct bundle *b, const struct bundle_layer *layers,
+                                       size_t n, struct err *err);
 
 /*
  * Writes the tar: oci-layout, index.json, then the blobs by digest. It has a temporary name until

@@ -21,7 +21,8 @@ int content_program(const struct plan_layer *l, struct layer *out, struct err *e
 	const char *links = conf_get(&l->part->conf, "links");
 
 	(void)err;
-	layer_file(out, output, 0755, step_value(l->source, "file"), step_value(l->source, "sha256"));
+	layer_file(out, output, 0755, step_value(l->source, "file"),
+	           step_value(l->source, "sha256"));
 	while (links && *links) {
 		size_t len = strcspn(links, " ");
 		auto_free char *path = xasprintf("%.*s%.*s", dir, output, (int)len, links);
@@ -41,8 +42,8 @@ static void add_variants(struct layer *out)
 
 	for (size_t v = 0; v < ARRAY_SIZE(variants); v++)
 		for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-			auto_free char *path = xasprintf("usr/local/lib/netfilter/%s/%s", variants[v],
-			                                 names[i]);
+			auto_free char *path = xasprintf("usr/local/lib/netfilter/%s/%s",
+			                                 variants[v], names[i]);
 			auto_free char *to = xasprintf("/usr/sbin/xtables-%s-multi", variants[v]);
 
 			layer_link(out, path, to);

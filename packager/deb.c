@@ -89,8 +89,7 @@ static int fetch(const struct debs *d, struct err *err)
 		auto_free char *file = version ? file_of(d, name, version) : NULL;
 
 		if (d->lock && !version)
-			return err_set(err,
-			               "%s has no entry \"deb %s\"; --update-lock writes it",
+			return err_set(err, "%s has no entry \"deb %s\"; --update-lock writes it",
 			               d->lock->path, name);
 		if (!version)
 			strlist_addf(&wanted, "%s:amd64", name);
@@ -133,8 +132,8 @@ static int keep(void *ctx, const char *path)
 	return 1;
 }
 
-static int unpack_one(const struct debs *d, const char *name, const char *tree,
-                      struct conf *record, struct err *err)
+static int unpack_one(const struct debs *d, const char *name, const char *tree, struct conf *record,
+                      struct err *err)
 {
 	auto_free char *version = NULL, *line = NULL;
 	auto_free char *file = locate(d, name, &version, err);

@@ -20,10 +20,10 @@
 #include <sys/stat.h>
 
 /* All that go reads from its environment and that would change the program. */
-#define GO_ENV                                                                                   \
-	"GOFLAGS=", "GOTOOLCHAIN=local", "GOWORK=off", "GO111MODULE=on", "GOOS=linux",           \
-	        "GOARCH=amd64", "GOAMD64=v1", "GOEXPERIMENT=", "GODEBUG=", "GOFIPS140=off",      \
-	        "GOENV=off", "LC_ALL=C", "CC=gcc", "CGO_CFLAGS=-O2", "CGO_LDFLAGS="
+#define GO_ENV                                                                          \
+	"GOFLAGS=", "GOTOOLCHAIN=local", "GOWORK=off", "GO111MODULE=on", "GOOS=linux",  \
+	    "GOARCH=amd64", "GOAMD64=v1", "GOEXPERIMENT=", "GODEBUG=", "GOFIPS140=off", \
+	    "GOENV=off", "LC_ALL=C", "CC=gcc", "CGO_CFLAGS=-O2", "CGO_LDFLAGS="
 
 static const char *const env_plain[] = {GO_ENV, "CGO_ENABLED=0", NULL};
 static const char *const env_cgo[] = {GO_ENV, "CGO_ENABLED=1", NULL};
@@ -198,8 +198,8 @@ static int go(const struct gobuild *g, const char *const argv[], const char *dir
 static int resolve(const struct gobuild *g, const char *main, struct conf *record, struct err *err)
 {
 	const char *tags = conf_get(&g->part->conf, "tags");
-	const char *const argv[] = {"go",     "list", "-mod=mod",       "-deps",
-	                            "-tags",  tags ? tags : "", g->part->package, NULL};
+	const char *const argv[] = {"go",    "list",           "-mod=mod",       "-deps",
+	                            "-tags", tags ? tags : "", g->part->package, NULL};
 	auto_free char *sum = xasprintf("%s/go.sum", main), *line = NULL;
 	struct digest d;
 
@@ -224,9 +224,10 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 	strbuf_addstr(&ld, "-s -w -buildid=");
 	while ((more = conf_next(&g->part->conf, "ldflags", &at)))
 		strbuf_addf(&ld, " %s", more);
-	const char *const argv[] = {"go",    "build",          "-trimpath", "-buildvcs=false",
-	                            "-mod=readonly", "-tags",  tags ? tags : "", "-ldflags",
-	                            strbuf_str(&ld), "-o",     temp,        g->part->package, NULL};
+	const char *const argv[] = {
+	    "go",    "build",          "-trimpath", "-buildvcs=false", "-mod=readonly",
+	    "-tags", tags ? tags : "", "-ldflags",  strbuf_str(&ld),   "-o",
+	    temp,    g->part->package, NULL};
 
 	if (go(g, argv, main, "compile it", err) < 0)
 		return -1;
@@ -253,8 +254,7 @@ int gobuild_run(const struct gobuild *g, struct conf *record, struct err *err)
 		return -1;
 	if (g->part->copy && copy_module(g, module_dir, copy, err) < 0)
 		return -1;
-	if (copy_sources(g->part, main, err) < 0 ||
-	    write_gomod(g->part, module_dir, main, err) < 0)
+	if (copy_sources(g->part, main, err) < 0 || write_gomod(g->part, module_dir, main, err) < 0)
 		return -1;
 	if (resolve(g, main, record, err) < 0 || compile(g, main, record, err) < 0)
 		return -1;

@@ -44,7 +44,9 @@ int gomod_download(const char *path, const char *version, const char *const *env
 	}
 	gomod_download_release(&d);
 	return err_set(err, "go has no module %s: %s", what,
-	               cause ? cause : words.len ? strbuf_str(&words) : "no reason given");
+	               cause       ? cause
+	               : words.len ? strbuf_str(&words)
+	                           : "no reason given");
 }
 
 void gomod_download_release(struct gomod_download *d)
@@ -93,8 +95,7 @@ static void replace_staging(void *ctx, const char *line)
 	const struct writer *w = ctx;
 	char path[128], version[32], extra[2];
 
-	if (sscanf(line, "%127s %31s %1s", path, version, extra) == 2 &&
-	    !strcmp(version, "v0.0.0"))
+	if (sscanf(line, "%127s %31s %1s", path, version, extra) == 2 && !strcmp(version, "v0.0.0"))
 		strbuf_addf(w->out, "replace %s => %s %s\n", path, path, w->staging);
 }
 

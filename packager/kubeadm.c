@@ -18,8 +18,8 @@ int kubeadm_list_images(const char *kube, const char *version, const char *work,
 {
 	auto_free char *full = realpath(kube, NULL);
 	auto_free char *link = xasprintf("%s/kubeadm", work);
-	const char *const argv[] = {link, "config", "images", "list", "--kubernetes-version", version,
-	                            NULL};
+	const char *const argv[] = {link,    "config", "images", "list", "--kubernetes-version",
+	                            version, NULL};
 	const struct proc_opts opts = {.timeout_s = DEADLINE_S};
 	auto_strbuf out = {0};
 

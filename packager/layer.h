@@ -16,7 +16,7 @@ struct layer_entry {
 	mode_t mode;
 	char *path;
 	char *from; /* file: where it is; link: its target; data: the text itself */
-	char *id;   /* file: a digest or other name of its content, or NULL: it is read for the key */
+	char *id; /* file: a digest or other name of its content, or NULL: it is read for the key */
 };
 
 /* The content of one layer. Parents of all entries are added by layer_close, as 0755. */

@@ -47,7 +47,8 @@ int lock_parse(const char *name, const char *text, size_t len, struct lock *out,
 		if (n && text[at] != '#') {
 			if (!well_formed(text + at, n)) {
 				lock_release(&l);
-				return err_set(err, "%s:%u: not of the form \"kind name version hash\"",
+				return err_set(err,
+				               "%s:%u: not of the form \"kind name version hash\"",
 				               name, number);
 			}
 			auto_free char *line = xstrndup(text + at, n);
@@ -130,7 +131,8 @@ int lock_save(struct lock *l, struct err *err)
 	auto_strbuf text = {0};
 
 	qsort(l->line, l->n, sizeof(*l->line), by_bytes);
-	strbuf_addstr(&text, "# Hashes of all inputs; kubecask-pack --update-lock writes this file.\n");
+	strbuf_addstr(&text,
+	              "# Hashes of all inputs; kubecask-pack --update-lock writes this file.\n");
 	for (size_t i = 0; i < l->n; i++)
 		if (i == 0 || strcmp(l->line[i], l->line[i - 1]) != 0)
 			strbuf_addf(&text, "%s\n", l->line[i]);

@@ -33,14 +33,13 @@ static int check_version(const struct options *o, struct err *err)
 		                    "(make package K8S_VERSION=v1.37.2)");
 	if (!release_version_ok(o->version))
 		return err_set_code(err, EXIT_USAGE,
-		                    "--k8s-version: \"%s\" is not of the form v1.37.2",
-		                    o->version);
+		                    "--k8s-version: \"%s\" is not of the form v1.37.2", o->version);
 	if (strcmp(o->source, "modules") != 0)
 		return err_set_code(err, EXIT_USAGE,
 		                    "--source: \"%s\" is not supported, only modules", o->source);
 	if (strcmp(o->arch, "amd64") != 0)
-		return err_set_code(err, EXIT_USAGE,
-		                    "--arch: \"%s\" is not supported, only amd64", o->arch);
+		return err_set_code(err, EXIT_USAGE, "--arch: \"%s\" is not supported, only amd64",
+		                    o->arch);
 	return 0;
 }
 
@@ -61,72 +60,81 @@ static int check_programs(const struct settings *s, struct err *err)
 	return 0;
 }
 
+/* Returns as cli_parse does; 1 also after --man. */
+static int parse(struct options *o, int argc, char **argv, struct err *err)
+{
+	struct settings *s = &o->set;
+	const struct cli_option rows[] = {
+	    {0, "k8s-version", CLI_STRING, "VERSION", "Kubernetes version, such as v1.37.2",
+	     &o->version, 0, 0, false},
+	    {'o', "out", CLI_STRING, "DIR", "Where the bundle goes (dist)", &s->out, 0, 0, false},
+	    {0, "zstd-level", CLI_UINT, "N", "Compression: 19 for releases, 3 for tests (19)",
+	     &s->level, 1, ZST_LEVEL_MAX, false},
+	    {'j', "jobs", CLI_UINT, "N", "Steps at the same time (one for each processor)",
+	     &s->jobs, 1, 64, false},
+	    {0, "update-lock", CLI_FLAG, NULL,
+	     "Take today's inputs and write their hashes to releases/VERSION.lock", &s->update_lock,
+	     0, 0, false},
+	    {0, "source", CLI_STRING, "KIND", "Where the parts come from: modules (modules)",
+	     &o->source, 0, 0, false},
+	    {0, "arch", CLI_STRING, "ARCH", "Architecture of the nodes: amd64 (amd64)", &o->arch, 0,
+	     0, false},
+	    {0, "work", CLI_STRING, "DIR", "Where results of steps are kept (build/pack)", &s->work,
+	     0, 0, false},
+	    {0, "parts", CLI_STRING, "DIR", "What is compiled and shipped (packager/parts)",
+	     &s->parts, 0, 0, false},
+	    {0, "patches", CLI_STRING, "DIR", "Patches for kubeadm (kubeadm-patches)", &s->patches,
+	     0, 0, false},
+	    {0, "releases", CLI_STRING, "DIR", "Component versions and locks (releases)",
+	     &s->releases, 0, 0, false},
+	    {0, "lvscare", CLI_STRING, "FILE", "The lvscare program (build/lvscare)", &s->lvscare,
+	     0, 0, false},
+	    {0, "pause", CLI_STRING, "FILE", "The pause program (build/pause)", &s->pause, 0, 0,
+	     false},
+	    {0, "netfilter-select", CLI_STRING, "FILE",
+	     "The program that chooses an iptables (build/netfilter-select)", &s->netfilter_select,
+	     0, 0, false},
+	    {0, "install", CLI_STRING, "FILE",
+	     "The installer, put beside the bundle (build/install)", &s->install, 0, 0, false},
+	    {0, "man", CLI_FLAG, NULL, NULL, &o->man, 0, 0, false},
+	    {0},
+	};
+	const struct cli_command cmd = {"kubecask-pack", "--k8s-version VERSION [options]",
+	                                "make the offline bundle of one Kubernetes version", text,
+	                                rows};
+	int rc = cli_parse(&cmd, argc, argv, NULL, err);
+
+	if (rc == 0 && o->man) {
+		cli_man(&cmd, NULL, stdout);
+		return 1;
+	}
+	return rc;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {
-	    .set = {.parts = "packager/parts", .patches = "kubeadm-patches",
-	            .releases = "releases", .work = "build/pack", .out = "dist",
-	            .lvscare = "build/lvscare", .pause = "build/pause",
-	            .netfilter_select = "build/netfilter-select", .install = "build/install",
-	            .level = 19},
+	    .set = {.parts = "packager/parts",
+	            .patches = "kubeadm-patches",
+	            .releases = "releases",
+	            .work = "build/pack",
+	            .out = "dist",
+	            .lvscare = "build/lvscare",
+	            .pause = "build/pause",
+	            .netfilter_select = "build/netfilter-select",
+	            .install = "build/install",
+	            .level = 19,
+	            .jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)},
 	    .source = "modules",
 	    .arch = "amd64",
-	};
-	const struct cli_option options[] = {
-	    {.name = "k8s-version", .kind = CLI_STRING, .arg = "VERSION", .dest = &o.version,
-	     .help = "Kubernetes version, such as v1.37.2"},
-	    {.letter = 'o', .name = "out", .kind = CLI_STRING, .arg = "DIR", .dest = &o.set.out,
-	     .help = "Where the bundle goes (dist)"},
-	    {.name = "zstd-level", .kind = CLI_UINT, .arg = "N", .dest = &o.set.level, .min = 1,
-	     .max = ZST_LEVEL_MAX, .help = "Compression: 19 for releases, 3 for tests (19)"},
-	    {.letter = 'j', .name = "jobs", .kind = CLI_UINT, .arg = "N", .dest = &o.set.jobs,
-	     .min = 1, .max = 64, .help = "Steps at the same time (one for each processor)"},
-	    {.name = "update-lock", .kind = CLI_FLAG, .dest = &o.set.update_lock,
-	     .help = "Take today's inputs and write their hashes to releases/VERSION.lock"},
-	    {.name = "source", .kind = CLI_STRING, .arg = "KIND", .dest = &o.source,
-	     .help = "Where the parts come from: modules (modules)"},
-	    {.name = "arch", .kind = CLI_STRING, .arg = "ARCH", .dest = &o.arch,
-	     .help = "Architecture of the nodes: amd64 (amd64)"},
-	    {.name = "work", .kind = CLI_STRING, .arg = "DIR", .dest = &o.set.work,
-	     .help = "Where results of steps are kept (build/pack)"},
-	    {.name = "parts", .kind = CLI_STRING, .arg = "DIR", .dest = &o.set.parts,
-	     .help = "What is compiled and shipped (packager/parts)"},
-	    {.name = "patches", .kind = CLI_STRING, .arg = "DIR", .dest = &o.set.patches,
-	     .help = "Patches for kubeadm (kubeadm-patches)"},
-	    {.name = "releases", .kind = CLI_STRING, .arg = "DIR", .dest = &o.set.releases,
-	     .help = "Component versions and locks (releases)"},
-	    {.name = "lvscare", .kind = CLI_STRING, .arg = "FILE", .dest = &o.set.lvscare,
-	     .help = "The lvscare program (build/lvscare)"},
-	    {.name = "pause", .kind = CLI_STRING, .arg = "FILE", .dest = &o.set.pause,
-	     .help = "The pause program (build/pause)"},
-	    {.name = "netfilter-select", .kind = CLI_STRING, .arg = "FILE",
-	     .dest = &o.set.netfilter_select,
-	     .help = "The program that chooses an iptables (build/netfilter-select)"},
-	    {.name = "install", .kind = CLI_STRING, .arg = "FILE", .dest = &o.set.install,
-	     .help = "The installer, put beside the bundle (build/install)"},
-	    {.name = "man", .kind = CLI_FLAG, .dest = &o.man, .help = NULL},
-	    {0},
-	};
-	const struct cli_command cmd = {
-	    .prog = "kubecask-pack",
-	    .synopsis = "--k8s-version VERSION [options]",
-	    .summary = "make the offline bundle of one Kubernetes version",
-	    .text = text,
-	    .options = options,
 	};
 	struct err err = {0};
 	int rc;
 
 	log_init("kubecask-pack", LOG_LVL_INFO);
-	rc = cli_parse(&cmd, argc, argv, NULL, &err);
+	rc = parse(&o, argc, argv, &err);
 	if (rc > 0)
 		return EXIT_OK;
-	if (rc == 0 && o.man) {
-		cli_man(&cmd, NULL, stdout);
-		return EXIT_OK;
-	}
-	if (!o.set.jobs)
-		o.set.jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN);
 	if (rc < 0 || check_version(&o, &err) < 0 || check_programs(&o.set, &err) < 0 ||
 	    package_make(&o.set, o.version, &err) < 0)
 		return log_err(&err);

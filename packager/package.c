@@ -55,8 +55,11 @@ static int add_image(const struct plan *p, struct bundle *b, const struct recipe
                      const char *ref, struct err *err)
 {
 	struct bundle_layer layers[IMAGE_LAYERS_MAX];
-	struct bundle_image image = {.ref = ref, .role = r->role, .entrypoint = r->entrypoint,
-	                             .user = r->user, .layers = layers};
+	struct bundle_image image = {.ref = ref,
+	                             .role = r->role,
+	                             .entrypoint = r->entrypoint,
+	                             .user = r->user,
+	                             .layers = layers};
 
 	while (image.n_layers < IMAGE_LAYERS_MAX && r->layers[image.n_layers]) {
 		if (get_layer(p, r->layers[image.n_layers], &layers[image.n_layers], err) < 0)

@@ -23,7 +23,7 @@ struct err;
  */
 struct part {
 	char *name, *dir;
-	struct conf conf; /* values expanded */
+	struct conf conf;       /* values expanded */
 	struct strlist modules; /* "PATH VERSION" */
 	const char *package, *output, *component;
 	bool copy, series, staging, cgo;

@@ -35,7 +35,8 @@ char *series_find(const char *name, const char *text, const char *version, struc
 		if (words <= 0 || from[0] == '#')
 			continue;
 		if (words != 3 || minor_of(from) < 0 || minor_of(to) < 0 || strchr(dir, '/'))
-			return err_set(err, "%s:%u: not of the form \"from to directory\"", name, line),
+			return err_set(err, "%s:%u: not of the form \"from to directory\"", name,
+			               line),
 			       NULL;
 		if (minor_of(from) <= want && want <= minor_of(to))
 			return xstrdup(dir);
@@ -72,10 +73,11 @@ static char *failed_file(const char *said)
 
 int patch_apply(const char *tree, const char *patch, struct err *err)
 {
-	const char *const argv[] = {"patch", "-p1",      "--fuzz=0", "--batch", "--forward",
-	                            "--dry-run", "-i", patch, NULL};
-	const char *const argv2[] = {"patch", "-p1", "--fuzz=0", "--batch", "--forward",
-	                             "--no-backup-if-mismatch", "-i", patch, NULL};
+	const char *const argv[] = {"patch",     "-p1", "--fuzz=0", "--batch", "--forward",
+	                            "--dry-run", "-i",  patch,      NULL};
+	const char *const argv2[] = {"patch",   "-p1",       "--fuzz=0",
+	                             "--batch", "--forward", "--no-backup-if-mismatch",
+	                             "-i",      patch,       NULL};
 	const struct proc_opts opts = {.dir = tree};
 	auto_strbuf said = {0};
 	int status = proc_run(argv, &opts, &said, NULL, err);

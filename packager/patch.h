@@ -11,7 +11,8 @@ struct strlist;
  * included ("1.37 1.37 1.37"). The patches of a directory are NNNN-topic.patch, in that order.
  */
 
-/* The directory for a version such as v1.37.2; the caller's. A version outside is refused by name. */
+/* The directory for a version such as v1.37.2; the caller's. A version outside is refused by name.
+ */
 char *series_find(const char *name, const char *text, const char *version, struct err *err);
 
 /* All *.patch files of a directory, sorted; full paths. */

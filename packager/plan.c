@@ -158,16 +158,15 @@ static struct step *add_step(struct plan *p, const char *verb, const char *what,
 	return s;
 }
 
-static struct plan_layer *add_layer(struct plan *p, const char *name, const struct part *part,
-                                    struct step *source,
-                                    int (*fill_fn)(const struct plan_layer *, struct layer *,
-                                                   struct err *))
+static struct plan_layer *
+add_layer(struct plan *p, const char *name, const struct part *part, struct step *source,
+          int (*fill_fn)(const struct plan_layer *, struct layer *, struct err *))
 {
 	struct plan_layer *l = &p->layers[p->n_layers++];
 
 	assert(p->n_layers <= PLAN_LAYERS_MAX);
-	*l = (struct plan_layer){.name = name, .fill = fill_fn, .plan = p, .part = part,
-	                         .source = source};
+	*l = (struct plan_layer){
+	    .name = name, .fill = fill_fn, .plan = p, .part = part, .source = source};
 	l->step = add_step(p, "compress", name, l, layer_step_inputs, layer_step_run);
 	if (source)
 		step_needs(l->step, source);
@@ -209,7 +208,8 @@ static int load_parts(struct plan *p, struct err *err)
 	auto_free char *debs = xasprintf("%s/nettools/debs.conf", p->set->parts);
 
 	for (size_t i = 0; i < ARRAY_SIZE(part_names); i++) {
-		if (part_load(p->set->parts, part_names[i], &p->release.vars, &p->parts[i], err) < 0)
+		if (part_load(p->set->parts, part_names[i], &p->release.vars, &p->parts[i], err) <
+		    0)
 			return -1;
 		p->n_parts++;
 	}

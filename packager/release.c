@@ -72,7 +72,8 @@ int release_load(const char *dir, const char *version, struct release *out, stru
 	size_t minor_len = (size_t)(strrchr(version, '.') - version);
 	auto_free char *path = xasprintf("%s/%.*s.conf", dir, (int)minor_len, version);
 	auto_free char *major = xstrndup(version + 1, strcspn(version, ".") - 1);
-	auto_free char *minor = xstrndup(version + 2 + strlen(major), minor_len - 2 - strlen(major));
+	auto_free char *minor = xstrndup(version + 2 + strlen(major),
+	                                 minor_len - 2 - strlen(major));
 	auto_conf file = {0};
 
 	if (!fs_exists(path)) {

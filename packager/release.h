@@ -12,7 +12,7 @@ struct release {
 	struct conf vars; /* component versions, as "NAME-version", and what part files refer to */
 	char *lock_path;  /* releases/v1.37.2.lock */
 	struct lock lock;
-	long long epoch;  /* time stamp of everything: SOURCE_DATE_EPOCH, else the release's */
+	long long epoch; /* time stamp of everything: SOURCE_DATE_EPOCH, else the release's */
 };
 
 /* True for vMAJOR.MINOR.PATCH, plain numbers without leading zeros. */

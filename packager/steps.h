@@ -20,7 +20,8 @@ enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE };
  */
 struct step {
 	char *name; /* "compile kube": also what the user sees */
-	/* Everything the outcome depends on, as text; the dependencies' records are there already. */
+	/* Everything the outcome depends on, as text; the dependencies' records are there already.
+	 */
 	int (*inputs)(struct step *s, struct strbuf *out, struct err *err);
 	/* In the child; fills s->record, writes its long output on stderr (a log file). */
 	int (*run)(struct step *s, struct err *err);

@@ -45,8 +45,11 @@ struct tar *tar_open(archive_sink sink, void *ctx, int64_t mtime, struct err *er
 {
 	struct tar *t = xcalloc(1, sizeof(*t));
 
-	*t = (struct tar){.a = archive_write_new(), .entry = archive_entry_new(), .sink = sink,
-	                  .ctx = ctx, .mtime = mtime};
+	*t = (struct tar){.a = archive_write_new(),
+	                  .entry = archive_entry_new(),
+	                  .sink = sink,
+	                  .ctx = ctx,
+	                  .mtime = mtime};
 	archive_write_set_format_pax_restricted(t->a);
 	archive_write_set_bytes_per_block(t->a, 1 << 20);
 	archive_write_set_bytes_in_last_block(t->a, 1);
@@ -226,8 +229,8 @@ static int unpack_entry(struct archive *a, struct archive_entry *e, const char *
 	return unpack_file(a, e, to, err);
 }
 
-int deb_unpack(const char *deb, const char *dir, int (*keep)(void *ctx, const char *path), void *ctx,
-               struct err *err)
+int deb_unpack(const char *deb, const char *dir, int (*keep)(void *ctx, const char *path),
+               void *ctx, struct err *err)
 {
 	auto_strbuf data = {0};
 	auto_reader *a = archive_read_new();

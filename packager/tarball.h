@@ -28,5 +28,5 @@ void tar_cancel(struct tar *t);                 /* freed without; NULL is fine *
  * Unpacks the data of a Debian package below dir: files, directories and symbolic links, without
  * owners or times. keep says which paths ("usr/sbin/nft") are wanted.
  */
-int deb_unpack(const char *deb, const char *dir, int (*keep)(void *ctx, const char *path), void *ctx,
-               struct err *err);
+int deb_unpack(const char *deb, const char *dir, int (*keep)(void *ctx, const char *path),
+               void *ctx, struct err *err);

@@ -18,8 +18,8 @@
 int tree_copy(const char *from, const char *to, struct err *err)
 {
 	auto_free char *content = xasprintf("%s/.", from);
-	const char *const copy[] = {"cp", "-R", "--no-preserve=mode,ownership", "--", content, to,
-	                            NULL};
+	const char *const copy[] = {"cp", "-R", "--no-preserve=mode,ownership", "--", content,
+	                            to,   NULL};
 
 	if (fs_mkdir_p(to, 0755, err) < 0)
 		return -1;

@@ -15,6 +15,6 @@ struct err;
 struct zst;
 struct zst *zst_open(int fd, int level, struct err *err);
 int zst_write(void *z, const void *data, size_t len, struct err *err); /* an archive_sink */
-int zst_finish(struct zst *z, struct err *err); /* z is freed in any case */
-void zst_cancel(struct zst *z);                 /* NULL is fine */
+int zst_finish(struct zst *z, struct err *err);                        /* z is freed in any case */
+void zst_cancel(struct zst *z);                                        /* NULL is fine */
 const char *zst_version(void);

@@ -26,7 +26,7 @@
 #ifndef NETFILTER_DIR
 #define NETFILTER_DIR "/usr/local/lib/netfilter" /* has nft/iptables, legacy/iptables, ... */
 #endif
-#define KUBE_PROXY "/bin/kube-proxy"
+#define KUBE_PROXY   "/bin/kube-proxy"
 #define PATH_MAX_LEN 512
 
 static const char *const variants[] = {"nft", "legacy"};
@@ -56,7 +56,8 @@ static int run(const char *variant, const char *program, const char *const args[
 	return status;
 }
 
-/* Does "iptables-save" show chains of kube-proxy? Its output is short enough for a file in memory. */
+/* Does "iptables-save" show chains of kube-proxy? Its output is short enough for a file in memory.
+ */
 static bool has_kube_chains(const char *variant)
 {
 	const char *const args[] = {NULL};
@@ -87,8 +88,9 @@ static bool works(const char *variant)
 	snprintf(chain, sizeof(chain), "KUBECASK-PROBE-%08x", id);
 
 	const char *const new[] = {"-w", "5", "-t", "nat", "-N", chain, NULL};
-	const char *const rule[] = {"-w", "5",       "-t",    "nat", "-A",         chain, "-m",
-	                      "comment", "--comment", "probe", "-j",  "MASQUERADE", NULL};
+	const char *const rule[] = {"-w",  "5",          "-t",      "nat",       "-A",
+	                            chain, "-m",         "comment", "--comment", "probe",
+	                            "-j",  "MASQUERADE", NULL};
 	const char *const flush[] = {"-w", "5", "-t", "nat", "-F", chain, NULL};
 	const char *const delete[] = {"-w", "5", "-t", "nat", "-X", chain, NULL};
 	bool ok;
