@@ -6,6 +6,7 @@
 #include "fs.h"
 #include "mem.h"
 #include "plan.h"
+#include "store.h"
 #include "strbuf.h"
 
 #include <errno.h>
@@ -259,6 +260,7 @@ int package_make(const struct settings *given, const char *version, struct err *
 {
 	struct settings absolute = *given, *set = &absolute;
 	auto_strlist paths = {0};
+	auto_close int lock = -1;
 	struct plan *p = xcalloc(1, sizeof(*p));
 	struct bundle b = {0};
 	int rc = 0;
@@ -269,6 +271,10 @@ int package_make(const struct settings *given, const char *version, struct err *
 		rc = -1;
 	if (rc == 0)
 		rc = plan_make(set, version, p, err);
+	if (rc == 0) {
+		lock = store_open(set->work, err);
+		rc = lock < 0 ? -1 : 0;
+	}
 	if (rc == 0)
 		rc = steps_run(&p->steps, err);
 	if (rc == 0)
@@ -277,6 +283,8 @@ int package_make(const struct settings *given, const char *version, struct err *
 		rc = fill_bundle(p, &b, err);
 	if (rc == 0)
 		rc = write_files(p, &b, err);
+	if (rc == 0)
+		rc = store_prune(set->work, err);
 	bundle_release(&b);
 	plan_release(p);
 	free(p);

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -97,15 +98,16 @@ static void progress(const struct steps *l, const struct step *s)
 		fprintf(stderr, "%.1f s\n", (double)(now_ms() - s->started) / 1000);
 }
 
-/* The files that a record speaks of ("file", "file-size") must still be there, whole. */
+/* What a record speaks of ("file" of "size" bytes, "tree") must still be there, whole. */
 static bool record_holds(const struct conf *record)
 {
 	const char *file = conf_get(record, "file"), *size = conf_get(record, "size");
+	const char *tree = conf_get(record, "tree");
 	auto_close int fd = -1;
 	off_t end;
 
 	if (!file)
-		return true;
+		return !tree || fs_exists(tree);
 	fd = open(file, O_RDONLY | O_CLOEXEC);
 	end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
 	return end >= 0 && (!size || strtoll(size, NULL, 10) == end);
@@ -132,8 +134,10 @@ static int load_record(const struct steps *l, struct step *s)
 
 	if (conf_load(path, &s->record, &ignored) < 0)
 		return -1;
-	if (record_holds(&s->record))
+	if (record_holds(&s->record)) {
+		utimensat(AT_FDCWD, path, NULL, 0); /* used now: see store_prune */
 		return 0;
+	}
 	conf_release(&s->record);
 	return -1;
 }

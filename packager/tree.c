@@ -15,6 +15,13 @@
 
 #define SOURCE_MAX (4u << 20)
 
+static bool is_test(const char *path)
+{
+	size_t len = strlen(path);
+
+	return len > 8 && !strcmp(path + len - 8, "_test.go");
+}
+
 int tree_copy(const char *from, const char *to, struct err *err)
 {
 	auto_free char *content = xasprintf("%s/.", from);
@@ -68,6 +75,8 @@ int tree_digest(const char *dir, struct strbuf *out, struct err *err)
 		auto_free char *path = xasprintf("%s/%s", dir, files.v[i]);
 		struct digest d;
 
+		if (is_test(files.v[i]))
+			continue;
 		if (digest_file(path, &d, NULL, err) < 0)
 			return -1;
 		strbuf_addf(out, "%s %s\n", files.v[i], d.str);
@@ -115,7 +124,7 @@ int tree_make_importable(const char *dir, struct err *err)
 
 		if (len < 4 || strcmp(names.v[i] + len - 3, ".go") != 0)
 			continue;
-		if (len > 8 && !strcmp(names.v[i] + len - 8, "_test.go")) {
+		if (is_test(names.v[i])) {
 			unlink(path);
 			continue;
 		}

@@ -7,7 +7,8 @@ struct strbuf;
 /* Copies the files of a directory tree over another one; what is copied is writable. */
 int tree_copy(const char *from, const char *to, struct err *err);
 
-/* One line "path digest" for each file below dir, sorted; nothing when dir is not there. */
+/* One line "path digest" for each file below dir, sorted, but for Go tests; nothing when dir is not
+ * there. */
 int tree_digest(const char *dir, struct strbuf *out, struct err *err);
 
 /* All files and links below dir, as relative paths, sorted. */

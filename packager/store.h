@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+struct err;
+
+/*
+ * The working directory of the packager: records/ (what each step gave), bin/ and tree/ (compiled
+ * and unpacked things), blobs/ (layers), src/ (of running builds), deb/, log/.
+ */
+
+/* Makes it and keeps other packagers out of it until the descriptor is closed; -1 with err. */
+int store_open(const char *work, struct err *err);
+
+/* Keeps the newest records of each step (a few), and only what these speak of. */
+int store_prune(const char *work, struct err *err);
