@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Runs this node's kubeadm. Its configuration, which holds secrets, is a 0600 file on a tmpfs that
+ * goes when kubeadm has ended; nothing secret is in an argument, the environment, a log or a message.
+ */
+#include "err.h"
+#include "fs.h"
+#include "mem.h"
+#include "node.h"
+#include "proc.h"
+#include "proto.h"
+#include "state.h"
+#include "strbuf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define KUBEADM      DIR_CURRENT "/bin/kubeadm"
+#define KUBECTL      DIR_CURRENT "/bin/kubectl"
+#define CONFIG_FILE  DIR_RUN "/kubeadm.yaml"
+#define LOG_FILE     DIR_STATE "/kubeadm.log"
+#define MANIFEST     "/etc/kubernetes/manifests/lvscare.yaml"
+#define INIT_S       1500 /* kubeadm's own waits end long before */
+#define RESET_S      300
+#define SHORT_S      120
+#define TOKEN_TTL    "1h0m0s"
+
+static const char *const admin_env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
+
+/* ---- secrets ---- */
+
+static int random_text(const char *alphabet, size_t len, char *out, struct err *err)
+{
+	size_t n = strlen(alphabet), done = 0;
+
+	while (done < len) {
+		unsigned char b;
+
+		if (getrandom(&b, 1, 0) != 1)
+			return err_set(err, "no random numbers: %s", strerror(errno));
+		if (b < 256 / n * n) /* the rest would favour some letters */
+			out[done++] = alphabet[b % n];
+	}
+	out[len] = '\0';
+	return 0;
+}
+
+#define TOKEN_CHARS "abcdefghijklmnopqrstuvwxyz0123456789"
+
+/* ID.SECRET as kubeadm wants it: 6 and 16 characters. */
+static int new_token(char out[static 24], struct err *err)
+{
+	if (random_text(TOKEN_CHARS, 6, out, err) < 0 || random_text(TOKEN_CHARS, 16, out + 7, err) < 0)
+		return -1;
+	out[6] = '.';
+	return 0;
+}
+
+/* Every string in the configuration that must not be seen. */
+static void find_secrets(const json_t *v, struct strlist *secrets)
+{
+	const char *key;
+	json_t *child;
+	size_t i;
+
+	if (json_is_array(v)) {
+		json_array_foreach(v, i, child) find_secrets(child, secrets);
+		return;
+	}
+	json_object_foreach((json_t *)(uintptr_t)v, key, child)
+	{
+		if (!json_is_string(child))
+			find_secrets(child, secrets);
+		else if (strcmp(key, "token") == 0 || strcmp(key, "tlsBootstrapToken") == 0 ||
+			 strcmp(key, "certificateKey") == 0)
+			strlist_add(secrets, json_string_value(child));
+	}
+}
+
+static void blank_out(char *text, const struct strlist *secrets)
+{
+	for (size_t i = 0; i < secrets->n; i++) {
+		size_t len = strlen(secrets->v[i]);
+		char *p = text;
+
+		while (len && (p = strstr(p, secrets->v[i]))) {
+			memset(p, '*', len);
+			p += len;
+		}
+	}
+}
+
+/* ---- running it ---- */
+
+struct run {
+	struct node *node;
+	const char *verb; /* "init", "join" */
+	const struct strlist *secrets;
+	int log;
+};
+
+/* Lines such as "[etcd] Creating static Pod manifest ..." become the step that the user sees. */
+static void on_line(void *ctx, const char *line)
+{
+	struct run *r = ctx;
+	auto_free char *text = xasprintf("%s\n", line);
+	auto_free char *step = NULL;
+	const char *end = strchr(line, ']');
+
+	blank_out(text, r->secrets);
+	if (r->log >= 0)
+		(void)!write(r->log, text, strlen(text));
+	if (*line != '[' || !end)
+		return;
+	step = xasprintf("kubeadm %s %.*s", r->verb, (int)(end - line + 1), line);
+	node_progress(r->node, step, 0, 0);
+}
+
+static int kubeadm(struct node *n, const char *verb, const char *const argv[],
+		   const struct strlist *secrets, int timeout_s, struct strbuf *out, struct err *err)
+{
+	auto_close int log = -1;
+	struct run r = {.node = n, .verb = verb, .secrets = secrets};
+	const struct proc_opts opts = {
+		.timeout_s = timeout_s, .env = admin_env, .on_line = on_line, .ctx = &r};
+	int rc;
+
+	if (fs_mkdir_p(DIR_STATE, 0700, err) < 0)
+		return -1;
+	log = open(LOG_FILE, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	r.log = log;
+	rc = proc_check(argv, &opts, out, err);
+	if (rc < 0)
+		blank_out(err->msg, secrets);
+	return rc;
+}
+
+/* YAML documents; JSON is YAML. */
+static int write_config(const json_t *docs, struct err *err)
+{
+	auto_strbuf text = {0};
+	size_t i;
+	json_t *doc;
+
+	json_array_foreach(docs, i, doc)
+	{
+		char *s = json_dumps(doc, JSON_INDENT(1));
+
+		strbuf_addf(&text, "---\n%s\n", s ? s : "");
+		free(s);
+	}
+	if (fs_mkdir_p(DIR_RUN, 0700, err) < 0)
+		return -1;
+	return fs_write_atomic(CONFIG_FILE, text.buf, text.len, 0600, err);
+}
+
+static void add_masters(struct strlist *argv, const json_t *args)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach(json_object_get(args, "masters"), i, v)
+	{
+		strlist_add(argv, "--master");
+		strlist_add(argv, json_is_string(v) ? json_string_value(v) : "");
+	}
+}
+
+static int run_with_config(struct node *n, const char *verb, const json_t *docs, const json_t *args,
+			   struct err *err)
+{
+	auto_strlist argv = {0}, secrets = {0};
+	int rc;
+
+	find_secrets(docs, &secrets);
+	if (write_config(docs, err) < 0)
+		return -1;
+	strlist_add(&argv, KUBEADM);
+	strlist_add(&argv, verb);
+	strlist_add(&argv, "--config");
+	strlist_add(&argv, CONFIG_FILE);
+	if (strcmp(verb, "init") == 0)
+		strlist_add(&argv, "--skip-token-print");
+	add_masters(&argv, args);
+	rc = kubeadm(n, verb, (const char *const *)argv.v, &secrets, INIT_S, NULL, err);
+	unlink(CONFIG_FILE);
+	return rc;
+}
+
+/* What an earlier, interrupted run of ours left: kubeadm refuses to begin beside it. */
+static int clear_leftovers(struct node *n, struct err *err)
+{
+	static const struct strlist none;
+	const char *argv[] = {KUBEADM, "reset", "-f", NULL};
+	json_t *state = state_load();
+	const char *how = state_string(state, "kubeadm");
+	bool left = strcmp(how, "init-started") == 0 || strcmp(how, "join-started") == 0;
+
+	json_decref(state);
+	if (!left)
+		return 0;
+	node_progress(n, "kubeadm reset of an unfinished run", 0, 0);
+	journal("clearing what an unfinished kubeadm left");
+	return kubeadm(n, "reset", argv, &none, RESET_S, NULL, err);
+}
+
+/* The document of that kind among docs, borrowed. */
+static json_t *find_doc(const json_t *docs, const char *kind)
+{
+	size_t i;
+	json_t *doc;
+
+	json_array_foreach(docs, i, doc)
+	{
+		const char *k = json_string_value(json_object_get(doc, "kind"));
+
+		if (k && strcmp(k, kind) == 0)
+			return doc;
+	}
+	return NULL;
+}
+
+/* kubeadm makes a token of 24 hours unless it is given one. */
+static int give_token(const json_t *docs, char id[static 8], struct err *err)
+{
+	json_t *init = find_doc(docs, "InitConfiguration");
+	char token[24];
+
+	id[0] = '\0';
+	if (!init)
+		return err_set(err, "protocol: no InitConfiguration");
+	if (json_object_get(init, "bootstrapTokens")) /* the user's own */
+		return 0;
+	if (new_token(token, err) < 0)
+		return -1;
+	snprintf(id, 8, "%.6s", token);
+	json_object_set_new(init, "bootstrapTokens",
+			    json_pack("[{ss ss s[ss] s[s]}]", "token", token, "ttl", TOKEN_TTL, "usages",
+				      "signing", "authentication", "groups",
+				      "system:bootstrappers:kubeadm:default-node-token"));
+	return 0;
+}
+
+static void delete_token(struct node *n, const char *id)
+{
+	static const struct strlist none;
+	const char *argv[] = {KUBEADM, "token", "delete", id, NULL};
+	struct err err = {0};
+
+	if (*id && kubeadm(n, "token", argv, &none, SHORT_S, NULL, &err) < 0)
+		journal("token %s not deleted, it ends within the hour: %s", id, err.msg);
+}
+
+int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const json_t *docs = json_object_get(args, "docs");
+	char id[8];
+
+	(void)result;
+	if (!json_is_array(docs))
+		return err_set(err, "protocol: \"docs\" is missing");
+	if (node_lock(n, err) < 0 || clear_leftovers(n, err) < 0 || give_token(docs, id, err) < 0 ||
+	    state_set_string("kubeadm", "init-started", err) < 0)
+		return -1;
+	journal("kubeadm init begins");
+	if (run_with_config(n, "init", docs, args, err) < 0) {
+		journal("kubeadm init failed");
+		return -1;
+	}
+	journal("kubeadm init done");
+	delete_token(n, id);
+	return state_set_string("kubeadm", "init", err);
+}
+
+int op_join(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const json_t *docs = json_object_get(args, "docs");
+
+	(void)result;
+	if (!json_is_array(docs))
+		return err_set(err, "protocol: \"docs\" is missing");
+	if (node_lock(n, err) < 0 || clear_leftovers(n, err) < 0 ||
+	    state_set_string("kubeadm", "join-started", err) < 0)
+		return -1;
+	journal("kubeadm join begins");
+	if (run_with_config(n, "join", docs, args, err) < 0) {
+		journal("kubeadm join failed");
+		return -1;
+	}
+	journal("kubeadm join done");
+	return state_set_string("kubeadm", "join", err);
+}
+
+/* ---- what a control plane gives to the others ---- */
+
+/* The word behind flag in kubeadm's printed join command. */
+static char *word_after(const char *text, const char *flag)
+{
+	const char *p = strstr(text, flag);
+
+	if (!p)
+		return NULL;
+	p += strlen(flag);
+	p += strspn(p, " ");
+	return xstrndup(p, strcspn(p, " \n\\"));
+}
+
+int op_token(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const char *argv[] = {KUBEADM, "token", "create", "--ttl", TOKEN_TTL, "--print-join-command", NULL};
+	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
+	auto_strbuf out = {0};
+	auto_free char *token = NULL, *hash = NULL;
+
+	(void)n;
+	(void)args;
+	if (proc_check(argv, &opts, &out, err) < 0) /* not through kubeadm(): the log must not see it */
+		return -1;
+	token = word_after(strbuf_str(&out), "--token ");
+	hash = word_after(strbuf_str(&out), "--discovery-token-ca-cert-hash ");
+	if (!token || strlen(token) != 23 || !hash)
+		return err_set(err, "kubeadm token create: no token in its answer");
+	json_object_set_new(result, "token", json_string(token));
+	json_object_set_new(result, "ca_hash", json_string(hash));
+	return 0;
+}
+
+int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const char *argv[] = {KUBEADM, "init", "phase", "upload-certs", "--upload-certs", "--config",
+			      CONFIG_FILE, NULL};
+	json_t *state = state_load();
+	auto_strlist secrets = {0};
+	char key[65];
+	json_t *docs;
+	int rc = random_text("0123456789abcdef", 64, key, err);
+
+	(void)args;
+	docs = json_pack("[{ss ss ss} {ss ss ss}]", "apiVersion", "kubeadm.k8s.io/v1beta4", "kind",
+			 "InitConfiguration", "certificateKey", rc < 0 ? "" : key, "apiVersion",
+			 "kubeadm.k8s.io/v1beta4", "kind", "ClusterConfiguration", "kubernetesVersion",
+			 state_string(state, "k8s"));
+	json_decref(state);
+	if (rc == 0)
+		rc = write_config(docs, err);
+	find_secrets(docs, &secrets);
+	json_decref(docs);
+	if (rc == 0)
+		rc = kubeadm(n, "upload-certs", argv, &secrets, SHORT_S, NULL, err);
+	unlink(CONFIG_FILE);
+	if (rc == 0)
+		json_object_set_new(result, "key", json_string(key));
+	return rc;
+}
+
+int op_forget(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const char *id = arg_string(args, "token_id", err);
+	const char *argv[] = {KUBECTL, "-n", "kube-system", "delete", "secret", "kubeadm-certs",
+			      "--ignore-not-found", NULL};
+	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
+
+	(void)result;
+	if (!id)
+		return -1;
+	delete_token(n, id);
+	return proc_check(argv, &opts, NULL, err);
+}
+
+/* Does the static pod name all of these masters? */
+static bool manifest_names(const json_t *masters)
+{
+	auto_strbuf text = {0};
+	struct err ignored = {0};
+	size_t i;
+	json_t *v;
+
+	if (fs_read(MANIFEST, 1 << 20, &text, &ignored) < 0)
+		return false;
+	json_array_foreach(masters, i, v)
+	{
+		const char *s = json_string_value(v);
+
+		if (!s || !strstr(strbuf_str(&text), s))
+			return false;
+	}
+	return true;
+}
+
+int op_lvscare(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	static const struct strlist none;
+	const char *vip = arg_string(args, "vip", err);
+	auto_strlist argv = {0};
+
+	if (!vip)
+		return -1;
+	if (manifest_names(json_object_get(args, "masters")))
+		return 0;
+	if (node_lock(n, err) < 0)
+		return -1;
+	strlist_add(&argv, KUBEADM);
+	strlist_add(&argv, "join");
+	strlist_add(&argv, "phase");
+	strlist_add(&argv, "lvscare");
+	add_masters(&argv, args);
+	strlist_add(&argv, vip);
+	json_object_set_new(result, "changed", json_true());
+	return kubeadm(n, "lvscare", (const char *const *)argv.v, &none, SHORT_S, NULL, err);
+}

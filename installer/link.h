@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "strbuf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct json_t;
+struct msg;
+
+/* How bytes reach the other side. All waits end at deadline (ms, monotonic: now_ms). */
+struct link_ops {
+	/* At least one byte; 0 at the end; -1 with err. */
+	ssize_t (*read)(void *ctx, void *buf, size_t len, long long deadline, struct err *err);
+	/* Everything, or -1. */
+	int (*write)(void *ctx, const void *data, size_t len, struct err *err);
+	/* What the other side printed on stderr, or "". */
+	const char *(*stderr_text)(void *ctx);
+	void (*close)(void *ctx);
+};
+
+/* One end of the line protocol (proto.h): over SSH, or over a descriptor to a local process. */
+struct link {
+	const struct link_ops *ops;
+	void *ctx;
+	struct strbuf in; /* read, not consumed yet */
+};
+
+#define LINK_WAIT_MS 60000 /* for one message when nothing longer is known */
+
+long long now_ms(void);
+
+/* A link over one socket; pid >= 0: a child, reaped by link_release. Takes over fd. */
+void link_init_fd(struct link *l, int fd, pid_t pid);
+void link_release(struct link *l); /* zeroed is fine */
+int link_fd(const struct link *l); /* of link_init_fd, for poll(2) */
+
+int link_send(struct link *l, const struct strbuf *sb, struct err *err);
+/* The next message. The other side's end is a failure that quotes its stderr. */
+int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct err *err);
+
+/*
+ * Sends a request and waits for its answer; each progress message goes to on_progress (may be NULL)
+ * and starts the timeout again. *result (may be NULL) is the caller's. An error answer is a failure
+ * with its sentence and code.
+ */
+typedef void link_progress(void *ctx, const struct msg *m);
+int link_call(struct link *l, const char *op, const struct json_t *args, unsigned timeout_ms,
+	      link_progress *on_progress, void *ctx, struct json_t **result, struct err *err);
+/* The waiting half of link_call. */
+int link_answer(struct link *l, unsigned timeout_ms, link_progress *on_progress, void *ctx,
+		struct json_t **result, struct err *err);
+/* Starts this program again as `node serve` on this machine. */
+int link_init_local(struct link *l, struct err *err);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "err.h"
+#include "log.h"
+#include "mem.h"
+#include "node.h"
+#include "run.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *name, *second; /* "node prepare" is two words */
+	enum command cmd;
+	int (*run)(const struct options *o, struct err *err);
+} commands[] = {
+	{"join", NULL, CMD_JOIN, cmd_join},
+	{"reset", NULL, CMD_RESET, cmd_reset},
+	{"status", NULL, CMD_STATUS, cmd_status},
+	{"verify", NULL, CMD_VERIFY, cmd_verify},
+	{"node", "prepare", CMD_NODE_PREPARE, cmd_node_prepare},
+	{"install", NULL, CMD_INSTALL, cmd_install},
+};
+
+/* Planned, named in the design, and not there yet: said plainly instead of "unknown". */
+static const char *const later[] = {"upgrade", "certs", "backup", "restore", "remove"};
+
+static int run_command(enum command cmd, int (*run)(const struct options *o, struct err *err), int argc,
+		       char **argv)
+{
+	struct options o;
+	struct err err = {0};
+	int rc = options_parse(&o, cmd, argc, argv, &err);
+
+	if (rc == 0)
+		rc = run(&o, &err);
+	options_release(&o);
+	if (rc > 0) /* --help or --version was printed */
+		return EXIT_OK;
+	return rc < 0 ? log_err(&err) : EXIT_OK;
+}
+
+static int unknown_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(later); i++)
+		if (strcmp(name, later[i]) == 0) {
+			log_error("%s: not available in this version", name);
+			return EXIT_USAGE;
+		}
+	log_error("%s: unknown command (see install --help)", name);
+	return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+	log_init("install", LOG_LVL_WARN);
+	signal(SIGPIPE, SIG_IGN);
+	if (argc > 1 && strcmp(argv[1], "--man") == 0) {
+		options_man();
+		return EXIT_OK;
+	}
+	if (argc < 2 || argv[1][0] == '-')
+		return run_command(CMD_INSTALL, cmd_install, argc, argv);
+	if (argc == 3 && strcmp(argv[1], "node") == 0 && strcmp(argv[2], "serve") == 0)
+		return node_serve();
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		int words = commands[i].second ? 2 : 1;
+
+		if (strcmp(argv[1], commands[i].name) != 0)
+			continue;
+		if (words == 2 && (argc < 3 || strcmp(argv[2], commands[i].second) != 0))
+			continue;
+		return run_command(commands[i].cmd, commands[i].run, argc - words, argv + words);
+	}
+	if (strcmp(argv[1], "node") == 0)
+		return unknown_command(argc > 2 ? "node: this subcommand" : "node");
+	return unknown_command(argv[1]);
+}

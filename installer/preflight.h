@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct addr;
+struct cidr;
+struct cluster_config;
+struct err;
+struct strlist;
+
+/* One thing that was found. Errors stop the run before anything is changed. */
+struct finding {
+	char *node;        /* the machine's name */
+	const char *check; /* what --ignore-preflight-errors calls it */
+	bool error;        /* false: a warning */
+	char *text;
+};
+
+struct findings {
+	struct finding *v;
+	size_t n;
+};
+
+/* A machine as preflight sees it: its facts (facts.c), which are untrusted, and its part. */
+struct candidate {
+	const char *name;
+	const struct addr *addr; /* by which it was reached; NULL: this machine, address not given */
+	const json_t *facts;
+	bool master;
+	bool local;
+	long long asked_ms, answered_ms; /* our clock around the question, realtime */
+};
+
+enum node_state {
+	NODE_FRESH,   /* no cluster on it; perhaps our files */
+	NODE_HALF,    /* an unfinished kubeadm run of ours */
+	NODE_MEMBER,  /* has joined or been initialised */
+	NODE_FOREIGN, /* a cluster that we did not make */
+};
+
+enum node_state candidate_state(const struct candidate *c);
+const char *fact_string(const json_t *facts, const char *key); /* "" when missing */
+/* The address that the node announces: the one it was reached by if it has it, else the one it talks
+ * from by default; "" when there is none. */
+const char *candidate_address(const struct candidate *c, char buf[static 64]);
+
+/* The facts that the node is asked for (args of op "facts"). The caller's. */
+json_t *preflight_question(bool flannel);
+
+/* What the nodes need on disk, in bytes. */
+struct space {
+	uint64_t opt, var_lib;
+};
+
+/* All checks on all machines. ignore: names of checks (or "all") that become warnings. */
+void preflight(const struct candidate *c, size_t n, const struct cluster_config *cfg,
+	       const struct space need[static 2], const struct strlist *ignore, struct findings *out);
+
+/* Errors among them. */
+size_t findings_errors(const struct findings *f);
+/* A table: node, check, finding. */
+void findings_print(const struct findings *f, FILE *out);
+json_t *findings_json(const struct findings *f);
+void findings_release(struct findings *f);

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+/* Takes the packet filter rules of kube-proxy, flannel and the CNI plugins away, with the tools in the
+ * bundle's kube-proxy image (a node has none of its own). Needs containerd; failures are journalled. */
+void rules_remove(void);
+
+struct strbuf;
+/* From iptables-save's output: what iptables-restore must be fed so that our chains and the rules that
+ * lead into them are gone and every other rule stays. Empty when there is nothing of ours. */
+void rules_filter(const char *saved, struct strbuf *out);

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The only file that knows libarchive. */
+#include "unpack.h"
+
+#include "err.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define READ_SIZE   (1u << 18)
+#define ENTRIES_MAX 20000
+#define BYTES_MAX   (8LL << 30)
+#define NAME_MAX_LEN 512
+
+/* Relative, without "..", nothing that could leave the directory. "./" in front is fine. */
+static int inside(const char *path)
+{
+	const char *p = path;
+
+	if (*p == '/' || !*p || strlen(p) > NAME_MAX_LEN)
+		return 0;
+	while (p) {
+		if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || !p[2]))
+			return 0;
+		p = strchr(p, '/');
+		if (p)
+			p++;
+	}
+	return 1;
+}
+
+static int check_entry(struct archive_entry *e, struct err *err)
+{
+	const char *path = archive_entry_pathname(e);
+	const char *target = archive_entry_symlink(e);
+	mode_t type = archive_entry_filetype(e);
+
+	if (!path || !inside(path))
+		return err_set_code(err, EXIT_BAD_BUNDLE, "a file would land outside: %s",
+				    path ? path : "");
+	if (archive_entry_hardlink(e) || (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK))
+		return err_set_code(err, EXIT_BAD_BUNDLE,
+				    "%s: neither file nor directory nor symbolic link", path);
+	if (type == AE_IFLNK && (!target || !inside(target)))
+		return err_set_code(err, EXIT_BAD_BUNDLE, "%s: a link that leads outside", path);
+	archive_entry_set_perm(e, type == AE_IFDIR ? 0755 : archive_entry_perm(e) & 0755);
+	return 0;
+}
+
+static int copy_data(struct archive *in, struct archive *out, struct err *err)
+{
+	const void *buf;
+	size_t len;
+	la_int64_t offset;
+
+	for (;;) {
+		int r = archive_read_data_block(in, &buf, &len, &offset);
+
+		if (r == ARCHIVE_EOF)
+			return 0;
+		if (r < ARCHIVE_OK)
+			return err_set_code(err, EXIT_BAD_BUNDLE, "layer: %s", archive_error_string(in));
+		if (archive_write_data_block(out, buf, len, offset) < ARCHIVE_OK)
+			return err_set(err, "%s", archive_error_string(out));
+	}
+}
+
+static int copy_entries(struct archive *in, struct archive *out, struct err *err)
+{
+	struct archive_entry *e;
+	la_int64_t bytes = 0;
+
+	for (int n = 0;; n++) {
+		int r = archive_read_next_header(in, &e);
+
+		if (r == ARCHIVE_EOF)
+			return 0;
+		if (r < ARCHIVE_OK)
+			return err_set_code(err, EXIT_BAD_BUNDLE, "layer: %s", archive_error_string(in));
+		bytes += archive_entry_size(e);
+		if (n >= ENTRIES_MAX || bytes > BYTES_MAX)
+			return err_set_code(err, EXIT_BAD_BUNDLE, "layer: too large");
+		if (check_entry(e, err) < 0)
+			return -1;
+		if (archive_write_header(out, e) < ARCHIVE_OK)
+			return err_set(err, "%s", archive_error_string(out));
+		if (copy_data(in, out, err) < 0)
+			return -1;
+		if (archive_write_finish_entry(out) < ARCHIVE_OK)
+			return err_set(err, "%s", archive_error_string(out));
+	}
+}
+
+int unpack_layer(int fd, const char *dir, struct err *err)
+{
+	struct archive *in = archive_read_new();
+	struct archive *out = archive_write_disk_new();
+	int rc = -1;
+
+	archive_read_support_format_tar(in);
+	archive_read_support_filter_zstd(in);
+	archive_read_support_filter_gzip(in);
+	archive_write_disk_set_options(out, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_UNLINK |
+						    ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+						    ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+						    ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
+	if (chdir(dir) < 0)
+		err_set(err, "%s: %s", dir, strerror(errno));
+	else if (archive_read_open_fd(in, fd, READ_SIZE) != ARCHIVE_OK)
+		err_set_code(err, EXIT_BAD_BUNDLE, "layer: %s", archive_error_string(in));
+	else
+		rc = copy_entries(in, out, err);
+	if (archive_write_close(out) < ARCHIVE_OK && rc == 0)
+		rc = err_set(err, "%s", archive_error_string(out));
+	archive_write_free(out);
+	archive_read_free(in);
+	if (chdir("/") < 0 && rc == 0)
+		rc = err_set(err, "/: %s", strerror(errno));
+	return rc;
+}
