@@ -174,12 +174,17 @@ static int add_member(struct tar *t, const struct bundle_blob *blob, struct err 
 
 static int add_members(struct bundle *b, struct tar *t, struct err *err)
 {
-	auto_strbuf index = {0};
+	auto_strbuf index = {0}, sum = {0};
+	struct digest digest;
 
 	oci_index_write(&b->index, &index);
+	/* every other byte is reached by digest from the index: this one guards it from damage */
+	digest_data(index.buf, index.len, &digest);
+	strbuf_addf(&sum, "%s\n", digest_hex(&digest));
 	if (tar_add_data(t, "oci-layout", 0644, OCI_LAYOUT_JSON, strlen(OCI_LAYOUT_JSON), err) <
 	        0 ||
-	    tar_add_data(t, "index.json", 0644, index.buf, index.len, err) < 0)
+	    tar_add_data(t, "index.json", 0644, index.buf, index.len, err) < 0 ||
+	    tar_add_data(t, "index.json.sha256", 0644, sum.buf, sum.len, err) < 0)
 		return -1;
 	qsort(b->blob, b->n_blobs, sizeof(*b->blob), by_digest);
 	for (size_t i = 0; i < b->n_blobs; i++)
