@@ -48,10 +48,13 @@ $(BUILD)/libcommon.a: $(call objects,common)
 $(BUILD)/kubecask-pack: $(call objects,packager) $(BUILD)/libcommon.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_packager)
 $(BUILD)/install: $(call objects,installer) $(BUILD)/libcommon.a
-	$(CC) $(STATIC) -s $(ALL_LDFLAGS) -o $@ $^ $(LIBS_installer)
+	# -w: the linker warns that resolving names needs glibc's shared libraries; addresses are numeric here
+	$(CC) $(STATIC) -s -Wl,-w $(ALL_LDFLAGS) -o $@ $^ $(LIBS_installer)
 $(BUILD)/lvscare: $(call objects,lvscare) $(BUILD)/libcommon.a
 	$(CC) $(STATIC) -s $(ALL_LDFLAGS) -o $@ $^ $(LIBS_lvscare)
-$(BUILD)/pause $(BUILD)/netfilter-select: $(BUILD)/%: packager/parts/%/*.c Makefile
+$(BUILD)/pause: packager/parts/pause/pause.c
+$(BUILD)/netfilter-select: packager/parts/netfilter-select/netfilter-select.c
+$(PARTS): Makefile
 	@mkdir -p $(@D)
 	musl-gcc -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -Wl,--build-id=none -o $@ $(filter %.c,$^)
 
