@@ -93,9 +93,10 @@ static void copy_directive(void *ctx, const char *line)
 static void replace_staging(void *ctx, const char *line)
 {
 	const struct writer *w = ctx;
-	char path[128], version[32], extra[2];
+	char path[128], version[32], extra[3];
+	int words = sscanf(line, "%127s %31s %2s", path, version, extra);
 
-	if (sscanf(line, "%127s %31s %1s", path, version, extra) == 2 && !strcmp(version, "v0.0.0"))
+	if ((words == 2 || (words == 3 && !strcmp(extra, "//"))) && !strcmp(version, "v0.0.0"))
 		strbuf_addf(w->out, "replace %s => %s %s\n", path, path, w->staging);
 }
 
