@@ -6,14 +6,18 @@ import (
 	"fmt"
 	"net/netip"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
+	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/options"
 	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/phases/workflow"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+	dryrunutil "k8s.io/kubernetes/cmd/kubeadm/app/util/dryrun"
 )
 
 const (
@@ -29,10 +33,9 @@ type virtualIP struct {
 	masters []string
 	image   string
 
-	vip       netip.AddrPort
-	ownRules  bool // the rules were not there before this run
-	ownDir    bool // neither was the directory of static pods
-	permanent bool // the static pod is there: only reset takes it all back
+	ownRules  netip.AddrPort // the rules that were not there before this run
+	ownDirs   []string       // directories that were not, the deepest first
+	permanent bool           // the static pod is there: only reset takes it all back
 }
 
 func newVirtualIP(cmd *cobra.Command, masterHelp string) *virtualIP {
@@ -70,15 +73,27 @@ func (v *virtualIP) writeRules(g *kubecask.Guard, dryRun bool) error {
 		fmt.Printf("[ipvs] Would run: lvscare %s\n", strings.Join(kubecask.RunOnceArgs(g.VIP, g.Masters), " "))
 		return nil
 	}
-	v.vip = g.VIP
-	v.ownRules = !kubecask.ServiceExists(g.VIP)
+	isNew := !kubecask.ServiceExists(g.VIP)
 	fmt.Printf("[ipvs] Writing the kernel rules of virtual IP %s for %s\n", g.VIP, join(g.Masters))
 	if err := kubecask.RunOnce(g.VIP, g.Masters); err != nil {
+		if isNew {
+			_ = kubecask.Clean(g.VIP) // what it wrote before it failed
+		}
 		return err
 	}
-	// The kubelet watches this directory from its start only if it is there by then.
-	if _, err := os.Stat(kubecask.ManifestDir); os.IsNotExist(err) {
-		v.ownDir = true
+	if isNew {
+		v.ownRules = g.VIP
+	}
+	return v.makeManifestDir()
+}
+
+// makeManifestDir makes the directory of static pods before the kubelet starts, which does not see
+// at once what appears in one that was not there.
+func (v *virtualIP) makeManifestDir() error {
+	for _, dir := range []string{kubecask.ManifestDir, filepath.Dir(kubecask.ManifestDir)} {
+		if _, err := os.Stat(dir); os.IsNotExist(err) {
+			v.ownDirs = append(v.ownDirs, dir)
+		}
 	}
 	return os.MkdirAll(kubecask.ManifestDir, 0700)
 }
@@ -86,10 +101,13 @@ func (v *virtualIP) writeRules(g *kubecask.Guard, dryRun bool) error {
 // writePod is the phase lvscare.
 func (v *virtualIP) writePod(g *kubecask.Guard, dryRunDir string) error {
 	if dryRunDir != "" {
+		path := kubecask.ManifestPath()
 		kubecask.ManifestDir = dryRunDir
-		fmt.Printf("[lvscare] Would write static Pod %s for virtual IP %s, real servers %s\n",
-			kubecask.ManifestName, g.VIP, join(g.Masters))
-		return g.Write()
+		if err := g.Write(); err != nil {
+			return err
+		}
+		file := dryrunutil.NewFileToPrint(kubecask.ManifestPath(), path)
+		return dryrunutil.PrintDryRunFiles([]dryrunutil.FileToPrint{file}, os.Stdout)
 	}
 	fmt.Printf("[lvscare] Writing static Pod %s: virtual IP %s, real servers %s\n",
 		kubecask.ManifestPath(), g.VIP, join(g.Masters))
@@ -102,16 +120,16 @@ func (v *virtualIP) writePod(g *kubecask.Guard, dryRunDir string) error {
 
 // undo leaves nothing behind of a run that failed before the node had its static pod.
 func (v *virtualIP) undo() {
-	if v.permanent || !v.vip.IsValid() {
+	if v.permanent {
 		return
 	}
-	if v.ownRules {
-		if err := kubecask.Clean(v.vip); err != nil {
-			klog.Warningf("[ipvs] could not take back the rules of virtual IP %s: %v", v.vip, err)
+	if v.ownRules.IsValid() {
+		if err := kubecask.Clean(v.ownRules); err != nil {
+			klog.Warningf("[ipvs] could not take back the rules of virtual IP %s: %v", v.ownRules, err)
 		}
 	}
-	if v.ownDir {
-		_ = os.Remove(kubecask.ManifestDir) // it stays where something else is in it
+	for _, dir := range v.ownDirs {
+		_ = os.Remove(dir) // stays where something else is in it
 	}
 }
 
@@ -119,6 +137,7 @@ func (v *virtualIP) undo() {
 func (v *virtualIP) undoOnFailure(cmd *cobra.Command) {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		kubecask.DryRun, _ = cmd.Flags().GetBool(options.DryRun)
 		err := run(cmd, args)
 		if err != nil {
 			v.undo()
@@ -144,8 +163,7 @@ func phaseName(p workflow.Phase) string {
 func insertPhase(r *workflow.Runner, name string, after int, phase workflow.Phase) {
 	for i := range r.Phases {
 		if phaseName(r.Phases[i]) == name {
-			at := i + after
-			r.Phases = append(r.Phases[:at:at], append([]workflow.Phase{phase}, r.Phases[at:]...)...)
+			r.Phases = slices.Insert(r.Phases, i+after, phase)
 			return
 		}
 	}

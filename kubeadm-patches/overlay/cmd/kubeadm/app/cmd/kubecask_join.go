@@ -4,6 +4,7 @@ package cmd
 
 import (
 	"fmt"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -127,10 +128,10 @@ func (v joinVirtualIP) runLvscare(c workflow.RunData) error {
 
 // localEndpoint is the API server of this node, nil on a worker.
 func localEndpoint() (*kubeadmapi.APIEndpoint, error) {
-	if !staticpodutil.IsControlPlaneNode() {
+	path := kubeadmconstants.GetStaticPodFilepath(kubeadmconstants.KubeAPIServer, kubecask.ManifestDir)
+	if _, err := os.Stat(path); os.IsNotExist(err) {
 		return nil, nil
 	}
-	path := kubeadmconstants.GetStaticPodFilepath(kubeadmconstants.KubeAPIServer, kubeadmconstants.GetStaticPodDirectory())
 	pod, err := staticpodutil.ReadStaticPodFromDisk(path)
 	if err != nil {
 		return nil, err

@@ -110,13 +110,19 @@ func JoinMasters(config *clientcmdapi.Config, server string) []netip.AddrPort {
 	if err != nil {
 		return nil
 	}
+	guard, guardErr := ReadGuard()
+	if guardErr != nil {
+		guard = &Guard{}
+	}
+	if DryRun {
+		return guard.mastersBehind(endpoint)
+	}
 	client, err := newClient(config)
 	if err != nil {
 		return nil
 	}
-	guard, err := ReadGuard()
-	if err != nil {
-		guard = &Guard{VIP: uploadedVIP(client)}
+	if guardErr != nil {
+		guard.VIP = uploadedVIP(client)
 	}
 	if guard.VIP != endpoint {
 		return nil
@@ -124,9 +130,16 @@ func JoinMasters(config *clientcmdapi.Config, server string) []netip.AddrPort {
 	masters, err := Masters(client)
 	if err != nil {
 		klog.Warningf("[kubecask] could not ask for the API servers of today (%v); printing those that lvscare on this node knows", err)
-		return normalize(guard.Masters)
+		return guard.mastersBehind(endpoint)
 	}
 	return masters
+}
+
+func (g *Guard) mastersBehind(endpoint netip.AddrPort) []netip.AddrPort {
+	if g.VIP != endpoint {
+		return nil
+	}
+	return normalize(g.Masters)
 }
 
 // AppendMasters adds --master flags to a join command that kubeadm made.

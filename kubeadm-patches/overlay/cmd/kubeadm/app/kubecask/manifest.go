@@ -27,8 +27,11 @@ const (
 // LvscareImage is the image of the static pod; the build sets it with -ldflags -X.
 var LvscareImage = "kubecask.local/lvscare:0.1.0"
 
-// ManifestDir is where the kubelet reads static pods; a dry run points it elsewhere.
+// ManifestDir is where the kubelet reads static pods.
 var ManifestDir = "/etc/kubernetes/manifests"
+
+// DryRun keeps the package from asking a cluster that a dry run did not make.
+var DryRun bool
 
 // ManifestPath is the file of lvscare's static pod on this machine.
 func ManifestPath() string {

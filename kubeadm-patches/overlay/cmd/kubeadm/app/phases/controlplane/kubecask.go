@@ -17,8 +17,10 @@ const signingDuration = "--cluster-signing-duration="
 // withSigningDuration makes the controller manager sign certificates, those of kubelets above all,
 // for as long as kubeadm does, unless the user's extraArgs say how long.
 func withSigningDuration(command []string, cfg *kubeadmapi.ClusterConfiguration) []string {
-	isSet := func(arg string) bool { return strings.HasPrefix(arg, signingDuration) }
-	if len(command) == 0 || slices.ContainsFunc(command, isSet) {
+	find := func(flag string) int {
+		return slices.IndexFunc(command, func(arg string) bool { return strings.HasPrefix(arg, flag) })
+	}
+	if find(signingDuration) >= 0 {
 		return command
 	}
 	validity := kubeadmconstants.CertificateValidityPeriod
@@ -29,7 +31,6 @@ func withSigningDuration(command []string, cfg *kubeadmapi.ClusterConfiguration)
 	if validity%time.Hour == 0 {
 		value = fmt.Sprintf("%dh", int64(validity.Hours()))
 	}
-	command = append(slices.Clone(command), signingDuration+value)
-	slices.Sort(command[1:])
-	return command
+	next := max(find("--cluster-signing-key-file="), 1) // upstream's flags are sorted, the user's follow
+	return slices.Insert(slices.Clone(command), next, signingDuration+value)
 }

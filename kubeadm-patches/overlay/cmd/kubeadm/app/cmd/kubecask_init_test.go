@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"context"
+	"io"
+	"testing"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes/fake"
+
+	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
+	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
+)
+
+var upstreamInitPhases = except(newCmdInit(io.Discard, nil), "ipvs", "lvscare")
+
+// cmdWithoutFlags is a command to which ours can be added again.
+func cmdWithoutFlags(cmd *cobra.Command) *cobra.Command {
+	return &cobra.Command{Use: cmd.Use}
+}
+
+func initArgs(more ...string) []string {
+	return append([]string{"--kubernetes-version", "v" + constants.CurrentKubernetesVersion.String(), "--cri-socket", testCRISocket,
+		"--apiserver-advertise-address", "10.0.0.1", "--skip-phases", upstreamInitPhases}, more...)
+}
+
+func TestInitThroughVirtualIP(t *testing.T) {
+	endpoint := []string{"--control-plane-endpoint", testEndpoint}
+	runOnce := "--run-once --vs " + testEndpoint + " --rs 10.0.0.1:6443"
+	clean := "--clean --vs " + testEndpoint
+	tests := []struct {
+		name  string
+		args  []string
+		fails string
+		block bool
+		err   string
+		calls []string
+		guard []string
+	}{
+		{name: "without --master it is upstream's init", args: endpoint},
+		{name: "this node", args: append(endpoint, "--master", "10.0.0.1"), calls: []string{runOnce}, guard: []string{"10.0.0.1:6443"}},
+		{name: "this node is always one", args: append(endpoint, "--master", "10.0.0.2"),
+			calls: []string{runOnce + " --rs 10.0.0.2:6443"}, guard: []string{"10.0.0.1:6443", "10.0.0.2:6443"}},
+		{name: "no endpoint", args: []string{"--master", "10.0.0.1"}, err: "--master needs a virtual IP: set controlPlaneEndpoint"},
+		{name: "in the service range", args: []string{"--master", "10.0.0.1", "--control-plane-endpoint", "10.103.97.2:6443"},
+			err: "virtual IP 10.103.97.2 lies inside the service range 10.96.0.0/12"},
+		{name: "in the pod range", args: append(endpoint, "--master", "10.0.0.1", "--pod-network-cidr", "169.254.0.0/16"),
+			err: "inside the pod range 169.254.0.0/16"},
+		{name: "this node's own address", args: []string{"--master", "10.0.0.1", "--control-plane-endpoint", "10.0.0.1:6443"},
+			err: "this is the virtual IP itself"},
+		{name: "no IPVS", args: append(endpoint, "--master", "10.0.0.1"), fails: "lvscare: this kernel has no IPVS",
+			err: "lvscare: this kernel has no IPVS", calls: []string{runOnce, clean}},
+		{name: "fails before the static pod is there", args: append(endpoint, "--master", "10.0.0.1"), block: true,
+			err: "phase lvscare: write ", calls: []string{runOnce, clean}},
+		{name: "with --config", args: []string{"--master", "10.0.0.1"}, calls: []string{runOnce}, guard: []string{"10.0.0.1:6443"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			called := fakeNode(t, test.fails)
+			if test.block {
+				blockManifest(t)
+			}
+			args := initArgs(test.args...)
+			if test.name == "with --config" {
+				args = append([]string{"--config", initConfig(t), "--skip-phases", upstreamInitPhases}, test.args...)
+			}
+			wantError(t, execute(newCmdInit(io.Discard, nil), args...), test.err)
+			wantCalls(t, called(), test.calls...)
+			if test.guard != nil {
+				wantGuard(t, testEndpoint, test.guard...)
+			} else if !test.block {
+				wantNoManifestDir(t)
+			}
+		})
+	}
+}
+
+func initConfig(t *testing.T) string {
+	return write(t, "init.yaml", "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n"+
+		"localAPIEndpoint: {advertiseAddress: 10.0.0.1}\nnodeRegistration: {criSocket: "+testCRISocket+"}\n"+
+		"---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"+
+		"controlPlaneEndpoint: "+testEndpoint+"\nkubernetesVersion: v"+constants.CurrentKubernetesVersion.String()+"\n")
+}
+
+func TestInitUploadsVirtualIP(t *testing.T) {
+	cmd := newCmdInit(io.Discard, nil)
+	v := initVirtualIP{newVirtualIP(cmdWithoutFlags(cmd), initMasterHelp)}
+	v.masters = []string{"10.0.0.1"}
+	client := fake.NewSimpleClientset()
+	data := &initData{client: client, cfg: &kubeadmapi.InitConfiguration{
+		LocalAPIEndpoint:     kubeadmapi.APIEndpoint{AdvertiseAddress: "10.0.0.1", BindPort: 6443},
+		ClusterConfiguration: kubeadmapi.ClusterConfiguration{ControlPlaneEndpoint: testEndpoint},
+	}}
+	wantError(t, v.runUpload(data), "")
+	configMap, err := client.CoreV1().ConfigMaps("kube-system").Get(context.Background(), "kubecask", metav1.GetOptions{})
+	if err != nil || configMap.Data["virtualIP"] != testEndpoint {
+		t.Errorf("got %v, %v", configMap, err)
+	}
+	wantError(t, v.runUpload(nil), "invalid data struct")
+	wantError(t, v.runIPVS(nil), "invalid data struct")
+	wantError(t, v.runLvscare(nil), "invalid data struct")
+}

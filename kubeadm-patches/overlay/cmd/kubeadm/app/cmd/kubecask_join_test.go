@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cmd
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+	kubeconfigutil "k8s.io/kubernetes/cmd/kubeadm/app/util/kubeconfig"
+)
+
+var upstreamJoinPhases = except(newCmdJoin(io.Discard, nil), "ipvs", "lvscare")
+
+// joinArgs is a join of which only our own phases run.
+func joinArgs(more ...string) []string {
+	return append([]string{"--token", "abcdef.0123456789abcdef", "--discovery-token-unsafe-skip-ca-verification",
+		"--cri-socket", testCRISocket, "--skip-phases", upstreamJoinPhases}, more...)
+}
+
+func TestJoinThroughVirtualIP(t *testing.T) {
+	masters := []string{"--master", "10.0.0.2", "--master", "10.0.0.1:7443,10.0.0.2"}
+	runOnce := "--run-once --vs " + testEndpoint + " --rs 10.0.0.1:7443 --rs 10.0.0.2:6443"
+	tests := []struct {
+		name  string
+		args  []string
+		fails string
+		block bool
+		err   string
+		calls []string
+		guard bool
+	}{
+		{name: "without --master it is upstream's join", args: []string{testEndpoint}},
+		{name: "with", args: append(masters, testEndpoint), calls: []string{runOnce}, guard: true},
+		{name: "phase skipped", args: append(masters, testEndpoint, "--skip-phases", "ipvs"), guard: true},
+		{name: "dry run", args: append(masters, testEndpoint, "--dry-run")},
+		{name: "no IPVS", args: append(masters, testEndpoint), fails: "lvscare: this kernel has no IPVS",
+			err: "lvscare: this kernel has no IPVS", calls: []string{runOnce, "--clean --vs " + testEndpoint}},
+		{name: "fails before the static pod is there", args: append(masters, testEndpoint), block: true,
+			err: "phase lvscare: write ", calls: []string{runOnce, "--clean --vs " + testEndpoint}},
+		{name: "malformed master", args: []string{testEndpoint, "--master", "10.0.0.1:x"}, err: `--master "10.0.0.1:x": port "x"`},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			called := fakeNode(t, test.fails)
+			t.Setenv("KUBEADM_JOIN_DRYRUN_DIR", t.TempDir())
+			dir := kubecask.ManifestDir
+			if test.block {
+				blockManifest(t)
+			}
+			err := execute(newCmdJoin(io.Discard, nil), joinArgs(test.args...)...)
+			wantError(t, err, test.err)
+			wantCalls(t, called(), test.calls...)
+			kubecask.ManifestDir = dir
+			if test.guard {
+				wantGuard(t, testEndpoint, "10.0.0.1:7443", "10.0.0.2:6443")
+			} else if !test.block {
+				wantNoManifestDir(t)
+			}
+		})
+	}
+}
+
+func TestJoinDryRunShowsWhatItWouldDo(t *testing.T) {
+	fakeNode(t, "")
+	t.Setenv("KUBEADM_JOIN_DRYRUN_DIR", t.TempDir())
+	path := kubecask.ManifestPath()
+	out := captureStdout(t, func() {
+		wantError(t, execute(newCmdJoin(io.Discard, nil), joinArgs(testEndpoint, "--dry-run", "--master", "10.0.0.1")...), "")
+	})
+	for _, want := range []string{
+		"[ipvs] Would run: lvscare --run-once --vs 169.254.97.2:6443 --rs 10.0.0.1:6443\n",
+		fmt.Sprintf("[dryrun] Would write file %q with content:\napiVersion: v1\nkind: Pod\n", path),
+		"    - --rs\n    - 10.0.0.1:6443\n",
+	} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in %s", want, out)
+		}
+	}
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func discoveryFile(t *testing.T, server string) string {
+	path := filepath.Join(t.TempDir(), "cluster-info.conf")
+	config := kubeconfigutil.CreateBasic(server, "kubernetes", "", nil)
+	if err := kubeconfigutil.WriteToDisk(path, config); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func joinConfig(discovery string) string {
+	return "apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n" +
+		"nodeRegistration: {criSocket: " + testCRISocket + "}\ndiscovery:\n" + discovery
+}
+
+func TestJoinVirtualIPFromConfig(t *testing.T) {
+	token := "  bootstrapToken: {apiServerEndpoint: '169.254.97.9:6443', token: abcdef.0123456789abcdef, unsafeSkipCAVerification: true}\n"
+	tests := []struct{ name, discovery, vip, err string }{
+		{name: "token", discovery: token, vip: "169.254.97.9:6443"},
+		{name: "file", discovery: "  file: {kubeConfigPath: " + discoveryFile(t, "https://169.254.97.8:6443") + "}\n", vip: "169.254.97.8:6443"},
+		{name: "file that is not there", discovery: "  file: {kubeConfigPath: /nonexistent.conf}\n", err: "/nonexistent.conf"},
+		{name: "URL", discovery: "  file: {kubeConfigPath: 'https://example.test/info'}\n", err: "store the file on this machine"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			called := fakeNode(t, "")
+			args := []string{"--config", write(t, "join.yaml", joinConfig(test.discovery)), "--skip-phases", upstreamJoinPhases,
+				"--master", "10.0.0.1", "--lvscare-image", "example/lvscare:2"}
+			wantError(t, execute(newCmdJoin(io.Discard, nil), args...), test.err)
+			if test.err != "" {
+				wantCalls(t, called())
+				return
+			}
+			wantCalls(t, called(), "--run-once --vs "+test.vip+" --rs 10.0.0.1:6443")
+			wantGuard(t, test.vip, "10.0.0.1:6443")
+			if g, _ := kubecask.ReadGuard(); g.Image != "example/lvscare:2" {
+				t.Errorf("image %s", g.Image)
+			}
+		})
+	}
+}
+
+// A node that becomes a control plane serves the virtual IP itself from then on, but not before.
+func TestJoinControlPlane(t *testing.T) {
+	cmd := newCmdJoin(io.Discard, nil)
+	v := joinVirtualIP{newVirtualIP(cmdWithoutFlags(cmd), joinMasterHelp), nil}
+	v.masters = []string{"10.0.0.1"}
+	data := &joinData{cfg: &kubeadmapi.JoinConfiguration{
+		Discovery:    kubeadmapi.Discovery{BootstrapToken: &kubeadmapi.BootstrapTokenDiscovery{APIServerEndpoint: testEndpoint}},
+		ControlPlane: &kubeadmapi.JoinControlPlane{LocalAPIEndpoint: kubeadmapi.APIEndpoint{AdvertiseAddress: "10.0.0.2", BindPort: 7443}},
+	}}
+	called := fakeNode(t, "")
+	wantError(t, v.runIPVS(data), "")
+	wantCalls(t, called(), "--run-once --vs "+testEndpoint+" --rs 10.0.0.1:6443")
+	wantError(t, v.runLvscare(data), "")
+	wantGuard(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:7443")
+	wantError(t, v.runIPVS(nil), "invalid data struct")
+	wantError(t, v.runLvscare(nil), "invalid data struct")
+	data.cfg.Discovery = kubeadmapi.Discovery{}
+	wantError(t, v.runIPVS(data), "--master needs the virtual IP as api-server-endpoint")
+}
+
+func apiServerManifest(t *testing.T, annotation string) {
+	t.Helper()
+	text := "apiVersion: v1\nkind: Pod\nmetadata:\n  name: kube-apiserver\n  annotations: {" + annotation + "}\n"
+	path := filepath.Join(kubecask.ManifestDir, "kube-apiserver.yaml")
+	if err := os.MkdirAll(kubecask.ManifestDir, 0700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// The installer gives every node the whole list once all masters have joined.
+func TestPhasesAloneOnJoinedNode(t *testing.T) {
+	const own = "kubeadm.kubernetes.io/kube-apiserver.advertise-address.endpoint: 10.0.0.3:6443"
+	lvscare := func(args ...string) error {
+		return execute(newCmdJoin(io.Discard, nil), append([]string{"phase", "lvscare"}, args...)...)
+	}
+	called := fakeNode(t, "")
+	wantError(t, lvscare(), "no --master given, and this node has no "+kubecask.ManifestPath())
+	wantError(t, lvscare("--master", "10.0.0.1"), "no virtual IP given, and this node has no "+kubecask.ManifestPath())
+	wantError(t, lvscare("--master", "10.0.0.1", testEndpoint), "")
+	wantGuard(t, testEndpoint, "10.0.0.1:6443")
+	wantError(t, lvscare("--master", "10.0.0.2", "--master", "10.0.0.1"), "")
+	wantGuard(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:6443")
+	wantError(t, lvscare("--lvscare-image", "example/lvscare:2"), "")
+	wantGuard(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:6443")
+	config := write(t, "join.yaml", joinConfig("  file: {kubeConfigPath: "+discoveryFile(t, "https://169.254.97.8:6443")+"}\n"))
+	wantError(t, lvscare("--config", config), "")
+	wantGuard(t, "169.254.97.8:6443", "10.0.0.1:6443", "10.0.0.2:6443")
+	wantError(t, lvscare("--config", "/nonexistent.yaml"), "/nonexistent.yaml")
+	wantCalls(t, called())
+
+	wantError(t, execute(newCmdJoin(io.Discard, nil), "phase", "ipvs"), "")
+	wantCalls(t, called(), "--run-once --vs 169.254.97.8:6443 --rs 10.0.0.1:6443 --rs 10.0.0.2:6443")
+
+	apiServerManifest(t, own)
+	wantError(t, lvscare("--master", "10.0.0.1", testEndpoint), "")
+	wantGuard(t, testEndpoint, "10.0.0.1:6443", "10.0.0.3:6443")
+	apiServerManifest(t, "")
+	wantError(t, lvscare("--master", "10.0.0.1", testEndpoint), "annotation kubeadm.kubernetes.io/kube-apiserver")
+
+	before, _ := os.ReadFile(kubecask.ManifestPath())
+	path, dryRunDir := kubecask.ManifestPath(), t.TempDir()
+	apiServerManifest(t, own)
+	t.Setenv("KUBEADM_JOIN_DRYRUN_DIR", dryRunDir)
+	wantError(t, lvscare("--dry-run", "--master", "10.0.0.9"), "")
+	after, _ := os.ReadFile(path)
+	if !bytes.Equal(before, after) {
+		t.Error("a dry run wrote the manifest")
+	}
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package util
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/client-go/tools/clientcmd"
+
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+)
+
+func TestJoinCommandNamesMasters(t *testing.T) {
+	oldDir, oldDryRun := kubecask.ManifestDir, kubecask.DryRun
+	t.Cleanup(func() { kubecask.ManifestDir, kubecask.DryRun = oldDir, oldDryRun })
+	kubecask.ManifestDir, kubecask.DryRun = t.TempDir(), true
+
+	config := generateValidKubeConfig()
+	for _, cluster := range config.Clusters {
+		cluster.Server = "https://169.254.97.2:6443"
+	}
+	path := filepath.Join(t.TempDir(), "admin.conf")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	plain, err := GetJoinWorkerCommand(path, "abcdef.0123456789abcdef", false)
+	if err != nil || strings.Contains(plain, "--master") {
+		t.Fatalf("without a virtual IP: %q, %v", plain, err)
+	}
+
+	vip, err := kubecask.ParseVirtualIP("169.254.97.2:6443")
+	if err != nil {
+		t.Fatal(err)
+	}
+	masters, err := kubecask.ParseMasters([]string{"10.0.0.2", "10.0.0.1"}, vip)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := (&kubecask.Guard{VIP: vip, Masters: masters}).Write(); err != nil {
+		t.Fatal(err)
+	}
+	flags := " \\\n\t--master 10.0.0.1:6443 --master 10.0.0.2:6443"
+	worker, err := GetJoinWorkerCommand(path, "abcdef.0123456789abcdef", false)
+	if err != nil || worker != strings.TrimRight(plain, " ")+flags {
+		t.Errorf("worker: %q, %v", worker, err)
+	}
+	controlPlane, err := GetJoinControlPlaneCommand(path, "abcdef.0123456789abcdef", "key", false, false)
+	if err != nil || !strings.HasSuffix(controlPlane, "--control-plane --certificate-key key"+flags) {
+		t.Errorf("control plane: %q, %v", controlPlane, err)
+	}
+}
