@@ -82,7 +82,7 @@ func readyz(mode string) http.HandlerFunc {
 		status := http.StatusOK
 		switch m := strings.TrimSpace(string(b)); m {
 		case "slow":
-			time.Sleep(1700 * time.Millisecond)
+			time.Sleep(450 * time.Millisecond)
 		case "stall":
 			<-r.Context().Done()
 		case "garbage":

@@ -1,0 +1,61 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# lvscare on a real kernel with IPVS: one User-mode Linux machine on the host's root file system (read-only), network
+# namespaces for a worker and three masters. tests/e2e/lvscare/cases has the cases, which run there in one go; each test
+# here looks at the outcome of one. ONLY=name,name runs just these (the first two always belong to it).
+
+setup_file() {
+	export TOP OUT
+	TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+	OUT=$TOP/build/lab-lvscare
+	local kernel extras words=()
+	rm -rf "$OUT"
+	mkdir -p "$OUT/lib"
+	kernel=$("$TOP/tests/lab/lab" kernel)
+	extras=$("$TOP/tests/lab/lab" extras)
+	make -C "$TOP" -s "${KUBECASK_BUILD:-build}/lvscare"
+	cp "$TOP/${KUBECASK_BUILD:-build}/lvscare" "$OUT/"
+	CGO_ENABLED=0 go build -trimpath -o "$OUT/peer" "$TOP/tests/lab/peer/main.go"
+	cp -r "$extras/ipvsadm" "$OUT/"
+	ln -s "$kernel/modules" "$OUT/lib/modules"
+	[ -z "${ONLY:-}" ] || words=("only=$ONLY")
+	# on one CPU: a machine that moves between them is four times slower
+	timeout -k 5 180 taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[,-].*//')" "$kernel/linux" mem=512M seccomp=on \
+		"uml_dir=$OUT/uml/" rootfstype=hostfs hostfs=/ root=/dev/root ro con=null con0=null,fd:1 \
+		"init=$TOP/tests/e2e/lvscare/machine" "share=$OUT" "${words[@]}" > "$OUT/console.log" 2>&1 < /dev/null 3>&- || :
+	[ -s "$OUT/no_ipvs_in_the_kernel.result" ] || {
+		tail -30 "$OUT/console.log" "$OUT/machine.log"
+		return 1
+	}
+}
+
+# passed CASE: its outcome; what it measured is shown, and the end of its log when it failed
+passed() {
+	[ -s "$OUT/$1.result" ] || { echo "it did not run"; tail -5 "$OUT/console.log"; return 1; }
+	grep '^# ' "$OUT/$1.log" >&3 || :
+	grep '^ok' "$OUT/$1.result" && return
+	cat "$OUT/$1.result"
+	tail -60 "$OUT/$1.log"
+	return 1
+}
+
+@test "no IPVS in the kernel" { passed no_ipvs_in_the_kernel; }
+@test "run once loads the module and writes all rules" { passed run_once_loads_the_module_and_writes_all_rules; }
+@test "run once again changes nothing" { passed run_once_again_changes_nothing; }
+@test "refusals leave the kernel untouched" { passed refusals_leave_the_kernel_untouched; }
+@test "a real server on the node itself" { passed a_real_server_on_the_node_itself; }
+@test "outside edits are repaired" { passed outside_edits_are_repaired; }
+@test "the source follows the node's address" { passed the_source_follows_the_nodes_address; }
+@test "a killed server leaves and comes back" { passed a_killed_server_leaves_and_comes_back; }
+@test "a black hole leaves and its connections are reset" { passed a_black_hole_leaves_and_its_connections_are_reset; }
+@test "an unready server is drained and keeps its streams" { passed an_unready_server_is_drained_and_keeps_its_streams; }
+@test "what answers mean" { passed what_answers_mean; }
+@test "when nobody is up the last ones stay" { passed when_nobody_is_up_the_last_ones_stay; }
+@test "a single server is never removed" { passed a_single_server_is_never_removed; }
+@test "the CA is verified once it is there" { passed the_ca_is_verified_once_it_is_there; }
+@test "a certificate for another address is none" { passed a_certificate_for_another_address_is_none; }
+@test "its end leaves the rules and --clean removes them" { passed its_end_leaves_the_rules_and_clean_removes_them; }
+@test "IPv6 works the same" { passed ipv6_works_the_same; }
+@test "read only switches are told once" { passed read_only_switches_are_told_once; }
+@test "only CAP_NET_ADMIN is needed" { passed only_cap_net_admin_is_needed; }
+@test "memory and files stay" { passed memory_and_files_stay; }
