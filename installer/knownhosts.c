@@ -57,20 +57,24 @@ static LIBSSH2_KNOWNHOSTS *load(LIBSSH2_SESSION *session, const char *file, stru
 	return kh;
 }
 
+/* Is there an entry of this type for the host? A wrong key is then a mismatch, not a stranger. */
+static bool has_entry(LIBSSH2_KNOWNHOSTS *kh, const struct addr *host, int bit)
+{
+	int mask = LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW | bit;
+	char name[ADDR_STR_MAX];
+
+	return libssh2_knownhost_checkp(kh, addr_host(host, name), host->port, "none", 4, mask, NULL) ==
+	       LIBSSH2_KNOWNHOST_CHECK_MISMATCH;
+}
+
 char *knownhosts_key_types(struct _LIBSSH2_SESSION *session, const char *file,
 			   const struct addr *host)
 {
 	LIBSSH2_KNOWNHOSTS *kh = load(session, file, NULL);
-	char name[ADDR_STR_MAX];
 	auto_strbuf known = {0}, other = {0};
 
-	addr_host(host, name);
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		/* a wrong key that is a mismatch, not a stranger: there is an entry of this type */
-		int mask = LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW | types[i].bit;
-		int r = kh ? libssh2_knownhost_checkp(kh, name, host->port, "none", 4, mask, NULL)
-			   : LIBSSH2_KNOWNHOST_CHECK_NOTFOUND;
-		struct strbuf *to = r == LIBSSH2_KNOWNHOST_CHECK_MISMATCH ? &known : &other;
+		struct strbuf *to = kh && has_entry(kh, host, types[i].bit) ? &known : &other;
 
 		strbuf_addf(to, "%s%s", to->len ? "," : "", types[i].method);
 	}
@@ -80,6 +84,23 @@ char *knownhosts_key_types(struct _LIBSSH2_SESSION *session, const char *file,
 		strbuf_addch(&known, ',');
 	strbuf_addstr(&known, strbuf_str(&other));
 	return strbuf_detach(&known);
+}
+
+/* The key's verdict; a host known by another type of key only is one whose key has changed: else any
+ * stranger could pass by offering a type that is not in the file. */
+static int compare(LIBSSH2_KNOWNHOSTS *kh, const struct addr *host, const char *key, size_t len, int bit)
+{
+	char name[ADDR_STR_MAX];
+	int verdict = libssh2_knownhost_checkp(
+		kh, addr_host(host, name), host->port, key, len,
+		LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW | bit, NULL);
+
+	if (verdict != LIBSSH2_KNOWNHOST_CHECK_NOTFOUND)
+		return verdict;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (has_entry(kh, host, types[i].bit))
+			return LIBSSH2_KNOWNHOST_CHECK_MISMATCH;
+	return verdict;
 }
 
 static char *base64(const void *data, size_t len)
@@ -143,7 +164,6 @@ int knownhosts_check(struct _LIBSSH2_SESSION *session, const char *file, const s
 	auto_strbuf revoked = {0};
 	LIBSSH2_KNOWNHOSTS *kh;
 	const char *key, *shown = "unknown", *method = "";
-	char name[ADDR_STR_MAX];
 	size_t len = 0;
 	int type = 0, bit = LIBSSH2_KNOWNHOST_KEY_UNKNOWN, verdict;
 
@@ -163,11 +183,7 @@ int knownhosts_check(struct _LIBSSH2_SESSION *session, const char *file, const s
 	kh = load(session, file, &revoked);
 	if (!kh)
 		return err_set(err, "ssh: out of memory");
-	addr_host(host, name);
-	verdict = libssh2_knownhost_checkp(kh, name, host->port, key, len,
-					   LIBSSH2_KNOWNHOST_TYPE_PLAIN |
-						   LIBSSH2_KNOWNHOST_KEYENC_RAW | bit,
-					   NULL);
+	verdict = compare(kh, host, key, len, bit);
 	libssh2_knownhost_free(kh);
 	if (revoked.len && strstr(revoked.buf, b64))
 		return err_set(err, "ssh: host key %s is marked @revoked in %s", print, file);

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# For the tests of the installer: its program, small bundles, and a real sshd on an own port.
+
+TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+INSTALL=${KUBECASK_BUILD:-$TOP/build}/install
+
+# blob DIR: stores stdin as a blob, prints {"digest","size"}
+blob() {
+	local f=$1/blobs/sha256/new h
+	mkdir -p "$1/blobs/sha256"
+	cat > "$f"
+	h=$(sha256sum "$f" | cut -d' ' -f1)
+	jq -nc --arg d "sha256:$h" --argjson s "$(stat -c %s "$f")" '{digest: $d, size: $s}'
+	mv "$f" "$1/blobs/sha256/$h"
+}
+
+# layout DIR [ARCH]: an OCI layout with one node artifact and one image, each with one layer
+layout() {
+	local d=$1 arch=${2:-amd64} config empty layer image node
+	mkdir -p "$d"
+	printf '{"imageLayoutVersion":"1.0.0"}' > "$d/oci-layout"
+	empty=$(printf '{}' | blob "$d")
+	config=$(printf '{"os":"linux"}' | blob "$d")
+	layer=$(head -c 3000 /dev/zero | blob "$d")
+	node=$(jq -nc --argjson c "$empty" --argjson l "$layer" '{schemaVersion: 2,
+		mediaType: "application/vnd.oci.image.manifest.v1+json", artifactType: "application/vnd.kubecask.node.v1",
+		config: ({mediaType: "application/vnd.oci.empty.v1+json"} + $c),
+		layers: [{mediaType: "application/vnd.oci.image.layer.v1.tar+zstd"} + $l]}' | blob "$d")
+	image=$(jq -nc --argjson c "$config" --argjson l "$layer" '{schemaVersion: 2,
+		mediaType: "application/vnd.oci.image.manifest.v1+json",
+		config: ({mediaType: "application/vnd.oci.image.config.v1+json"} + $c),
+		layers: [{mediaType: "application/vnd.oci.image.layer.v1.tar+zstd"} + $l]}' | blob "$d")
+	jq -nc --argjson n "$node" --argjson i "$image" --arg arch "$arch" '{schemaVersion: 2,
+		mediaType: "application/vnd.oci.image.index.v1+json", manifests: [
+		({mediaType: "application/vnd.oci.image.manifest.v1+json", artifactType: "application/vnd.kubecask.node.v1"} + $n +
+		 {platform: {architecture: $arch, os: "linux"}, annotations: {"io.kubecask.kubernetes.version": "v1.37.2",
+		  "io.kubecask.component.etcd": "v3.7.0", "org.opencontainers.image.title": "node"}}),
+		({mediaType: "application/vnd.oci.image.manifest.v1+json"} + $i +
+		 {platform: {architecture: $arch, os: "linux"}, annotations: {"io.containerd.image.name": "example.org/a:1",
+		  "io.kubecask.role": "all"}})],
+		annotations: {"io.kubecask.bundle.version": "1"}}' | tr -d '\n' > "$d/index.json"
+	seal "$d"
+}
+
+# seal DIR: index.json.sha256 for index.json as it is
+seal() {
+	sha256sum "$1/index.json" | cut -d' ' -f1 > "$1/index.json.sha256"
+}
+
+# pack DIR FILE [MEMBER...]: the layout as a bundle, with more members at its end
+pack() {
+	local d=$1 f=$2
+	shift 2
+	(cd "$d" && tar --hard-dereference --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=0644 -cf "$f" \
+		oci-layout index.json index.json.sha256 $(find blobs -type f | sort) "$@")
+}
+
+# flip FILE OFFSET: one bit of one byte
+flip() {
+	local b
+	b=$(od -An -tu1 -j "$2" -N 1 "$1")
+	# shellcheck disable=SC2059 # an octal escape is wanted
+	printf "\\$(printf %o $((b ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# start_sshd DIR [LINE...]: an sshd of our own on 127.0.0.1, more configuration in LINEs; sets PORT
+start_sshd() {
+	local d=$1 line tries
+	shift
+	[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
+	[ -f "$d/host_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -f "$d/host_ed25519"
+	[ -f "$d/id" ] || ssh-keygen -q -t ed25519 -N '' -f "$d/id"
+	cp "$d/id.pub" "$d/authorized"
+	for tries in $(seq 20); do
+		PORT=$((20000 + (RANDOM * 7 + tries) % 20000))
+		cat > "$d/sshd_config" <<-C
+			Port $PORT
+			ListenAddress 127.0.0.1
+			HostKey $d/host_ed25519
+			PidFile $d/sshd.pid
+			AuthorizedKeysFile $d/authorized
+			StrictModes no
+			UsePAM no
+			PermitRootLogin yes
+			Subsystem sftp none
+		C
+		for line; do echo "$line" >> "$d/sshd_config"; done
+		/usr/sbin/sshd -f "$d/sshd_config" -E "$d/sshd.log" 3>&- && break
+	done
+	for tries in $(seq 100); do
+		[ ! -s "$d/sshd.pid" ] || return 0
+		sleep 0.05
+	done
+	cat "$d/sshd.log"
+	return 1
+}
+
+stop_sshd() {
+	[ ! -s "$1/sshd.pid" ] || kill "$(cat "$1/sshd.pid")"
+}
+
+# known DIR: the server's host key, as known_hosts has it
+known() {
+	printf '[127.0.0.1]:%s %s\n' "$PORT" "$(cut -d' ' -f1,2 "$1/host_ed25519.pub")"
+}

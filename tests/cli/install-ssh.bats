@@ -1,0 +1,181 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # status, output: of bats
+# Logging in, against a real sshd: keys, passwords, host keys, machines that are not there.
+
+load install-lib
+
+setup_file() {
+	export W=$BATS_FILE_TMPDIR HOME=$BATS_FILE_TMPDIR/home
+	mkdir -p "$HOME"
+	layout "$W/l"
+	pack "$W/l" "$W/kubecask-v1.37.2-linux-amd64.tar"
+	start_sshd "$W" 'PasswordAuthentication yes' 'KbdInteractiveAuthentication no'
+	export PORT
+	ME=$(id -un)
+	export ME
+}
+
+teardown_file() { stop_sshd "$W"; }
+
+setup() {
+	unset SSH_AUTH_SOCK
+	K=$BATS_TEST_TMPDIR/known_hosts
+	known "$W" > "$K"
+}
+
+# try WORD...: a dry run against the server; it changes nothing wherever it gets to
+try() {
+	run timeout 60 "$INSTALL" --bundle "$W/kubecask-v1.37.2-linux-amd64.tar" --dry-run --user "$ME" \
+		--known-hosts "$K" --master "127.0.0.1:$PORT" "$@" </dev/null
+	echo "$status: $output"
+}
+
+# logged_in: it came as far as looking at the machine, where this program was put and removed again
+logged_in() {
+	[[ $output == *"preflight: "* || $output == *"127.0.0.1:$PORT: master: "* ]]
+}
+
+@test "a known host and a key" {
+	try --identity "$W/id"
+	logged_in
+	[ -z "$(find /var/tmp /tmp -maxdepth 1 -name 'kubecask.*' -user "$(id -u)" -mmin -1)" ]
+}
+
+@test "the standard key in ~/.ssh" {
+	mkdir -p "$HOME/.ssh"
+	cp "$W/id" "$HOME/.ssh/id_ed25519"
+	try
+	rm -rf "$HOME/.ssh"
+	logged_in
+}
+
+@test "a key in the agent" {
+	eval "$(ssh-agent -s)" >/dev/null
+	ssh-add -q "$W/id"
+	try
+	kill "$SSH_AGENT_PID"
+	logged_in
+}
+
+@test "hashed names in known_hosts" {
+	ssh-keygen -q -H -f "$K"
+	rm -f "$K.old"
+	run ! grep -q 127.0.0.1 "$K"
+	try --identity "$W/id"
+	logged_in
+}
+
+@test "unknown host key: refused, with its fingerprint and the option" {
+	: > "$K"
+	try --identity "$W/id"
+	[ "$status" -eq 1 ]
+	[[ $output == *"install: 127.0.0.1:$PORT: connect: ssh: unknown host key ED25519 $(ssh-keygen -lf "$W/host_ed25519.pub" | cut -d' ' -f2)"* ]]
+	[[ $output == *"--host-key accept-new"* ]]
+	[ ! -s "$K" ]
+}
+
+@test "unknown host key with accept-new: remembered, and known the next time" {
+	rm "$K"
+	try --identity "$W/id" --host-key accept-new
+	logged_in
+	[ "$(cat "$K")" = "$(known "$W")" ]
+	try --identity "$W/id"
+	logged_in
+}
+
+@test "changed host key: refused, also with accept-new" {
+	local mode
+	ssh-keygen -q -t ed25519 -N '' -f "$BATS_TEST_TMPDIR/other"
+	printf '[127.0.0.1]:%s %s\n' "$PORT" "$(cut -d' ' -f1,2 "$BATS_TEST_TMPDIR/other.pub")" > "$K"
+	for mode in strict accept-new; do
+		try --identity "$W/id" --host-key "$mode"
+		[ "$status" -eq 1 ]
+		[[ $output == *"the host key has CHANGED"*"ssh-keygen -R"* ]]
+	done
+	[ "$(wc -l < "$K")" -eq 1 ]
+}
+
+@test "another type of key is known for the host: refused like a changed one" {
+	ssh-keygen -q -t ecdsa -N '' -f "$BATS_TEST_TMPDIR/other"
+	printf '[127.0.0.1]:%s %s\n' "$PORT" "$(cut -d' ' -f1,2 "$BATS_TEST_TMPDIR/other.pub")" > "$K"
+	try --identity "$W/id" --host-key accept-new
+	[ "$status" -eq 1 ]
+	[[ $output == *"the host key has CHANGED"* ]]
+	[ "$(wc -l < "$K")" -eq 1 ]
+}
+
+@test "revoked host key: refused, also with accept-new" {
+	{ printf '@revoked * '; cut -d' ' -f1,2 "$W/host_ed25519.pub"; } > "$K"
+	try --identity "$W/id" --host-key accept-new
+	[ "$status" -eq 1 ]
+	[[ $output == *"is marked @revoked in $K"* ]]
+}
+
+@test "a damaged line in known_hosts does not hide the others" {
+	{ echo 'nonsense'; echo '|1|x|y ssh-ed25519'; known "$W"; } > "$K.new"
+	mv "$K.new" "$K"
+	try --identity "$W/id"
+	logged_in
+}
+
+@test "wrong password: named, and not shown" {
+	echo wrong-canary > "$BATS_TEST_TMPDIR/pw"
+	try --password-file "$BATS_TEST_TMPDIR/pw"
+	[ "$status" -eq 1 ]
+	[[ $output == *"ssh: login as $ME refused: password not accepted; the server takes"* ]]
+	[[ $output != *wrong-canary* ]]
+}
+
+@test "wrong password on stdin" {
+	run timeout 60 "$INSTALL" --bundle "$W/kubecask-v1.37.2-linux-amd64.tar" --user "$ME" --known-hosts "$K" \
+		--master "127.0.0.1:$PORT" --password-file - <<< wrong-canary
+	[ "$status" -eq 1 ]
+	[[ $output == *"password not accepted"* ]]
+}
+
+@test "a key that the server does not take" {
+	ssh-keygen -q -t ed25519 -N '' -f "$BATS_TEST_TMPDIR/other"
+	try --identity "$BATS_TEST_TMPDIR/other"
+	[ "$status" -eq 1 ]
+	[[ $output == *"key $BATS_TEST_TMPDIR/other not accepted"* ]]
+}
+
+@test "a key with a passphrase" {
+	ssh-keygen -q -t ed25519 -N secret -f "$BATS_TEST_TMPDIR/other"
+	try --identity "$BATS_TEST_TMPDIR/other"
+	[ "$status" -eq 1 ]
+	[[ $output == *"a passphrase needs an ssh agent"* ]]
+}
+
+@test "nothing to log in with" {
+	try
+	[ "$status" -eq 1 ]
+	[[ $output == *"no key and no password to offer (--identity, --ask-pass)"* ]]
+}
+
+@test "--ask-pass without a terminal" {
+	run setsid -w "$INSTALL" --bundle "$W/kubecask-v1.37.2-linux-amd64.tar" --master "127.0.0.1:$PORT" --ask-pass </dev/null
+	[ "$status" -eq 2 ]
+	[[ $output == *"--ask-pass: no terminal to ask on; use --password-file"* ]]
+}
+
+@test "nobody listens there" {
+	run "$INSTALL" --bundle "$W/kubecask-v1.37.2-linux-amd64.tar" --known-hosts "$K" --master 127.0.0.1:1 --node "127.0.0.1:$PORT" \
+		--user "$ME" --identity "$W/id"
+	[ "$status" -eq 1 ]
+	[[ $output == *"install: 127.0.0.1:1: connect: ssh: connect: Connection refused"* ]]
+	[[ $output == *"1 of 2 machines cannot be used, nothing was changed"* ]]
+}
+
+@test "a server that accepts and stays silent ends in time" {
+	local pid port=$((PORT + 1))
+	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die; sleep 90' "$port" 3>&- &
+	pid=$!
+	sleep 0.3
+	run timeout 60 "$INSTALL" --bundle "$W/kubecask-v1.37.2-linux-amd64.tar" --known-hosts "$K" --master "127.0.0.1:$port"
+	kill "$pid"
+	echo "$status: $output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"no answer in time"* ]]
+}
