@@ -78,6 +78,15 @@ machine_boot() { # N MEM
 	proc_save "$LAB_RUN/node$n.pid" $!
 }
 
+# Each page of a guest process is a mapping of the host's: a large one needs more than the host's usual 65530, and
+# hangs for ever in a page fault without (seen: kube-apiserver in kubeadm init).
+maps_raise() {
+	local now
+	now=$(cat /proc/sys/vm/max_map_count)
+	[ "$now" -ge 1048576 ] || echo 1048576 > /proc/sys/vm/max_map_count ||
+		lab_die "vm.max_map_count is $now here and cannot be raised to 1048576"
+}
+
 lab_up() { # [-k] [-p PACKAGE]... N[:MEM[:DISK]]...
 	local keep="" packages="" a n mem size
 	while [ $# -gt 0 ]; do
@@ -94,6 +103,7 @@ lab_up() { # [-k] [-p PACKAGE]... N[:MEM[:DISK]]...
 	mkdir -p "$LAB_STATE"
 	[ -f "$LAB_STATE/key" ] || ssh-keygen -q -t ed25519 -N '' -C lab -f "$LAB_STATE/key"
 	net_up
+	maps_raise
 	for a; do
 		IFS=: read -r n mem size <<< "$a"
 		[[ $n =~ ^[1-9]$ ]] || lab_die "up: $a: machines are numbered 1 to 9"
