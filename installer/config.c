@@ -14,10 +14,6 @@
 #define FILE_MAX   (1u << 20)
 #define CRI_SOCKET "unix:///run/containerd/containerd.sock"
 #define REGISTRY   "registry.k8s.io"
-/* For a node without any nameserver: CoreDNS refuses to start on an empty list. The virtual IP is on
- * every node and has nothing on port 53, so questions end there at once. */
-#define RESOLV_CONF DIR_STATE "/resolv.conf"
-
 static json_t *find(const json_t *docs, const char *kind)
 {
 	size_t i;

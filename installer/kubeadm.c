@@ -102,6 +102,7 @@ struct run {
 	const char *verb; /* "init", "join" */
 	const struct strlist *secrets;
 	int log;
+	char last[64]; /* step that was told */
 };
 
 /* Lines such as "[etcd] Creating static Pod manifest ..." become the step that the user sees. */
@@ -109,16 +110,18 @@ static void on_line(void *ctx, const char *line)
 {
 	struct run *r = ctx;
 	auto_free char *text = xasprintf("%s\n", line);
-	auto_free char *step = NULL;
 	const char *end = strchr(line, ']');
+	char step[sizeof(r->last)];
 
 	blank_out(text, r->secrets);
 	if (r->log >= 0)
 		(void)!write(r->log, text, strlen(text));
 	if (*line != '[' || !end)
 		return;
-	step = xasprintf("kubeadm %s %.*s", r->verb, (int)(end - line + 1), line);
-	node_progress(r->node, step, 0, 0);
+	snprintf(step, sizeof(step), "kubeadm %s %.*s", r->verb, (int)(end - line + 1), line);
+	if (strcmp(step, r->last) != 0)
+		node_progress(r->node, step, 0, 0);
+	memcpy(r->last, step, sizeof(step));
 }
 
 static int kubeadm(struct node *n, const char *verb, const char *const argv[],
@@ -171,6 +174,17 @@ static void add_masters(struct strlist *argv, const json_t *args)
 	}
 }
 
+/* What the kubelet is told to give to pods on a node that has no nameserver (config.c). */
+static int write_resolv_conf(const json_t *args, struct err *err)
+{
+	const char *vip = json_string_value(json_object_get(args, "vip"));
+	auto_free char *text = xasprintf("nameserver %s\n", vip ? vip : "127.0.0.1");
+
+	if (fs_exists(RESOLV_CONF))
+		return 0;
+	return fs_write_atomic(RESOLV_CONF, text, strlen(text), 0644, err);
+}
+
 static int run_with_config(struct node *n, const char *verb, const json_t *docs, const json_t *args,
 			   struct err *err)
 {
@@ -178,7 +192,7 @@ static int run_with_config(struct node *n, const char *verb, const json_t *docs,
 	int rc;
 
 	find_secrets(docs, &secrets);
-	if (write_config(docs, err) < 0)
+	if (write_config(docs, err) < 0 || write_resolv_conf(args, err) < 0)
 		return -1;
 	strlist_add(&argv, KUBEADM);
 	strlist_add(&argv, verb);

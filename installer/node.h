@@ -21,6 +21,9 @@ struct err;
 #define FILE_LOCK    "/run/lock/kubecask.lock"
 #define ADMIN_CONF   "/etc/kubernetes/admin.conf"
 #define KUBELET_CONF "/etc/kubernetes/kubelet.conf"
+/* For a node without any nameserver: CoreDNS refuses to start on an empty list. It names the virtual IP,
+ * which is on every node and has nothing on port 53, so that questions end there at once. */
+#define RESOLV_CONF  DIR_STATE "/resolv.conf"
 #define CA_CERT      "/etc/kubernetes/pki/ca.crt"
 
 /* The node's end of a connection (`kubecask node serve`): one controller, one request at a time. */

@@ -74,7 +74,7 @@ void ui_job_done(struct ui *ui, struct job *j)
 
 	if (j->failed)
 		ui_say(ui, "%s: %s failed (%.1f s)", j->host->name, j->label, s);
-	else if (s >= 0.5)
+	else if (s >= 0.5 && strcmp(j->label, "status") != 0) /* that is asked again and again */
 		ui_say(ui, "%s: %s done (%.1f s)", j->host->name, j->label, s);
 }
 

@@ -14,7 +14,8 @@
 #include <string.h>
 #include <strings.h>
 
-#define DEPTH_MAX 64
+#define DEPTH_MAX   64
+#define MESSAGE_MAX 200
 
 static bool one_of(const char *s, const char *const *words)
 {
@@ -117,19 +118,30 @@ static json_t *convert(struct fy_node *n, int depth)
 	return json_string(text);
 }
 
-/* 1: a document was added, 0: the end, -1: failure. */
-static int next_document(struct fy_parser *p, const char *what, json_t *docs, struct err *err)
+/* libfyaml's first message of a parse, instead of on stderr. */
+static void keep_first(struct fy_diag *diag, void *user, const char *text, size_t len)
+{
+	char *to = user;
+
+	(void)diag;
+	if (!*to)
+		snprintf(to, MESSAGE_MAX, ": %.*s", (int)strcspn(text, "\n"), len ? text : "");
+}
+
+/* 1: a document was added, 0: the end, -1: failure. said: the parser's first message, or "". */
+static int next_document(struct fy_parser *p, const char *what, const char *said, json_t *docs,
+			 struct err *err)
 {
 	struct fy_document *d = fy_parse_load_document(p);
 	json_t *v;
 
 	if (!d)
 		return fy_parser_get_stream_error(p)
-			       ? err_set_code(err, EXIT_USAGE, "%s: not valid YAML", what)
+			       ? err_set_code(err, EXIT_USAGE, "%s: not valid YAML%s", what, said)
 			       : 0;
 	if (fy_document_resolve(d) != 0) {
 		fy_parse_document_destroy(p, d);
-		return err_set_code(err, EXIT_USAGE, "%s: an anchor is not defined", what);
+		return err_set_code(err, EXIT_USAGE, "%s: an anchor is not defined%s", what, said);
 	}
 	v = convert(fy_document_root(d), 0);
 	fy_parse_document_destroy(p, d);
@@ -149,18 +161,25 @@ static int next_document(struct fy_parser *p, const char *what, json_t *docs, st
 
 json_t *yaml_documents(const char *text, size_t len, const char *what, struct err *err)
 {
-	/* its own diagnostics would go to stderr */
-	static const struct fy_parse_cfg cfg = {.flags = FYPCF_QUIET};
-	struct fy_parser *p = fy_parser_create(&cfg);
-	json_t *docs = json_array();
+	char said[MESSAGE_MAX] = "";
+	const struct fy_diag_cfg diag_cfg = {.output_fn = keep_first, .user = said, .level = FYET_ERROR,
+					     .module_mask = ~0u, .show_position = true};
+	struct fy_parse_cfg cfg = {.diag = fy_diag_create(&diag_cfg)};
+	struct fy_parser *p = cfg.diag ? fy_parser_create(&cfg) : NULL;
+	json_t *docs = json_array(), *utf8 = json_stringn(text, len);
 	int r = -1;
 
-	if (!p || fy_parser_set_string(p, text, len) != 0)
+	/* libfyaml 0.7 loops for ever on some broken UTF-8 */
+	if (!utf8 || memchr(text, '\0', len))
+		err_set_code(err, EXIT_USAGE, "%s: not plain UTF-8 text", what);
+	else if (!p || fy_parser_set_string(p, text, len) != 0)
 		err_set(err, "%s: cannot be read as YAML", what);
 	else
-		while ((r = next_document(p, what, docs, err)) > 0)
+		while ((r = next_document(p, what, said, docs, err)) > 0)
 			;
+	json_decref(utf8);
 	fy_parser_destroy(p);
+	fy_diag_destroy(cfg.diag);
 	if (r == 0)
 		return docs;
 	json_decref(docs);
