@@ -48,8 +48,9 @@ $(BUILD)/libcommon.a: $(call objects,common)
 $(BUILD)/kubecask-pack: $(call objects,packager) $(BUILD)/libcommon.a
 	$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LIBS_packager)
 $(BUILD)/install: $(call objects,installer) $(BUILD)/libcommon.a
-	# -w: the linker warns that resolving names needs glibc's shared libraries; addresses are numeric here
-	$(CC) $(STATIC) -s -Wl,-w $(ALL_LDFLAGS) -o $@ $^ $(LIBS_installer)
+	@# ld warns that names need glibc's shared libraries when resolved; addresses are numeric here
+	$(CC) $(STATIC) -s $(ALL_LDFLAGS) -o $@ $^ $(LIBS_installer) 2>$@.ld || { cat $@.ld >&2; exit 1; }
+	@sed '/in function `/d; /statically linked applications requires/d' $@.ld >&2; rm $@.ld
 $(BUILD)/lvscare: $(call objects,lvscare) $(BUILD)/libcommon.a
 	$(CC) $(STATIC) -s $(ALL_LDFLAGS) -o $@ $^ $(LIBS_lvscare)
 $(BUILD)/pause: packager/parts/pause/pause.c
