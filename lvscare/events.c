@@ -5,8 +5,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define BURST     20
-#define REFILL_MS 3000
+#define BURST     60
+#define REFILL_MS 2000
 
 void events_init(struct events *ev, uint64_t now)
 {

@@ -6,8 +6,8 @@
 #include <stdint.h>
 
 /*
- * What the daemon tells: one line per change of state, at most a burst of 20 lines and then one
- * every 3 s; how many were left out is said with the next one that is printed.
+ * What the daemon tells: one line per change of state, at most a burst of 60 lines and then one
+ * every 2 s; how many were left out is said with the next one that is printed.
  */
 struct events {
 	uint64_t now;      /* ms; set by the loop before it works */

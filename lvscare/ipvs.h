@@ -7,8 +7,9 @@
 struct err;
 struct events;
 
-#define DESTS_MAX 64 /* real servers of one service; more strangers are removed in the next round \
-	              */
+#define DESTS_MAX                                                                       \
+	64 /* real servers of one service; more strangers are removed in the next round \
+	    */
 
 /* What the kernel shall hold for one virtual server. */
 struct rules {

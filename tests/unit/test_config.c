@@ -1,231 +1,194 @@
-/* links: installer */
+/* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 #include "config.h"
 #include "err.h"
-#include "fs.h"
-#include "mem.h"
-#include "strbuf.h"
+#include "log.h"
 #include "unit.h"
-#include "yaml.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-static void compare_yaml(const char *yaml, const char *json)
+#define ARGS_MAX 40
+
+/* Parses a command line written with blanks; argv lives until the next call. */
+static int parse(struct config *c, const char *line, struct err *err)
 {
-	struct err err = {0};
-	json_t *got = yaml_documents(yaml, strlen(yaml), "test", &err);
-	json_t *want = json_loads(json, 0, NULL);
+	static char buf[1024];
+	static char *argv[ARGS_MAX];
+	int argc = 0;
+	char *next = buf;
 
-	assert_non_null(got);
-	if (!json_equal(got, want))
-		fail_msg("%s", json_dumps(got, 0));
-	json_decref(got);
-	json_decref(want);
+	*c = (struct config){0};
+	*err = (struct err){0};
+	strcpy(buf, line);
+	while (next)
+		argv[argc++] = strsep(&next, " ");
+	argv[argc] = NULL;
+	return config_parse(c, argc, argv, err);
 }
 
-static void scalars_mean_what_kubeadm_takes_them_for(void **state)
+static void the_defaults(void **state)
 {
-	(void)state;
-	compare_yaml("a: 1\nb: \"1\"\nc: yes\nd: 'yes'\ne: ~\nf: 1.5\ng: 1.37.2\nh: 0x10\ni: -3\nj: v1\nk:\n",
-		     "[{\"a\":1,\"b\":\"1\",\"c\":true,\"d\":\"yes\",\"e\":null,\"f\":1.5,\"g\":\"1.37.2\","
-		     "\"h\":16,\"i\":-3,\"j\":\"v1\",\"k\":null}]");
-	compare_yaml("a: 10.0.0.1\nb: 10.244.0.0/16\nc: 5m\nd: fd00::1\ne: 2026-01-01\n",
-		     "[{\"a\":\"10.0.0.1\",\"b\":\"10.244.0.0/16\",\"c\":\"5m\",\"d\":\"fd00::1\","
-		     "\"e\":\"2026-01-01\"}]");
-	compare_yaml("a: |\n  x\n  y\nb: [1, {c: d}]\n", "[{\"a\":\"x\\ny\\n\",\"b\":[1,{\"c\":\"d\"}]}]");
-}
-
-static void documents_anchors_comments(void **state)
-{
-	(void)state;
-	compare_yaml("# only a comment\n---\na: &x [1]\nb: *x\n---\n---\nc: 2\n",
-		     "[{\"a\":[1],\"b\":[1]},{\"c\":2}]");
-	compare_yaml("{\"a\": {\"b\": true}}", "[{\"a\":{\"b\":true}}]");
-	compare_yaml("", "[]");
-}
-
-static void bad_yaml(void **state)
-{
-	static const char *const bad[] = {"a: [", "- 1\n", "text", "a: 1\na: 2\n", "a: *none\n", "[a]: b\n: c: d"};
+	struct config c;
+	struct err err;
+	char buf[ADDR_STR_MAX];
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct err err = {0};
-
-		assert_null(yaml_documents(bad[i], strlen(bad[i]), "f.yaml", &err));
-		assert_int_equal(err.code, EXIT_USAGE);
-		assert_ptr_equal(strstr(err.msg, "f.yaml"), err.msg);
-	}
+	assert_int_equal(
+	    parse(&c, "lvscare --vs 169.254.97.2:6443 --rs 10.0.0.1 --rs 10.0.0.2:6444", &err), 0);
+	assert_int_equal(c.action, ACTION_GUARD);
+	assert_string_equal(addr_str(&c.rs[0], buf),
+	                    "10.0.0.1:6443"); /* the virtual server's port */
+	assert_string_equal(addr_str(&c.rs[1], buf), "10.0.0.2:6444");
+	assert_string_equal(c.scheduler, "rr");
+	assert_string_equal(c.ca_file, "/etc/kubernetes/pki/ca.crt");
+	assert_int_equal(c.interval_ms, 2000);
+	assert_int_equal(c.fast_ms, 500);
+	assert_int_equal(c.probe.timeout_ms, 2000);
+	assert_int_equal(c.tick_ms, 200);
+	assert_int_equal(c.fall, 2);
+	assert_int_equal(c.rise, 2);
+	assert_int_equal(c.log_level, LOG_LVL_INFO);
+	assert_true(c.probe.tls);
+	assert_string_equal(c.probe.request, "GET /readyz HTTP/1.1\r\nHost: ");
+	assert_string_equal(c.probe.trailer, "\r\nUser-Agent: lvscare/" KUBECASK_VERSION
+	                                     "\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+	assert_null(c.ignored);
+	config_release(&c);
 }
 
-static char *temp_file(const char *text)
+static void command_lines_of_the_go_program(void **state)
 {
-	char *path = xstrdup("/tmp/test_config.XXXXXX");
-	int fd = mkstemp(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fs_write_all(fd, text, strlen(text)), 0);
-	close(fd);
-	return path;
-}
-
-static int init(struct cluster_config *c, const char *yaml, struct config_choice choice, struct err *err)
-{
-	static const struct strlist none;
-	auto_free char *path = yaml ? temp_file(yaml) : NULL;
-	int rc;
-
-	choice.file = path;
-	rc = cluster_config_init(c, &choice, "v1.37.2", &none, err);
-	if (path)
-		unlink(path);
-	return rc;
-}
-
-static const json_t *doc(const json_t *docs, const char *kind)
-{
-	size_t i;
-	json_t *d;
-
-	json_array_foreach(docs, i, d)
-		if (strcmp(json_string_value(json_object_get(d, "kind")), kind) == 0)
-			return d;
-	return NULL;
-}
-
-static const char *at(const json_t *o, const char *a, const char *b)
-{
-	const json_t *v = json_object_get(o, a);
-	const char *s = json_string_value(b ? json_object_get(v, b) : v);
-
-	return s ? s : "(none)";
-}
-
-static void defaults(void **state)
-{
-	const struct node_config n = {.address = "10.0.0.1", .nameserver = true};
-	struct cluster_config c;
-	struct err err = {0};
-	const json_t *d;
-	json_t *docs;
+	struct config c;
+	struct err err;
 
 	(void)state;
-	assert_int_equal(init(&c, NULL, (struct config_choice){0}, &err), 0);
-	docs = config_init_docs(&c, &n);
-	assert_int_equal(json_array_size(docs), 4);
-	d = doc(docs, "ClusterConfiguration");
-	assert_string_equal(at(d, "apiVersion", NULL), "kubeadm.k8s.io/v1beta4");
-	assert_string_equal(at(d, "kubernetesVersion", NULL), "v1.37.2");
-	assert_string_equal(at(d, "controlPlaneEndpoint", NULL), "169.254.97.2:6443");
-	assert_string_equal(at(d, "networking", "podSubnet"), "10.244.0.0/16");
-	assert_string_equal(at(doc(docs, "InitConfiguration"), "localAPIEndpoint", "advertiseAddress"), "10.0.0.1");
-	assert_string_equal(at(doc(docs, "KubeletConfiguration"), "cgroupDriver", NULL), "systemd");
-	d = doc(docs, "KubeProxyConfiguration");
-	assert_string_equal(at(d, "mode", NULL), "iptables");
-	d = json_object_get(json_object_get(d, "ipvs"), "excludeCIDRs");
-	assert_string_equal(json_string_value(json_array_get(d, 0)), "169.254.97.2/32");
-	json_decref(docs);
-	cluster_config_release(&c);
+	assert_int_equal(
+	    parse(&c,
+	          "lvscare care --vs 10.103.97.2:6443 --health-path /healthz "
+	          "--health-schem https --rs 10.0.0.1:6443,10.0.0.2:6443 --interval 5 "
+	          "--logger INFO --health-req-headers A=b,C=d --health-status 200,429-430",
+	          &err),
+	    0);
+	assert_int_equal(c.n_rs, 2);
+	assert_int_equal(c.interval_ms, 5000);
+	assert_non_null(strstr(c.probe.request, "GET /healthz "));
+	assert_non_null(strstr(c.probe.trailer, "\r\nA: b\r\nC: d\r\n\r\n"));
+	assert_int_equal(c.probe.n_ready, 2);
+	assert_int_equal(c.probe.ready[1].from, 429);
+	assert_int_equal(c.probe.ready[1].to, 430);
+	config_release(&c);
+
+	assert_int_equal(parse(&c,
+	                       "lvscare care --vs 10.103.97.2:6443 --rs 10.0.0.1:6443 --mode link "
+	                       "--run-once=true --clean=false --masqueradebit 0 --ip 10.0.0.9 "
+	                       "--health-insecure-skip-verify=true --health-timeout 3",
+	                       &err),
+	                 0);
+	assert_int_equal(c.action, ACTION_RUN_ONCE);
+	assert_true(c.insecure);
+	assert_int_equal(c.probe.timeout_ms, 3000);
+	assert_int_equal(c.node_ip.family, AF_INET);
+	assert_string_equal(c.ignored, "--mode link");
+	config_release(&c);
+
+	assert_int_equal(parse(&c, "lvscare --vs 10.103.97.2:6443 -C --iface lvscare", &err), 0);
+	assert_int_equal(c.action, ACTION_CLEAN);
+	assert_string_equal(c.ignored, "--iface");
+	config_release(&c);
+	assert_int_equal(parse(&c, "lvscare --man", &err), 0);
+	assert_int_equal(c.action, ACTION_MAN);
+	config_release(&c);
 }
 
-static void the_users_values_stay(void **state)
-{
-	static const char yaml[] =
-		"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: mine\n"
-		"controlPlaneEndpoint: 198.18.0.1:7443\nnetworking: {dnsDomain: x.local}\n---\n"
-		"apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\ntimeouts: {discovery: 5m}\n"
-		"nodeRegistration:\n  ignorePreflightErrors: [NumCPU]\n  kubeletExtraArgs:\n"
-		"  - {name: node-ip, value: 1.2.3.4}\n---\n"
-		"apiVersion: example.org/v1\nkind: Other\n";
-	const struct node_config n = {.address = "10.0.0.1"};
-	struct cluster_config c;
-	struct err err = {0};
-	const json_t *d, *reg;
-	json_t *docs;
+#define GOOD "lvscare --vs 1.2.3.4:6443 --rs 10.0.0.1:6443 "
 
-	(void)state;
-	assert_int_equal(init(&c, yaml, (struct config_choice){0}, &err), 0);
-	docs = config_init_docs(&c, &n);
-	d = doc(docs, "ClusterConfiguration");
-	assert_string_equal(at(d, "clusterName", NULL), "mine");
-	assert_string_equal(at(d, "controlPlaneEndpoint", NULL), "198.18.0.1:7443");
-	assert_string_equal(at(d, "networking", "dnsDomain"), "x.local");
-	assert_string_equal(at(d, "networking", "serviceSubnet"), "10.96.0.0/12");
-	assert_non_null(doc(docs, "Other"));
-	assert_null(doc(docs, "JoinConfiguration"));
-	json_decref(docs);
-
-	docs = config_join_docs(&c, &n, "tok", "sha256:ca", "key");
-	d = json_array_get(docs, 0);
-	assert_string_equal(at(d, "timeouts", "discovery"), "5m");
-	assert_string_equal(at(d, "controlPlane", "certificateKey"), "key");
-	reg = json_object_get(d, "nodeRegistration");
-	assert_int_equal(json_array_size(json_object_get(reg, "ignorePreflightErrors")), 1);
-	/* his node-ip, and a resolv-conf because this node has no nameserver */
-	assert_int_equal(json_array_size(json_object_get(reg, "kubeletExtraArgs")), 2);
-	d = json_object_get(json_object_get(d, "discovery"), "bootstrapToken");
-	assert_string_equal(at(d, "apiServerEndpoint", NULL), "198.18.0.1:7443");
-	assert_string_equal(at(d, "token", NULL), "tok");
-	json_decref(docs);
-
-	docs = config_join_docs(&c, &n, "tok", "sha256:ca", NULL);
-	assert_null(json_object_get(json_array_get(docs, 0), "controlPlane"));
-	json_decref(docs);
-	cluster_config_release(&c);
-}
-
-static void contradictions(void **state)
+static void each_mistake_has_its_sentence(void **state)
 {
 	static const struct {
-		const char *yaml, *says;
-		struct config_choice choice;
+		const char *line, *msg;
 	} cases[] = {
-		{"kind: ClusterConfiguration\napiVersion: a\nkubernetesVersion: v1.36.0\n",
-		 "kubernetesVersion: v1.36.0 in --config, but the bundle holds v1.37.2", {0}},
-		{"kind: ClusterConfiguration\napiVersion: a\ncontrolPlaneEndpoint: 198.18.0.1:6443\n",
-		 "--vip 198.18.0.2 contradicts", {.vip = "198.18.0.2"}},
-		{NULL, "--pod-cidr", {.pod_cidr = "10.0.0.0/40"}},
-		{NULL, "--service-cidr", {.service_cidr = "x"}},
-		{NULL, "--vip", {.vip = "api.example"}},
+	    {"lvscare", "--vs is missing: which virtual server?"},
+	    {"lvscare --rs 10.0.0.1:6443", "--vs is missing: which virtual server?"},
+	    {"lvscare --vs 1.2.3.4:6443", "--rs is missing: which real servers?"},
+	    {"lvscare --vs 1.2.3.4 --rs 10.0.0.1", "--vs: \"1.2.3.4\" has no port"},
+	    {"lvscare --vs host:1 --rs 10.0.0.1",
+	     "--vs: \"host:1\" is not a numeric IPv4 or IPv6 address"},
+	    {"lvscare --vs 1.2.3.4:1 --rs 10.0.0.1:99999",
+	     "--rs: \"10.0.0.1:99999\" has no port between 1 and 65535"},
+	    {GOOD "--rs 10.0.0.1:6443", "--rs: 10.0.0.1:6443 is given twice"},
+	    {GOOD "--rs 10.0.0.1", "--rs: 10.0.0.1:6443 is given twice"},
+	    {GOOD "--rs 1.2.3.4:7", "--rs: 1.2.3.4:7 is the address of the virtual server itself"},
+	    {GOOD "--rs [fd00::1]:6443",
+	     "--rs: [fd00::1]:6443 and --vs 1.2.3.4:6443 are not both IPv4 or both IPv6"},
+	    {GOOD "--node-ip fd00::1",
+	     "--node-ip: fd00::1 and --vs 1.2.3.4:6443 are not both IPv4 or both IPv6"},
+	    {GOOD "--node-ip 10.0.0.1:5", "--node-ip: \"10.0.0.1:5\" has a port"},
+	    {GOOD "--node-ip 1.2.3.4",
+	     "--node-ip: 1.2.3.4 is the address of the virtual server itself"},
+	    {GOOD "--scheduler random",
+	     "--scheduler: \"random\" is not a scheduler of IPVS (rr, wrr, lc, wlc, lblc, lblcr, "
+	     "dh, sh, mh, sed, nq, fo, ovf, twos)"},
+	    {GOOD "--log-level loud", "--log-level: \"loud\" is not error, warn, info or debug"},
+	    {GOOD "--log-format json", "--log-format: \"json\" is not text"},
+	    {GOOD "--mode ipip", "--mode: \"ipip\" is not route or link"},
+	    {GOOD "--health-scheme ftp", "--health-scheme: \"ftp\" is not https or http"},
+	    {GOOD "--health-path readyz",
+	     "--health-path: \"readyz\" is not a path such as /readyz"},
+	    {GOOD "--health-path /a\r\nX:b",
+	     "--health-path: \"/a\r\nX:b\" is not a path such as /readyz"},
+	    {GOOD "--health-req-method get",
+	     "--health-req-method: \"get\" is not a method such as GET"},
+	    {GOOD "--health-req-headers A", "--health-req-headers: \"A\" is not NAME=VALUE"},
+	    {GOOD "--health-req-headers A=b\nC:d",
+	     "--health-req-headers: \"A=b\nC:d\" is not NAME=VALUE"},
+	    {GOOD "--health-status 20x",
+	     "--health-status: \"20x\" is not a status such as 200 or a range such as 200-299"},
+	    {GOOD "--health-status 299-200",
+	     "--health-status: \"299-200\" is not a status such as 200 or a range such as 200-299"},
+	    {GOOD "--health-status 200-",
+	     "--health-status: \"200-\" is not a status such as 200 or a range such as 200-299"},
+	    {GOOD "--health-status +99",
+	     "--health-status: \"+99\" is not a status such as 200 or a range such as 200-299"},
+	    {GOOD "--health-status 200,201,202,203,204,205,206,207,208",
+	     "--health-status: more than 8 of them"},
+	    {GOOD "--run-once --clean", "--run-once and --clean exclude each other"},
+	    {GOOD "--interval 5parsec",
+	     "--interval: \"5parsec\" is not a duration such as 500ms, 2s or 1m"},
 	};
+	struct config c;
+	struct err err;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct cluster_config c;
-		struct err err = {0};
-
-		assert_int_equal(init(&c, cases[i].yaml, cases[i].choice, &err), -1);
-		assert_int_equal(err.code, EXIT_USAGE);
-		if (!strstr(err.msg, cases[i].says))
-			fail_msg("%s", err.msg);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(parse(&c, cases[i].line, &err), -1);
+		assert_string_equal(err.msg, cases[i].msg);
+		assert_int_equal(err_exit(&err), EXIT_USAGE);
+		config_release(&c);
 	}
 }
 
-static void swap_allowed(void **state)
+static void too_many_servers(void **state)
 {
-	struct cluster_config c;
-	struct err err = {0};
+	char line[1024] = "lvscare --vs 1.2.3.4:1";
+	struct config c;
+	struct err err;
 
 	(void)state;
-	assert_int_equal(init(&c, "kind: KubeletConfiguration\napiVersion: a\nfailSwapOn: false\n",
-			      (struct config_choice){0}, &err), 0);
-	assert_true(config_allows_swap(&c));
-	cluster_config_release(&c);
+	strcat(line, " --rs 10.0.0.1");
+	for (int i = 2; i <= DESTS_MAX / 2 + 1; i++)
+		sprintf(line + strlen(line), ",10.0.0.%d", i);
+	assert_int_equal(parse(&c, line, &err), -1);
+	assert_string_equal(err.msg, "--rs: 33 real servers are more than 32");
+	config_release(&c);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(scalars_mean_what_kubeadm_takes_them_for),
-		cmocka_unit_test(documents_anchors_comments),
-		cmocka_unit_test(bad_yaml),
-		cmocka_unit_test(defaults),
-		cmocka_unit_test(the_users_values_stay),
-		cmocka_unit_test(contradictions),
-		cmocka_unit_test(swap_allowed),
+	    cmocka_unit_test(the_defaults),
+	    cmocka_unit_test(command_lines_of_the_go_program),
+	    cmocka_unit_test(each_mistake_has_its_sentence),
+	    cmocka_unit_test(too_many_servers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,9 +10,9 @@
 static void a_family_request_has_these_bytes(void **state)
 {
 	static const uint8_t golden[] = {
-	    32, 0, 0, 0, 16, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* nlmsghdr: nlctrl */
-	    3,  1, 0, 0,                                      /* CTRL_CMD_GETFAMILY, version 1 */
-	    9,  0, 2, 0, 'I', 'P', 'V', 'S', 0, 0, 0, 0,      /* the name and its padding */
+	    32, 0, 0, 0, 16,  0,   0,   0,   0, 0, 0, 0, 0, 0, 0, 0, /* nlmsghdr: nlctrl */
+	    3,  1, 0, 0,                                 /* CTRL_CMD_GETFAMILY, version 1 */
+	    9,  0, 2, 0, 'I', 'P', 'V', 'S', 0, 0, 0, 0, /* the name and its padding */
 	};
 	struct nlmsg m;
 

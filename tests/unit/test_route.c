@@ -36,9 +36,10 @@ static struct route local_route(const char *vip, const char *src, uint8_t bits)
 static void the_route_has_these_bytes(void **state)
 {
 	static const uint8_t golden[] = {
-	    52, 0, 0, 0, 24, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, /* RTM_NEWROUTE, NLM_F_CREATE */
-	    2,  32, 0, 0, 255, 197, 254, 2, 0, 0, 0, 0,       /* local, proto 197, scope host */
-	    8,  0, 1, 0, 169, 254, 97, 2, 8, 0, 7, 0, 10, 0, 0, 7, 8, 0, 4, 0, 1, 0, 0, 0,
+	    52, 0,  0, 0, 24,  0,   0,   4, 0, 0, 0, 0, 0,  0, 0, 0, /* RTM_NEWROUTE, NLM_F_CREATE
+	                                                              */
+	    2,  32, 0, 0, 255, 197, 254, 2, 0, 0, 0, 0, /* local, proto 197, scope host */
+	    8,  0,  1, 0, 169, 254, 97,  2, 8, 0, 7, 0, 10, 0, 0, 7, 8, 0, 4, 0, 1, 0, 0, 0,
 	};
 	struct route r = local_route("169.254.97.2", "10.0.0.7", 32);
 	struct nlmsg m;

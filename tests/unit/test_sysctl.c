@@ -1,0 +1,104 @@
+/* links: lvscare */
+// SPDX-License-Identifier: Apache-2.0
+#include "events.h"
+#include "sysctl.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static char dir[] = "/tmp/test_sysctl.XXXXXX";
+
+static char *path(const char *name)
+{
+	static char buf[128];
+
+	snprintf(buf, sizeof(buf), "%s/%s", dir, name);
+	return buf;
+}
+
+static void put(const char *name, const char *value)
+{
+	FILE *f = fopen(path(name), "w");
+
+	assert_non_null(f);
+	fputs(value, f);
+	fclose(f);
+}
+
+static void is(const char *name, const char *value)
+{
+	char buf[16] = "";
+	FILE *f = fopen(path(name), "r");
+
+	assert_non_null(f);
+	assert_non_null(fgets(buf, sizeof(buf), f));
+	fclose(f);
+	assert_string_equal(buf, value);
+}
+
+static void switches_are_turned_on(void **state)
+{
+	struct sysctl s = {.dir = dir};
+	struct events ev;
+
+	(void)state;
+	events_init(&ev, 0);
+	put("expire_nodest_conn", "0\n");
+	put("conntrack", "1\n");
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "1\n");
+	assert_int_equal(ev.total, 1); /* the other one was on */
+	sysctl_apply(&s, &ev);
+	assert_int_equal(ev.total, 1);
+	put("conntrack", "0\n");
+	sysctl_apply(&s, &ev);
+	is("conntrack", "1\n");
+	assert_int_equal(ev.total, 2);
+}
+
+static void what_cannot_be_is_told_once(void **state)
+{
+	struct sysctl s = {.dir = dir};
+	struct events ev;
+
+	(void)state;
+	events_init(&ev, 0);
+	put("expire_nodest_conn", "1\n");
+	unlink(path("conntrack")); /* a kernel without CONFIG_IP_VS_NFCT */
+	for (int i = 0; i < 5; i++)
+		sysctl_apply(&s, &ev);
+	assert_int_equal(ev.total, 1);
+	assert_true(s.told);
+	put("conntrack", "0\n");
+	sysctl_apply(&s, &ev);
+	assert_false(s.told);
+	assert_int_equal(ev.total, 2);
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	log_init("lvscare", LOG_LVL_ERROR);
+	return mkdtemp(dir) ? 0 : -1;
+}
+
+static int remove_dir(void **state)
+{
+	(void)state;
+	unlink(path("conntrack"));
+	unlink(path("expire_nodest_conn"));
+	return rmdir(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(switches_are_turned_on),
+	    cmocka_unit_test(what_cannot_be_is_told_once),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
