@@ -1,0 +1,71 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# lvscare's command line: every mistake is one line naming option and value, exit 2, and nothing is opened before.
+# (What happens with a kernel is in tests/e2e/10-lvscare.bats.)
+
+setup() {
+	LVSCARE=$BATS_TEST_DIRNAME/../../${KUBECASK_BUILD:-build}/lvscare
+	[[ ${KUBECASK_BUILD:-} != /* ]] || LVSCARE=$KUBECASK_BUILD/lvscare
+	GOOD=(--vs 169.254.97.2:6443 --rs 10.0.0.1:6443)
+}
+
+# refused TEXT OPTION...
+refused() {
+	local text=$1
+	shift
+	run "$LVSCARE" "$@"
+	echo "$output"
+	[ "$status" -eq 2 ]
+	[ "$output" = "lvscare: $text" ]
+}
+
+@test "without a virtual server or real servers" {
+	refused "--vs is missing: which virtual server?"
+	refused "--rs is missing: which real servers?" --vs 169.254.97.2:6443
+	refused "--vs is missing: which virtual server?" --clean
+}
+
+@test "malformed and duplicate addresses" {
+	refused '--vs: "169.254.97.2" has no port' --vs 169.254.97.2 --rs 10.0.0.1
+	refused '--vs: "api:6443" is not a numeric IPv4 or IPv6 address' --vs api:6443 --rs 10.0.0.1
+	refused '--rs: "10.0.0.1:0" has no port between 1 and 65535' --vs 169.254.97.2:6443 --rs 10.0.0.1:0
+	refused '--rs: 10.0.0.1:6443 is given twice' "${GOOD[@]}" --rs 10.0.0.1
+	refused '--rs: 169.254.97.2:1 is the address of the virtual server itself' "${GOOD[@]}" --rs 169.254.97.2:1
+}
+
+@test "IPv4 and IPv6 mixed" {
+	refused '--rs: [fd00::1]:6443 and --vs 169.254.97.2:6443 are not both IPv4 or both IPv6' "${GOOD[@]}" --rs fd00::1
+	refused '--node-ip: fd00::9 and --vs 169.254.97.2:6443 are not both IPv4 or both IPv6' "${GOOD[@]}" --node-ip fd00::9
+}
+
+@test "unknown option, scheduler, level, scheme, mode" {
+	refused 'unknown option --bogus (see lvscare --help)' "${GOOD[@]}" --bogus
+	refused '--scheduler: "best" is not a scheduler of IPVS (rr, wrr, lc, wlc, lblc, lblcr, dh, sh, mh, sed, nq, fo, ovf, twos)' \
+		"${GOOD[@]}" --scheduler best
+	refused '--log-level: "loud" is not error, warn, info or debug' "${GOOD[@]}" --log-level loud
+	refused '--health-scheme: "gopher" is not https or http' "${GOOD[@]}" --health-schem gopher
+	refused '--mode: "tunnel" is not route or link' "${GOOD[@]}" --mode tunnel
+}
+
+@test "values out of range" {
+	refused '--interval: "1ms" is below 100 ms' "${GOOD[@]}" --interval 1ms
+	refused '--timeout: "2h" is not between 50 ms and 60000 ms' "${GOOD[@]}" --timeout 2h
+	refused '--fall: "0" is not between 1 and 100' "${GOOD[@]}" --fall 0
+	refused '--health-status: "700" is not a status such as 200 or a range such as 200-299' "${GOOD[@]}" --health-status 700
+	refused '--run-once and --clean exclude each other' "${GOOD[@]}" --run-once --clean
+}
+
+@test "--help names every option, --version the version, --man is a page" {
+	run "$LVSCARE" --help
+	[ "$status" -eq 0 ]
+	for o in vs rs run-once clean scheduler node-ip ca-file interval timeout fall rise health-path log-level; do
+		[[ $output == *"--$o"* ]]
+	done
+	[[ $output != *masqueradebit* ]] # taken, not advertised
+	run "$LVSCARE" --version
+	[ "$status" -eq 0 ]
+	[[ $output == "lvscare $(< "$BATS_TEST_DIRNAME/../../VERSION")" ]]
+	run "$LVSCARE" --man
+	[ "$status" -eq 0 ]
+	[[ $output == .TH* ]]
+}
