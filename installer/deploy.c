@@ -122,6 +122,33 @@ static int place_self(struct err *err)
 	return chmod(FILE_SELF, 0755) == 0 ? 0 : err_set(err, FILE_SELF ": %s", strerror(errno));
 }
 
+/*
+ * Directories that Kubernetes makes where they are missing (host paths of its pods among them): those
+ * that were not there before us are noted once, deepest first, so that reset can take them away.
+ */
+static int note_absent(struct err *err)
+{
+	static const char *const dirs[] = {
+		"/etc/cni/net.d", "/etc/cni", "/opt/cni/bin", "/opt/cni", "/opt/containerd/bin",
+		"/opt/containerd/lib", "/opt/containerd", "/etc/ssl/certs", "/etc/ssl",
+		"/etc/ca-certificates", "/etc/pki/ca-trust", "/etc/pki/tls/certs", "/etc/pki/tls", "/etc/pki",
+		"/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
+		"/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
+		"/usr/libexec/kubernetes/kubelet-plugins/volume",
+		"/usr/libexec/kubernetes/kubelet-plugins", "/usr/libexec/kubernetes"};
+	json_t *state = state_load(), *list;
+	bool known = json_object_get(state, "absent") != NULL;
+
+	json_decref(state);
+	if (known)
+		return 0;
+	list = json_array();
+	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
+		if (!fs_exists(dirs[i]))
+			json_array_append_new(list, json_string(dirs[i]));
+	return state_set("absent", list, err);
+}
+
 /* A link that is right already keeps its time of change. */
 static int link_to(const char *target, const char *path, struct err *err)
 {
@@ -314,7 +341,7 @@ static int deploy(struct node *n, const struct oci_index *index, const struct st
 			return -1;
 	}
 	node_progress(n, "containerd", 0, 0);
-	if (place_self(err) < 0 || place_links(err) < 0 || load_modules(err) < 0 ||
+	if (note_absent(err) < 0 || place_self(err) < 0 || place_links(err) < 0 || load_modules(err) < 0 ||
 	    set_sysctls(err) < 0 || start_units(changed, err) < 0)
 		return -1;
 	json_object_set_new(result, "changed", json_boolean(changed));

@@ -99,12 +99,14 @@ static void stop_units(struct node *n)
 {
 	const char *kubelet[] = {"systemctl", "-q", "disable", "--now", "kubelet.service", NULL};
 	const char *containerd[] = {"systemctl", "-q", "disable", "--now", "containerd.service", NULL};
+	const char *slice[] = {"systemctl", "stop", "kubepods.slice", NULL};
 
 	node_progress(n, "stop kubelet and containers", 0, 0);
 	try(kubelet);
 	procs_kill_pods();
 	try(containerd);
 	procs_kill_ours();
+	try(slice); /* and the slices of the pods in it */
 }
 
 /* ---- mounts ---- */
@@ -292,6 +294,18 @@ static void restore_sysctls(void)
 	json_decref(state);
 }
 
+/* Directories that deploy.c saw missing, deepest first; one that is not empty is somebody's by now. */
+static void remove_made(void)
+{
+	json_t *state = state_load(), *v;
+	size_t i;
+
+	json_array_foreach(json_object_get(state, "absent"), i, v)
+		if (json_is_string(v))
+			rmdir(json_string_value(v));
+	json_decref(state);
+}
+
 static void remove_files(struct node *n, struct troubles *t)
 {
 	static const char *const link_dirs[] = {DIR_BIN, "/etc/systemd/system",
@@ -303,10 +317,6 @@ static void remove_files(struct node *n, struct troubles *t)
 		"/run/kubernetes", "/run/lvscare", "/run/runc", DIR_RUN, DIR_OPT};
 	static const char *const conflists[] = {"/etc/cni/net.d/10-flannel.conflist",
 						"/etc/cni/net.d/10-kubecask.conflist"};
-	static const char *const empty[] = {"/etc/cni/net.d", "/etc/cni", "/opt/cni/bin", "/opt/cni",
-					    "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
-					    "/usr/libexec/kubernetes/kubelet-plugins/volume",
-					    "/usr/libexec/kubernetes/kubelet-plugins", "/usr/libexec/kubernetes"};
 	const char *reload[] = {"systemctl", "daemon-reload", NULL};
 	const char *forget[] = {"systemctl", "reset-failed", "kubelet.service", "containerd.service", NULL};
 
@@ -319,8 +329,7 @@ static void remove_files(struct node *n, struct troubles *t)
 		unlink(conflists[i]);
 	for (size_t i = 0; i < ARRAY_SIZE(trees); i++)
 		remove_tree(trees[i], t);
-	for (size_t i = 0; i < ARRAY_SIZE(empty); i++)
-		rmdir(empty[i]); /* only what is empty goes */
+	remove_made();
 	unlink("/run/xtables.lock");
 	try(reload);
 	try(forget);
@@ -342,8 +351,8 @@ int op_reset(struct node *n, const json_t *args, json_t *result, struct err *err
 	vip = known_vip();
 	journal("reset begins");
 	json_object_set_new(result, "changed", json_true());
-	node_progress(n, "packet filter rules", 0, 0);
 	reset_kubeadm(n, json_is_true(json_object_get(args, "whole")), &t);
+	node_progress(n, "packet filter rules", 0, 0);
 	rules_remove();
 	clean_vip(vip);
 	stop_units(n);

@@ -2,6 +2,7 @@
 #include "rules.h"
 
 #include "err.h"
+#include "fs.h"
 #include "mem.h"
 #include "node.h"
 #include "proc.h"
@@ -14,7 +15,10 @@
 
 #define CTR       DIR_CURRENT "/bin/ctr"
 #define IMAGE     "registry.k8s.io/kube-proxy:"
-#define COMMAND_S 90
+#define COMMAND_S 60
+#define NAME      "kubecask-reset" /* of the container */
+#define SCRIPT      "/kubecask-rules"
+#define SCRIPT_FILE DIR_RUN "/rules"
 
 /* Chains that kubelet, kube-proxy, flannel and the CNI plugins portmap and bridge make. */
 static bool ours(const char *word)
@@ -85,61 +89,136 @@ static char *find_image(void)
 	return hit ? xstrndup(hit, strcspn(hit, "\n")) : NULL;
 }
 
-/* Runs one program of the image in this machine's network. */
-static int in_image(const char *image, const char *const program[], const struct strbuf *in,
-		    struct strbuf *out, struct err *err)
+/* What an interrupted run left: the name would be taken. */
+static void forget_container(void)
 {
-	const struct proc_opts opts = {.timeout_s = COMMAND_S, .stdin_data = in ? in->buf : NULL,
-				       .stdin_len = in ? in->len : 0};
-	const char *rm[] = {CTR, "-n", "k8s.io", "containers", "rm", "kubecask-reset", NULL};
+	const struct proc_opts opts = {.timeout_s = COMMAND_S};
+	const char *task[] = {CTR, "-n", "k8s.io", "tasks", "rm", "-f", NAME, NULL};
+	const char *container[] = {CTR, "-n", "k8s.io", "containers", "rm", NAME, NULL};
 	struct err ignored = {0};
-	auto_strlist argv = {0};
 
-	proc_check(rm, &opts, NULL, &ignored); /* of an interrupted run */
-	strlist_add(&argv, CTR);
-	for (const char *const *w =
-		     (const char *const[]){"-n", "k8s.io", "run", "--rm", "--net-host", "--cap-add",
-					   "CAP_NET_ADMIN", "--cap-add", "CAP_NET_RAW", NULL};
-	     *w; w++)
-		strlist_add(&argv, *w);
-	strlist_add(&argv, image);
-	strlist_add(&argv, "kubecask-reset");
-	for (; *program; program++)
-		strlist_add(&argv, *program);
-	return proc_check((const char *const *)argv.v, &opts, out, err);
+	proc_check(task, &opts, NULL, &ignored);
+	proc_check(container, &opts, NULL, &ignored);
 }
 
-static void filter_family(const char *image, const char *save, const char *restore)
+/*
+ * Runs one program of the image in this machine's network. What it is to read lies in a file, seen as
+ * SCRIPT: ctr does not pass on the end of its own standard input.
+ */
+static int in_image(const char *image, const char *const program[], struct strbuf *out, struct err *err)
 {
-	const char *save_argv[] = {"/usr/local/bin/netfilter-select", save, NULL};
-	const char *restore_argv[] = {"/usr/local/bin/netfilter-select", restore, "--noflush", NULL};
+	static const char *const fixed[] = {
+		CTR, "-n", "k8s.io", "run", "--rm", "--net-host", "--cap-add", "CAP_NET_ADMIN",
+		"--cap-add", "CAP_NET_RAW", "--mount",
+		"type=bind,src=" SCRIPT_FILE ",dst=" SCRIPT ",options=rbind:ro"};
+	const struct proc_opts opts = {.timeout_s = COMMAND_S};
+	auto_strlist argv = {0};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		strlist_add(&argv, fixed[i]);
+	strlist_add(&argv, image);
+	strlist_add(&argv, NAME);
+	for (; *program; program++)
+		strlist_add(&argv, *program);
+	if (proc_check((const char *const *)argv.v, &opts, out, err) == 0)
+		return 0;
+	forget_container();
+	return -1;
+}
+
+static int write_script(const struct strbuf *text, struct err *err)
+{
+	if (fs_mkdir_p(DIR_RUN, 0700, err) < 0)
+		return -1;
+	return fs_write_atomic(SCRIPT_FILE, strbuf_str(text), text->len, 0600, err);
+}
+
+/* The image's iptables over nf_tables and over ip_tables; one kernel may have rules in both. */
+#define NETFILTER "/usr/local/lib/netfilter"
+
+static int save(const char *image, const char *variant, const char *family, struct strbuf *out)
+{
+	auto_free char *program = xasprintf(NETFILTER "/%s/%s-save", variant, family);
+	const char *argv[] = {program, NULL};
+	struct err err = {0};
+
+	if (in_image(image, argv, out, &err) == 0)
+		return 0;
+	journal("reset: %s %s-save: %s", variant, family, err.msg);
+	return -1;
+}
+
+static void filter(const char *image, const char *variant, const char *family)
+{
+	auto_free char *program = xasprintf(NETFILTER "/%s/%s-restore", variant, family);
+	const char *argv[] = {program, "--noflush", SCRIPT, NULL};
 	auto_strbuf saved = {0}, script = {0}, said = {0};
 	struct err err = {0};
 
-	if (in_image(image, save_argv, NULL, &saved, &err) < 0) {
-		journal("reset: %s: %s", save, err.msg);
+	if (save(image, variant, family, &saved) < 0)
 		return;
-	}
 	rules_filter(strbuf_str(&saved), &script);
-	if (script.len && in_image(image, restore_argv, &script, &said, &err) < 0)
-		journal("reset: %s: %s", restore, err.msg);
+	if (script.len &&
+	    (write_script(&script, &err) < 0 || in_image(image, argv, &said, &err) < 0))
+		journal("reset: %s %s-restore: %s", variant, family, err.msg);
+}
+
+static void delete_table(const char *image, const char *family, const char *table)
+{
+	const char *argv[] = {"/usr/sbin/nft", "delete", "table", family, table, NULL};
+	auto_strbuf out = {0};
+	struct err ignored = {0}; /* it may not be there */
+
+	in_image(image, argv, &out, &ignored);
+}
+
+/* iptables over nf_tables makes its tables when it is first used, and leaves them when they are empty. */
+static void delete_empty(const char *image, const char *iptables, const char *family)
+{
+	auto_strbuf saved = {0};
+	auto_strlist tables = {0};
+
+	if (save(image, "nft", iptables, &saved) < 0)
+		return;
+	rules_empty_tables(strbuf_str(&saved), &tables);
+	for (size_t i = 0; i < tables.n; i++)
+		delete_table(image, family, tables.v[i]);
+}
+
+void rules_empty_tables(const char *saved, struct strlist *out)
+{
+	auto_free char *copy = xstrdup(saved);
+	char *next = copy, *line, *table = NULL;
+	bool empty = false;
+
+	while ((line = strsep(&next, "\n"))) {
+		if (*line == '*') {
+			table = line + 1;
+			empty = true;
+		} else if (strncmp(line, "-A", 2) == 0 || (*line == ':' && !strstr(line, " ACCEPT"))) {
+			empty = false; /* a rule, a chain of somebody's, or a policy that means something */
+		} else if (strcmp(line, "COMMIT") == 0 && table && empty) {
+			strlist_add(out, table);
+		}
+	}
 }
 
 void rules_remove(void)
 {
-	static const char *const families[] = {"ip", "ip6"};
+	static const char *const variants[] = {"nft", "legacy"};
 	auto_free char *image = find_image();
+	const struct strbuf none = {0};
 	struct err err = {0};
 
-	if (!image)
+	if (!image || write_script(&none, &err) < 0)
 		return;
-	filter_family(image, "iptables-save", "iptables-restore");
-	filter_family(image, "ip6tables-save", "ip6tables-restore");
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		/* kube-proxy in nftables mode; a table that is not there is no failure */
-		const char *argv[] = {"/usr/sbin/nft", "delete", "table", families[i], "kube-proxy", NULL};
-		auto_strbuf out = {0};
-
-		in_image(image, argv, NULL, &out, &err);
+	forget_container();
+	for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
+		filter(image, variants[i], "iptables");
+		filter(image, variants[i], "ip6tables");
 	}
+	delete_empty(image, "iptables", "ip");
+	delete_empty(image, "ip6tables", "ip6");
+	delete_table(image, "ip", "kube-proxy"); /* of its nftables mode */
+	delete_table(image, "ip6", "kube-proxy");
 }

@@ -6,6 +6,10 @@
 void rules_remove(void);
 
 struct strbuf;
+struct strlist;
 /* From iptables-save's output: what iptables-restore must be fed so that our chains and the rules that
  * lead into them are gone and every other rule stays. Empty when there is nothing of ours. */
 void rules_filter(const char *saved, struct strbuf *out);
+/* Names of the tables in iptables-save's output that hold no rule, no chain of anybody's and no policy
+ * but ACCEPT. */
+void rules_empty_tables(const char *saved, struct strlist *out);

@@ -11,6 +11,7 @@ struct err;
  *   bundle   digest of the index whose files are in place     k8s    its Kubernetes version
  *   images   digest of the index whose images are imported    role   "control-plane" or "worker"
  *   kubeadm  "init-started", "init", "join-started", "join"   sysctl values before we came
+ *   absent   directories that were not there before us
  *   kubeconfig {path,digest} that we wrote                    cluster {masters,nodes,vip,...}
  */
 json_t *state_load(void); /* never NULL; empty when there is none */

@@ -36,8 +36,8 @@ images_arrive() { # N: containerd is there, images are being imported
 }
 
 # fetch MASTER POD SERVICE: what the pod gets from the service by name
-fetch() {
-	k "$1" exec "$2" -- wget -q -T 5 -O - "http://$3/"
+fetch() { # (-T of this busybox's wget ends in a segmentation fault)
+	k "$1" exec "$2" -- timeout 5 wget -q -O - "http://$3/"
 }
 
 fetches() { # MASTER POD SERVICE ANSWER

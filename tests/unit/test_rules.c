@@ -63,11 +63,28 @@ static void nothing_of_ours(void **state)
 	assert_int_equal(out.len, 0);
 }
 
+static void empty_tables(void **state)
+{
+	auto_strlist tables = {0};
+
+	(void)state;
+	rules_empty_tables(saved, &tables);
+	assert_int_equal(tables.n, 0);
+	rules_empty_tables("*nat\n:PREROUTING ACCEPT [0:0]\nCOMMIT\n"
+			   "*filter\n:INPUT DROP [0:0]\nCOMMIT\n"
+			   "*mangle\n:INPUT ACCEPT [0:0]\n:MINE - [0:0]\nCOMMIT\n"
+			   "*raw\nCOMMIT\n*security\n:INPUT ACCEPT [0:0]", &tables);
+	assert_int_equal(tables.n, 2);
+	assert_string_equal(tables.v[0], "nat");
+	assert_string_equal(tables.v[1], "raw");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ours_go_others_stay),
 		cmocka_unit_test(nothing_of_ours),
+		cmocka_unit_test(empty_tables),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
