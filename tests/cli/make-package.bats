@@ -3,7 +3,7 @@
 # What `make package` says before it builds anything.
 
 setup() {
-	cd "$BATS_TEST_DIRNAME/../.."
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	OUT=$(mktemp -d)
 	export OUT
 	unset K8S_VERSION

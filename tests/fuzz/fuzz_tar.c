@@ -1,6 +1,7 @@
 /* links: installer */
 // SPDX-License-Identifier: Apache-2.0
-/* Header blocks of a bundle's members: a name that was accepted stays in its array and is plain text. */
+/* Header blocks of a bundle's members: a name that was accepted stays in its array and is plain
+ * text. */
 #include "err.h"
 #include "tar.h"
 
@@ -33,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (e.size >> 33)
 		return 0;
 	tar_header(again, e.name, e.size);
-	if (tar_parse(again, &back, &err) < 0 || strcmp(e.name, back.name) != 0 || e.size != back.size)
+	if (tar_parse(again, &back, &err) < 0 || strcmp(e.name, back.name) != 0 ||
+	    e.size != back.size)
 		abort();
 	return 0;
 }

@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!docs && !err.msg[0])
 		abort();
-	json_array_foreach(docs, i, d)
+	json_array_foreach (docs, i, d)
 		if (!json_is_object(d))
 			abort();
 	json_decref(docs);

@@ -32,8 +32,8 @@ static void reads_keys_and_values(void **state)
 
 static void names_the_bad_line(void **state)
 {
-	static const char *const bad[] = {"a = 1\nno equals\n", "a = 1\n= x\n", "a = 1\nUpper = x\n",
-	                                  "a = 1\n a = 2\n"};
+	static const char *const bad[] = {"a = 1\nno equals\n", "a = 1\n= x\n",
+	                                  "a = 1\nUpper = x\n", "a = 1\n a = 2\n"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

@@ -11,19 +11,19 @@
 #include <string.h>
 
 static const char upstream[] = "module k8s.io/kubernetes\n"
-                               "\n"
-                               "go 1.26.0\n"
-                               "\n"
-                               "toolchain go1.26.5\n"
-                               "godebug default=go1.26\n"
-                               "godebug (\n"
-                               "\tx=1\n"
-                               ")\n"
-                               "require (\n"
-                               "\tk8s.io/api v0.0.0\n"
-                               "\tk8s.io/utils v0.0.0-2026\n"
-                               "\tk8s.io/client-go v0.0.0 // indirect\n"
-                               ")\n";
+			       "\n"
+			       "go 1.26.0\n"
+			       "\n"
+			       "toolchain go1.26.5\n"
+			       "godebug default=go1.26\n"
+			       "godebug (\n"
+			       "\tx=1\n"
+			       ")\n"
+			       "require (\n"
+			       "\tk8s.io/api v0.0.0\n"
+			       "\tk8s.io/utils v0.0.0-2026\n"
+			       "\tk8s.io/client-go v0.0.0 // indirect\n"
+			       ")\n";
 
 static void writes_go_mod(void **state)
 {

@@ -49,8 +49,17 @@ static void ranges(void **state)
 static void refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "a.example", "10.0.0", "10.0.0.3-10.0.0.1", "10.0.0.1-", "-10.0.0.1",
-		"10.0.0.1-11.0.0.1", "fd00::1-fd00::2", "10.0.0.1:0x16", "10.0.0.1:70000", "10.0.0.1 ",
+	    "",
+	    "a.example",
+	    "10.0.0",
+	    "10.0.0.3-10.0.0.1",
+	    "10.0.0.1-",
+	    "-10.0.0.1",
+	    "10.0.0.1-11.0.0.1",
+	    "fd00::1-fd00::2",
+	    "10.0.0.1:0x16",
+	    "10.0.0.1:70000",
+	    "10.0.0.1 ",
 	};
 
 	(void)state;
@@ -98,9 +107,11 @@ static void own_addresses_are_local(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(forms),   cmocka_unit_test(ranges),
-		cmocka_unit_test(refused), cmocka_unit_test(twice),
-		cmocka_unit_test(own_addresses_are_local),
+	    cmocka_unit_test(forms),
+	    cmocka_unit_test(ranges),
+	    cmocka_unit_test(refused),
+	    cmocka_unit_test(twice),
+	    cmocka_unit_test(own_addresses_are_local),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -27,22 +27,26 @@ static struct span body_of(const struct nlmsg *m)
 
 static void a_new_service_has_these_bytes(void **state)
 {
-	static const uint8_t golden[] = {
-	    0x68, 0, 0, 0,    FAMILY, 0,    0,    0,    0,    0,    0,    0,    0, 0, 0, 0, /* nlmsghdr
-	                                                                                     */
-	    1,    1, 0, 0,                           /* NEW_SERVICE, version 1 */
-	    0x54, 0, 1, 0x80,                        /* nested SERVICE */
-	    6,    0, 1, 0,    2,      0,    0,    0, /* AF_INET */
-	    6,    0, 2, 0,    6,      0,    0,    0, /* TCP */
-	    20,   0, 3, 0,    169,    254,  97,   2,    0,    0,    0,    0,    0, 0, 0, 0, 0,
-	    0,    0, 0,                                                         /* address */
-	    6,    0, 4, 0,    0x19,   0x2b, 0,    0,                            /* port 6443 */
-	    7,    0, 6, 0,    'r',    'r',  0,    0,                            /* scheduler */
-	    12,   0, 7, 0,    0,      0,    0,    0,    0xff, 0xff, 0xff, 0xff, /* flags 0, mask all
-	                                                                         */
-	    8,    0, 8, 0,    0,      0,    0,    0,                            /* timeout */
-	    8,    0, 9, 0,    0xff,   0xff, 0xff, 0xff,                         /* netmask */
-	};
+	static const uint8_t
+	    golden[] =
+		{
+		    0x68, 0, 0, 0,    FAMILY, 0,    0,    0,    0,    0,    0,    0,    0,
+		    0,    0, 0,                              /* nlmsghdr
+	                                                      */
+		    1,    1, 0, 0,                           /* NEW_SERVICE, version 1 */
+		    0x54, 0, 1, 0x80,                        /* nested SERVICE */
+		    6,    0, 1, 0,    2,      0,    0,    0, /* AF_INET */
+		    6,    0, 2, 0,    6,      0,    0,    0, /* TCP */
+		    20,   0, 3, 0,    169,    254,  97,   2,    0,    0,    0,    0,    0,
+		    0,    0, 0, 0,    0,      0,    0,       /* address */
+		    6,    0, 4, 0,    0x19,   0x2b, 0,    0, /* port 6443 */
+		    7,    0, 6, 0,    'r',    'r',  0,    0, /* scheduler */
+		    12,   0, 7, 0,    0,      0,    0,    0,    0xff, 0xff, 0xff, 0xff, /* flags 0,
+	                                                                                 * mask all
+	                                                                                 */
+		    8,    0, 8, 0,    0,      0,    0,    0,    /* timeout */
+		    8,    0, 9, 0,    0xff,   0xff, 0xff, 0xff, /* netmask */
+		};
 	struct ipvs_service svc = {
 	    .addr = addr("169.254.97.2:6443"), .scheduler = "rr", .netmask = 0xffffffff};
 	struct nlmsg m;

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 static const char text[] = "# comment\n"
-                           "deb libc6 2.36 sha256:aa\n"
-                           "module k8s.io/kubernetes v1.37.2 h1:xyz=\n";
+			   "deb libc6 2.36 sha256:aa\n"
+			   "module k8s.io/kubernetes v1.37.2 h1:xyz=\n";
 
 static void checks_lines(void **state)
 {
@@ -38,8 +38,8 @@ static void checks_lines(void **state)
 
 static void refuses_other_forms(void **state)
 {
-	static const char *const bad[] = {"a b c\n", "a b c d e\n", "a  b c\n", " a b c d\n",
-	                                  "a b c d \n", "a b c \x01\n"};
+	static const char *const bad[] = {"a b c\n",    "a b c d e\n", "a  b c\n",
+	                                  " a b c d\n", "a b c d \n",  "a b c \x01\n"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {

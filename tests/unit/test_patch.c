@@ -39,7 +39,7 @@ static void write_file(const char *dir, const char *name, const char *text)
 }
 
 static const char two_files[] = "--- a/one.go\n+++ b/one.go\n@@ -1 +1 @@\n-old\n+new\n"
-                                "--- a/two.go\n+++ b/two.go\n@@ -1 +1 @@\n-old\n+new\n";
+				"--- a/two.go\n+++ b/two.go\n@@ -1 +1 @@\n-old\n+new\n";
 
 static void names_patch_and_file(void **state)
 {

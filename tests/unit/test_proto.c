@@ -64,9 +64,18 @@ static void answers_round_trip(void **state)
 static void refused(void **state)
 {
 	static const char *const bad[] = {
-		"", "x", "[]", "{}", "{\"op\":1}", "{\"op\":\"x\",\"args\":[]}", "{\"ok\":1}",
-		"{\"at\":\"x\",\"now\":-1}", "{\"at\":\"x\",\"of\":\"y\"}", "{\"error\":1}",
-		"{\"op\":\"a\",\"op\":\"b\"}", "{\"op\":\"a\"} x",
+	    "",
+	    "x",
+	    "[]",
+	    "{}",
+	    "{\"op\":1}",
+	    "{\"op\":\"x\",\"args\":[]}",
+	    "{\"ok\":1}",
+	    "{\"at\":\"x\",\"now\":-1}",
+	    "{\"at\":\"x\",\"of\":\"y\"}",
+	    "{\"error\":1}",
+	    "{\"op\":\"a\",\"op\":\"b\"}",
+	    "{\"op\":\"a\"} x",
 	};
 	struct msg m;
 
@@ -99,7 +108,9 @@ static void terminal_sequences_are_neutralised(void **state)
 {
 	struct err err = {0};
 	struct msg m;
-	char c1[] = "a\xc2\x9b" "31mb", broken[] = "\xff\xc3<", lines[] = "a\nb\x1b[2J", good[] = "Gr\xc3\xbc\xc3\x9f";
+	char c1[] = "a\xc2\x9b"
+		    "31mb",
+	     broken[] = "\xff\xc3<", lines[] = "a\nb\x1b[2J", good[] = "Gr\xc3\xbc\xc3\x9f";
 
 	(void)state;
 	assert_int_equal(parse("{\"at\":\"x\\u001b[2J\\r\\ny\\u007f\"}", &m, &err), 0);
@@ -108,7 +119,8 @@ static void terminal_sequences_are_neutralised(void **state)
 	text_neutralise(c1, false);
 	assert_string_equal(c1, "a??31mb");
 	text_neutralise(broken, false);
-	assert_string_equal(broken, "?" "?<");
+	assert_string_equal(broken, "?"
+	                            "?<");
 	text_neutralise(lines, true);
 	assert_string_equal(lines, "a\nb?[2J");
 	text_neutralise(good, false);
@@ -131,12 +143,12 @@ static void bytes_of_a_child_are_made_utf8(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(request_round_trip),
-		cmocka_unit_test(answers_round_trip),
-		cmocka_unit_test(refused),
-		cmocka_unit_test(a_node_cannot_choose_any_exit_code),
-		cmocka_unit_test(terminal_sequences_are_neutralised),
-		cmocka_unit_test(bytes_of_a_child_are_made_utf8),
+	    cmocka_unit_test(request_round_trip),
+	    cmocka_unit_test(answers_round_trip),
+	    cmocka_unit_test(refused),
+	    cmocka_unit_test(a_node_cannot_choose_any_exit_code),
+	    cmocka_unit_test(terminal_sequences_are_neutralised),
+	    cmocka_unit_test(bytes_of_a_child_are_made_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,9 +13,9 @@
 static void knows_versions(void **state)
 {
 	static const char *const good[] = {"v1.37.2", "v1.0.0", "v10.20.30"};
-	static const char *const bad[] = {"",         "1.37.2",     "v1.37",     "v1.37.",
-	                                  "v1.37.2 ", "v1.37.2-rc1", "v01.37.2", "v1.37.2.1",
-	                                  "v1..2",    "vv1.2.3",    "v1.2.99999", "v1.2.+3"};
+	static const char *const bad[] = {"",         "1.37.2",      "v1.37",      "v1.37.",
+	                                  "v1.37.2 ", "v1.37.2-rc1", "v01.37.2",   "v1.37.2.1",
+	                                  "v1..2",    "vv1.2.3",     "v1.2.99999", "v1.2.+3"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++)

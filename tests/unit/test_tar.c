@@ -79,7 +79,7 @@ static void refused(void **state)
 	(void)state;
 	assert_int_equal(parse_changed(156, '2', &err), -1); /* symbolic link */
 	assert_string_equal(err.msg, "name: neither a file nor a directory");
-	assert_int_equal(parse_changed(156, 'x', &err), -1); /* extended header */
+	assert_int_equal(parse_changed(156, 'x', &err), -1);  /* extended header */
 	assert_int_equal(parse_changed(124, 0x80, &err), -1); /* base-256 size */
 	assert_string_equal(err.msg, "name: bad size");
 	assert_int_equal(parse_changed(1, 0x1b, &err), -1);
@@ -101,11 +101,11 @@ static void padding(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(round_trip),
-		cmocka_unit_test(every_flipped_bit_of_a_header_is_noticed),
-		cmocka_unit_test(names_of_a_hundred_bytes),
-		cmocka_unit_test(refused),
-		cmocka_unit_test(padding),
+	    cmocka_unit_test(round_trip),
+	    cmocka_unit_test(every_flipped_bit_of_a_header_is_noticed),
+	    cmocka_unit_test(names_of_a_hundred_bytes),
+	    cmocka_unit_test(refused),
+	    cmocka_unit_test(padding),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
