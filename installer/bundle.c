@@ -14,13 +14,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BAD(err, ...)  err_set_code((err), EXIT_BAD_BUNDLE, __VA_ARGS__)
-#define BLOB_PREFIX    "blobs/sha256/"
-#define READ_SIZE      (1u << 18)
-#define MEMBERS_MAX    (OCI_BLOBS_MAX + 16)
+#define BAD(err, ...) err_set_code((err), EXIT_BAD_BUNDLE, __VA_ARGS__)
+#define BLOB_PREFIX   "blobs/sha256/"
+#define READ_SIZE     (1u << 18)
+#define MEMBERS_MAX   (OCI_BLOBS_MAX + 16)
 /* How much larger a zstd -19 layer of Go programs is when unpacked (notes: 172.7 MB from 33.6). */
-#define UNPACK_FACTOR  5.5
-#define SPARE          1.2
+#define UNPACK_FACTOR 5.5
+#define SPARE         1.2
 
 int bundle_find(const char *dir, char **path, struct err *err)
 {
@@ -42,11 +42,13 @@ int bundle_find(const char *dir, char **path, struct err *err)
 		return 0;
 	free(steal(path));
 	if (n == 0)
-		return err_set_code(err, EXIT_USAGE,
-				    "no bundle (kubecask-*-linux-*.tar) in %s: put one there or name it "
-				    "with --bundle", dir);
-	return err_set_code(err, EXIT_USAGE, "%zu bundles in %s (%s): name one with --bundle", n, dir,
-			    strbuf_str(&found));
+		return err_set_code(
+		    err, EXIT_USAGE,
+		    "no bundle (kubecask-*-linux-*.tar) in %s: put one there or name it "
+		    "with --bundle",
+		    dir);
+	return err_set_code(err, EXIT_USAGE, "%zu bundles in %s (%s): name one with --bundle", n,
+	                    dir, strbuf_str(&found));
 }
 
 static int read_at(const struct bundle *b, uint64_t offset, void *buf, size_t len, struct err *err)
@@ -70,7 +72,7 @@ static int read_at(const struct bundle *b, uint64_t offset, void *buf, size_t le
 }
 
 static int read_text(const struct bundle *b, const struct tar_entry *e, uint64_t offset, size_t max,
-		     struct strbuf *out, struct err *err)
+                     struct strbuf *out, struct err *err)
 {
 	if (out->len)
 		return BAD(err, "%s: twice in the bundle", e->name);
@@ -93,7 +95,8 @@ const struct blob *bundle_blob(const struct bundle *b, const struct digest *d)
 {
 	struct blob key = {.digest = *d};
 
-	return b->n_blobs ? bsearch(&key, b->blobs, b->n_blobs, sizeof(*b->blobs), by_digest) : NULL;
+	return b->n_blobs ? bsearch(&key, b->blobs, b->n_blobs, sizeof(*b->blobs), by_digest)
+	                  : NULL;
 }
 
 static int add_blob(struct bundle *b, const struct tar_entry *e, uint64_t offset, struct err *err)
@@ -117,7 +120,7 @@ struct heads {
 };
 
 static int add_member(struct bundle *b, struct heads *h, const struct tar_entry *e, uint64_t offset,
-		      struct err *err)
+                      struct err *err)
 {
 	if (e->kind == TAR_DIR) {
 		if (strcmp(e->name, "blobs/") == 0 || strcmp(e->name, BLOB_PREFIX) == 0)
@@ -152,7 +155,7 @@ static int check_end(const struct bundle *b, uint64_t pos, uint64_t size, struct
 }
 
 static int check_padding(const struct bundle *b, const struct tar_entry *e, uint64_t end,
-			 struct err *err)
+                         struct err *err)
 {
 	unsigned char pad[TAR_BLOCK];
 	size_t n = tar_padding(e->size);
@@ -181,7 +184,8 @@ static int index_members(struct bundle *b, struct heads *h, struct err *err)
 		pos += TAR_BLOCK;
 		if (e.size > size - pos || size - pos - e.size < tar_padding(e.size))
 			return BAD(err, "%s: the file is truncated", e.name);
-		if (add_member(b, h, &e, pos, err) < 0 || check_padding(b, &e, pos + e.size, err) < 0)
+		if (add_member(b, h, &e, pos, err) < 0 ||
+		    check_padding(b, &e, pos + e.size, err) < 0)
 			return -1;
 		pos += e.size + tar_padding(e.size);
 	}
@@ -189,7 +193,7 @@ static int index_members(struct bundle *b, struct heads *h, struct err *err)
 	for (size_t i = 1; i < b->n_blobs; i++)
 		if (digest_eq(&b->blobs[i - 1].digest, &b->blobs[i].digest))
 			return BAD(err, BLOB_PREFIX "%s: twice in the bundle",
-				   digest_hex(&b->blobs[i].digest));
+			           digest_hex(&b->blobs[i].digest));
 	return check_end(b, pos, size, err);
 }
 
@@ -198,7 +202,8 @@ static int check_heads(struct bundle *b, const struct heads *h, struct err *err)
 	auto_free char *want = NULL;
 
 	if (!h->layout.len || strcmp(h->layout.buf, OCI_LAYOUT_JSON) != 0)
-		return BAD(err, "oci-layout: %s", h->layout.len ? "not as it should be" : "missing");
+		return BAD(err, "oci-layout: %s",
+		           h->layout.len ? "not as it should be" : "missing");
 	if (!b->index_json.len)
 		return BAD(err, "index.json: missing");
 	if (!h->sum.len)
@@ -211,7 +216,7 @@ static int check_heads(struct bundle *b, const struct heads *h, struct err *err)
 }
 
 static int hash_range(const struct bundle *b, uint64_t offset, uint64_t size, struct digest *out,
-		      struct err *err)
+                      struct err *err)
 {
 	auto_free char *buf = xmalloc(READ_SIZE);
 	struct digest_ctx *ctx = digest_new();
@@ -240,21 +245,22 @@ static int verify_blob(struct bundle *b, const struct oci_descriptor *d, struct 
 	if (!blob)
 		return BAD(err, BLOB_PREFIX "%s: missing", digest_hex(&d->digest));
 	if (blob->size != d->size)
-		return BAD(err, BLOB_PREFIX "%s: %llu bytes instead of %llu", digest_hex(&d->digest),
-			   (unsigned long long)blob->size, (unsigned long long)d->size);
+		return BAD(err, BLOB_PREFIX "%s: %llu bytes instead of %llu",
+		           digest_hex(&d->digest), (unsigned long long)blob->size,
+		           (unsigned long long)d->size);
 	if (blob->verified)
 		return 0;
 	if (hash_range(b, blob->offset, blob->size, &got, err) < 0)
 		return -1;
 	if (!digest_eq(&got, &d->digest))
 		return BAD(err, BLOB_PREFIX "%s: damaged, its digest does not match",
-			   digest_hex(&d->digest));
+		           digest_hex(&d->digest));
 	blob->verified = true;
 	return 0;
 }
 
 static int load_manifest(const struct bundle *b, const struct oci_descriptor *d,
-			 struct oci_manifest *m, struct err *err)
+                         struct oci_manifest *m, struct err *err)
 {
 	const struct blob *blob = bundle_blob(b, &d->digest);
 	auto_strbuf json = {0};
@@ -275,7 +281,8 @@ static int verify_manifest(struct bundle *b, const struct oci_descriptor *d, str
 	int rc;
 
 	if (strcmp(d->media_type, OCI_TYPE_MANIFEST) != 0)
-		return BAD(err, "index.json: %s: unknown media type %s", d->digest.str, d->media_type);
+		return BAD(err, "index.json: %s: unknown media type %s", d->digest.str,
+		           d->media_type);
 	if (verify_blob(b, d, err) < 0 || load_manifest(b, d, &m, err) < 0)
 		return -1;
 	rc = verify_blob(b, &m.config, err);
@@ -297,7 +304,7 @@ static int pick_node(struct bundle *b, const char *arch, struct err *err)
 	format = oci_annotation(b->index.ann, b->index.n_ann, OCI_ANN_FORMAT);
 	if (!format || strcmp(format, "1") != 0)
 		return BAD(err, "index.json: bundle format \"%s\" is not known to this version",
-			   format ? format : "");
+		           format ? format : "");
 	for (size_t i = 0; i < b->index.n; i++) {
 		const struct oci_descriptor *d = &b->index.manifests[i];
 
@@ -309,8 +316,8 @@ static int pick_node(struct bundle *b, const char *arch, struct err *err)
 			other = d->arch ? d->arch : "unknown";
 	}
 	if (!b->node)
-		return BAD(err, "made for %s, but this machine is %s", other ? other : "no architecture",
-			   arch);
+		return BAD(err, "made for %s, but this machine is %s",
+		           other ? other : "no architecture", arch);
 	b->k8s_version = oci_annotation(b->node->ann, b->node->n_ann, OCI_ANN_K8S_VERSION);
 	/* it becomes a directory's name on the nodes */
 	if (!b->k8s_version || b->k8s_version[0] != 'v' || strchr(b->k8s_version, '/') ||
@@ -330,8 +337,9 @@ static int verify_all(struct bundle *b, const char *arch, struct err *err)
 			return -1;
 	for (size_t i = 0; i < b->n_blobs; i++)
 		if (!b->blobs[i].verified)
-			return BAD(err, BLOB_PREFIX "%s: unknown member, the index does not list it",
-				   digest_hex(&b->blobs[i].digest));
+			return BAD(err,
+			           BLOB_PREFIX "%s: unknown member, the index does not list it",
+			           digest_hex(&b->blobs[i].digest));
 	return 0;
 }
 
@@ -362,7 +370,8 @@ int bundle_open(const char *path, const char *arch, struct bundle *b, struct err
 	*b = (struct bundle){.path = xstrdup(path)};
 	b->fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (b->fd < 0) {
-		err_set_code(err, errno == ENOENT ? EXIT_USAGE : EXIT_FAILED, "open: %s", strerror(errno));
+		err_set_code(err, errno == ENOENT ? EXIT_USAGE : EXIT_FAILED, "open: %s",
+		             strerror(errno));
 		rc = -1;
 	} else {
 		rc = index_members(b, &h, err);
@@ -402,7 +411,8 @@ bool bundle_wants(const struct oci_descriptor *image, bool control_plane)
 	return control_plane || !role || strcmp(role, OCI_ROLE_CP) != 0;
 }
 
-static void need(const struct bundle *b, const struct digest *d, const struct blob **list, size_t *n)
+static void need(const struct bundle *b, const struct digest *d, const struct blob **list,
+                 size_t *n)
 {
 	const struct blob *blob = bundle_blob(b, d);
 
@@ -413,7 +423,7 @@ static void need(const struct bundle *b, const struct digest *d, const struct bl
 }
 
 static void need_manifest(const struct bundle *b, const struct oci_descriptor *d,
-			  const struct blob **list, size_t *n)
+                          const struct blob **list, size_t *n)
 {
 	struct oci_manifest m = {0};
 	struct err err = {0};

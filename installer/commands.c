@@ -19,7 +19,8 @@ static bool whole_cluster(const struct run *r)
 {
 	for (size_t i = 0; i < r->jobs.n; i++) {
 		const json_t *state = json_object_get(r->jobs.v[i].facts, "state");
-		const json_t *masters = json_object_get(json_object_get(state, "cluster"), "masters");
+		const json_t *masters = json_object_get(json_object_get(state, "cluster"),
+		                                        "masters");
 
 		if (json_array_size(masters) > hostlist_masters(&r->hosts))
 			return false;
@@ -44,7 +45,8 @@ static void reset_all(struct run *r)
 	jobs_run(&r->jobs, "reset", "reset", is_worker, reset_args, r);
 	for (size_t i = r->jobs.n; i-- > 0;) /* the first master goes last */
 		if (r->jobs.v[i].host->master && !r->jobs.v[i].failed)
-			jobs_run_one(&r->jobs, &r->jobs.v[i], "reset", "reset", reset_args(NULL, r));
+			jobs_run_one(&r->jobs, &r->jobs.v[i], "reset", "reset",
+			             reset_args(NULL, r));
 }
 
 static void print_reset(const struct run *r)
@@ -54,9 +56,9 @@ static void print_reset(const struct run *r)
 	for (size_t i = 0; i < r->jobs.n; i++) {
 		const struct job *j = &r->jobs.v[i];
 		const char *what = j->failed ? "failed"
-				   : json_is_true(json_object_get(j->result, "changed"))
-					   ? "removed"
-					   : "nothing of ours was there";
+		                   : json_is_true(json_object_get(j->result, "changed"))
+		                       ? "removed"
+		                       : "nothing of ours was there";
 
 		if (!r->opt->json)
 			printf("%s: %s\n", j->host->name, what);
@@ -84,7 +86,8 @@ static int reset(struct run *r, struct err *err)
 {
 	size_t failed;
 
-	if (ask_reset(r, err) < 0 || options_ssh(r->opt, &r->ssh, err) < 0 || run_connect(r, err) < 0)
+	if (ask_reset(r, err) < 0 || options_ssh(r->opt, &r->ssh, err) < 0 ||
+	    run_connect(r, err) < 0)
 		return -1;
 	reset_all(r);
 	failed = run_report(r);
@@ -93,7 +96,7 @@ static int reset(struct run *r, struct err *err)
 	if (!failed)
 		return 0;
 	return err_set_code(err, failed == r->jobs.n ? EXIT_FAILED : EXIT_PARTIAL,
-			    "reset: %zu of %zu machines failed (named above)", failed, r->jobs.n);
+	                    "reset: %zu of %zu machines failed (named above)", failed, r->jobs.n);
 }
 
 int cmd_reset(const struct options *o, struct err *err)
@@ -173,10 +176,13 @@ static void print_bundle(const struct bundle *b, bool as_json)
 		       b->index_digest.str);
 		for (size_t i = 0; i < b->node->n_ann; i++)
 			if (strncmp(b->node->ann[i].key, OCI_ANN_COMPONENT, prefix) == 0)
-				printf("%-20s %s\n", b->node->ann[i].key + prefix, b->node->ann[i].value);
+				printf("%-20s %s\n", b->node->ann[i].key + prefix,
+				       b->node->ann[i].value);
 		for (size_t i = 0; i < json_array_size(list); i++)
-			printf("%s  %s\n", json_string_value(json_object_get(json_array_get(list, i), "digest")),
-			       json_string_value(json_object_get(json_array_get(list, i), "name")));
+			printf(
+			    "%s  %s\n",
+			    json_string_value(json_object_get(json_array_get(list, i), "digest")),
+			    json_string_value(json_object_get(json_array_get(list, i), "name")));
 	}
 	json_decref(out);
 }
@@ -199,12 +205,12 @@ static int prepare(struct run *r, struct err *err)
 {
 	struct job *j;
 
-	if (run_open_bundle(r, err) < 0 || run_config(r, err) < 0 || run_connect(r, err) < 0 || run_unreachable(r, err) < 0 ||
-	    run_check(r, err) < 0)
+	if (run_open_bundle(r, err) < 0 || run_config(r, err) < 0 || run_connect(r, err) < 0 ||
+	    run_unreachable(r, err) < 0 || run_check(r, err) < 0)
 		return -1;
 	j = &r->jobs.v[0];
 	if (jobs_run_one(&r->jobs, j, "prepare", "files and images",
-			 json_pack("{sb}", "control_plane", r->opt->control_plane)) < 0)
+	                 json_pack("{sb}", "control_plane", r->opt->control_plane)) < 0)
 		return err_set_code(err, err_exit(&j->err), "%s", j->err.msg);
 	if (r->opt->json)
 		printf("{\"changed\":%s}\n",

@@ -19,8 +19,7 @@ static json_t *find(const json_t *docs, const char *kind)
 	size_t i;
 	json_t *d;
 
-	json_array_foreach(docs, i, d)
-	{
+	json_array_foreach (docs, i, d) {
 		const char *k = json_string_value(json_object_get(d, "kind"));
 
 		if (k && strcmp(k, kind) == 0)
@@ -39,21 +38,22 @@ static const char *user_string(const json_t *docs, const char *kind, const char 
 
 /* Option, else the user's document, else the default; option and document must not differ. */
 static int settle(const char *option, const char *flag, const char *user, const char *what,
-		  const char *standard, const char **out, struct err *err)
+                  const char *standard, const char **out, struct err *err)
 {
 	if (option && user && strcmp(option, user) != 0)
-		return err_set_code(err, EXIT_USAGE, "%s %s contradicts %s: %s in --config", flag, option,
-				    what, user);
+		return err_set_code(err, EXIT_USAGE, "%s %s contradicts %s: %s in --config", flag,
+		                    option, what, user);
 	*out = option ? option : user ? user : standard;
 	return 0;
 }
 
 static int refuse_other(const char *user, const char *what, const char *ours, const char *why,
-			struct err *err)
+                        struct err *err)
 {
 	if (!user || strcmp(user, ours) == 0)
 		return 0;
-	return err_set_code(err, EXIT_USAGE, "%s: %s in --config, but %s %s", what, user, why, ours);
+	return err_set_code(err, EXIT_USAGE, "%s: %s in --config, but %s %s", what, user, why,
+	                    ours);
 }
 
 static int load_user(struct cluster_config *c, const char *file, struct err *err)
@@ -77,18 +77,19 @@ static int check_user(const struct cluster_config *c, struct err *err)
 	size_t i;
 	json_t *d;
 
-	json_array_foreach(c->user, i, d)
+	json_array_foreach (c->user, i, d)
 		if (!json_is_string(json_object_get(d, "kind")) ||
 		    !json_is_string(json_object_get(d, "apiVersion")))
 			return err_set_code(err, EXIT_USAGE,
-					    "--config: document %zu has no kind or no apiVersion", i + 1);
+			                    "--config: document %zu has no kind or no apiVersion",
+			                    i + 1);
 	if (refuse_other(user_string(c->user, kind, "kubernetesVersion", NULL), "kubernetesVersion",
-			 c->k8s_version, "the bundle holds", err) < 0 ||
+	                 c->k8s_version, "the bundle holds", err) < 0 ||
 	    refuse_other(user_string(c->user, kind, "imageRepository", NULL), "imageRepository",
-			 REGISTRY, "the bundle's images are named", err) < 0)
+	                 REGISTRY, "the bundle's images are named", err) < 0)
 		return -1;
 	return refuse_other(user_string(c->user, "KubeletConfiguration", "cgroupDriver", NULL),
-			    "cgroupDriver", "systemd", "the bundle's containerd uses", err);
+	                    "cgroupDriver", "systemd", "the bundle's containerd uses", err);
 }
 
 static int settle_all(struct cluster_config *c, const struct config_choice *o, struct err *err)
@@ -97,21 +98,23 @@ static int settle_all(struct cluster_config *c, const struct config_choice *o, s
 	struct cidr net;
 
 	if (settle(o->vip, "--vip", user_string(c->user, kind, "controlPlaneEndpoint", NULL),
-		   "controlPlaneEndpoint", DEFAULT_VIP, &vip, err) < 0 ||
+	           "controlPlaneEndpoint", DEFAULT_VIP, &vip, err) < 0 ||
 	    settle(o->pod_cidr, "--pod-cidr", user_string(c->user, kind, "networking", "podSubnet"),
-		   "podSubnet", DEFAULT_POD_CIDR, &pods, err) < 0 ||
+	           "podSubnet", DEFAULT_POD_CIDR, &pods, err) < 0 ||
 	    settle(o->service_cidr, "--service-cidr",
-		   user_string(c->user, kind, "networking", "serviceSubnet"), "serviceSubnet",
-		   DEFAULT_SERVICE_CIDR, &services, err) < 0)
+	           user_string(c->user, kind, "networking", "serviceSubnet"), "serviceSubnet",
+	           DEFAULT_SERVICE_CIDR, &services, err) < 0)
 		return -1;
 	c->pod_cidr = xstrdup(pods);
 	c->service_cidr = xstrdup(services);
 	if (addr_parse(vip, 6443, "--vip", &c->vip, err) < 0)
 		goto usage;
 	for (const char *list = pods; list; list = services, services = NULL) {
-		auto_free char *first = xstrndup(list, strcspn(list, ",")); /* dual stack: two of them */
+		auto_free char *first = xstrndup(list,
+		                                 strcspn(list, ",")); /* dual stack: two of them */
 
-		if (cidr_parse(first, list == pods ? "--pod-cidr" : "--service-cidr", &net, err) < 0)
+		if (cidr_parse(first, list == pods ? "--pod-cidr" : "--service-cidr", &net, err) <
+		    0)
 			goto usage;
 	}
 	return 0;
@@ -121,7 +124,7 @@ usage:
 }
 
 int cluster_config_init(struct cluster_config *c, const struct config_choice *choice,
-			const char *k8s_version, const struct strlist *ignore, struct err *err)
+                        const char *k8s_version, const struct strlist *ignore, struct err *err)
 {
 	*c = (struct cluster_config){.k8s_version = k8s_version, .ignore = ignore};
 	if (load_user(c, choice->file, err) == 0 && check_user(c, err) == 0 &&
@@ -151,8 +154,9 @@ static const char *kubeadm_api(const struct cluster_config *c)
 {
 	int minor = 0;
 
-	return sscanf(c->k8s_version, "v1.%d.", &minor) == 1 && minor < 31 ? "kubeadm.k8s.io/v1beta3"
-									   : "kubeadm.k8s.io/v1beta4";
+	return sscanf(c->k8s_version, "v1.%d.", &minor) == 1 && minor < 31
+	           ? "kubeadm.k8s.io/v1beta3"
+	           : "kubeadm.k8s.io/v1beta4";
 }
 
 /* The user's document of a kind, copied, or an empty one of that API. */
@@ -196,8 +200,7 @@ static void kubelet_arg(json_t *registration, bool list, const char *name, const
 		args = json_array();
 		json_object_set_new(registration, "kubeletExtraArgs", args);
 	}
-	json_array_foreach(args, i, a)
-	{
+	json_array_foreach (args, i, a) {
 		const char *known = json_string_value(json_object_get(a, "name"));
 
 		if (known && strcmp(known, name) == 0)
@@ -206,7 +209,8 @@ static void kubelet_arg(json_t *registration, bool list, const char *name, const
 	json_array_append_new(args, json_pack("{ss ss}", "name", name, "value", value));
 }
 
-static void fill_registration(const struct cluster_config *c, const struct node_config *n, json_t *doc)
+static void fill_registration(const struct cluster_config *c, const struct node_config *n,
+                              json_t *doc)
 {
 	json_t *r = child(doc, "nodeRegistration"), *ignore;
 	const char *api = json_string_value(json_object_get(doc, "apiVersion"));
@@ -263,13 +267,12 @@ static json_t *proxy_doc(const struct cluster_config *c)
 static void add_others(const struct cluster_config *c, json_t *docs)
 {
 	static const char *const ours[] = {"InitConfiguration", "ClusterConfiguration",
-					   "JoinConfiguration", "KubeletConfiguration",
-					   "KubeProxyConfiguration"};
+	                                   "JoinConfiguration", "KubeletConfiguration",
+	                                   "KubeProxyConfiguration"};
 	size_t i;
 	json_t *d;
 
-	json_array_foreach(c->user, i, d)
-	{
+	json_array_foreach (c->user, i, d) {
 		const char *kind = json_string_value(json_object_get(d, "kind"));
 		bool known = false;
 
@@ -299,25 +302,26 @@ json_t *config_init_docs(const struct cluster_config *c, const struct node_confi
 }
 
 json_t *config_join_docs(const struct cluster_config *c, const struct node_config *n,
-			 const char *token, const char *ca_hash, const char *certificate_key)
+                         const char *token, const char *ca_hash, const char *certificate_key)
 {
 	json_t *join = document(c, kubeadm_api(c), "JoinConfiguration");
 	char vip[ADDR_STR_MAX];
 
 	json_object_set_new(join, "discovery",
-			    json_pack("{s{ss ss s[s]}}", "bootstrapToken", "token", token,
-				      "apiServerEndpoint", addr_str(&c->vip, vip), "caCertHashes",
-				      ca_hash));
+	                    json_pack("{s{ss ss s[s]}}", "bootstrapToken", "token", token,
+	                              "apiServerEndpoint", addr_str(&c->vip, vip), "caCertHashes",
+	                              ca_hash));
 	fill_registration(c, n, join);
 	json_object_del(join, "controlPlane");
 	if (certificate_key) {
 		json_t *cp = json_object();
 
-		/* a user's own controlPlane has nothing that differs between machines but the address */
+		/* a user's own controlPlane has nothing that differs between machines but the
+		 * address */
 		json_object_set_new(join, "controlPlane", cp);
 		json_object_set_new(cp, "certificateKey", json_string(certificate_key));
 		json_object_set_new(child(cp, "localAPIEndpoint"), "advertiseAddress",
-				    json_string(n->address));
+		                    json_string(n->address));
 	}
 	return json_pack("[o]", join);
 }

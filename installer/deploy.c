@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Puts a bundle's node artifact in place: DIR_OPT/<version>, `current` switched to it, links for
- * units, settings and commands, kernel modules and sysctls, containerd running. Each step leaves the
- * same result when repeated.
+ * units, settings and commands, kernel modules and sysctls, containerd running. Each step leaves
+ * the same result when repeated.
  */
 #include "digest.h"
 #include "err.h"
@@ -26,7 +26,7 @@
 #define COMMAND_S 120
 
 static const char *const commands[] = {"kubeadm", "kubelet", "kubectl", "ctr",
-				       "etcdctl", "lvscare", "crictl"};
+                                       "etcdctl", "lvscare", "crictl"};
 static const char *const units[] = {"containerd.service", "kubelet.service"};
 
 static int run(const char *const argv[], struct err *err)
@@ -92,7 +92,7 @@ static int sync_filesystem(const char *dir, struct err *err)
 }
 
 static int place_files(const struct oci_descriptor *node, const char *version,
-		       const struct strbuf *index, struct err *err)
+                       const struct strbuf *index, struct err *err)
 {
 	auto_free char *dir = xasprintf(DIR_OPT "/%s", version);
 	auto_free char *tmp = xasprintf("%s.tmp", dir);
@@ -117,25 +117,39 @@ static int place_self(struct err *err)
 	if (fs_exists(FILE_SELF) && digest_file(FILE_SELF, &there, NULL, &ignored) == 0 &&
 	    digest_eq(&mine, &there))
 		return 0;
-	if (fs_mkdir_p(DIR_OPT "/bin", 0755, err) < 0 || fs_copy("/proc/self/exe", FILE_SELF, err) < 0)
+	if (fs_mkdir_p(DIR_OPT "/bin", 0755, err) < 0 ||
+	    fs_copy("/proc/self/exe", FILE_SELF, err) < 0)
 		return -1;
 	return chmod(FILE_SELF, 0755) == 0 ? 0 : err_set(err, FILE_SELF ": %s", strerror(errno));
 }
 
 /*
- * Directories that Kubernetes makes where they are missing (host paths of its pods among them): those
- * that were not there before us are noted once, deepest first, so that reset can take them away.
+ * Directories that Kubernetes makes where they are missing (host paths of its pods among them):
+ * those that were not there before us are noted once, deepest first, so that reset can take them
+ * away.
  */
 static int note_absent(struct err *err)
 {
-	static const char *const dirs[] = {
-		"/etc/cni/net.d", "/etc/cni", "/opt/cni/bin", "/opt/cni", "/opt/containerd/bin",
-		"/opt/containerd/lib", "/opt/containerd", "/etc/ssl/certs", "/etc/ssl",
-		"/etc/ca-certificates", "/etc/pki/ca-trust", "/etc/pki/tls/certs", "/etc/pki/tls", "/etc/pki",
-		"/usr/share/ca-certificates", "/usr/local/share/ca-certificates",
-		"/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
-		"/usr/libexec/kubernetes/kubelet-plugins/volume",
-		"/usr/libexec/kubernetes/kubelet-plugins", "/usr/libexec/kubernetes"};
+	static const char *const dirs[] = {"/etc/cni/net.d",
+	                                   "/etc/cni",
+	                                   "/opt/cni/bin",
+	                                   "/opt/cni",
+	                                   "/opt/containerd/bin",
+	                                   "/opt/containerd/lib",
+	                                   "/opt/containerd",
+	                                   "/etc/ssl/certs",
+	                                   "/etc/ssl",
+	                                   "/etc/ca-certificates",
+	                                   "/etc/pki/ca-trust",
+	                                   "/etc/pki/tls/certs",
+	                                   "/etc/pki/tls",
+	                                   "/etc/pki",
+	                                   "/usr/share/ca-certificates",
+	                                   "/usr/local/share/ca-certificates",
+	                                   "/usr/libexec/kubernetes/kubelet-plugins/volume/exec",
+	                                   "/usr/libexec/kubernetes/kubelet-plugins/volume",
+	                                   "/usr/libexec/kubernetes/kubelet-plugins",
+	                                   "/usr/libexec/kubernetes"};
 	json_t *state = state_load(), *list;
 	bool known = json_object_get(state, "absent") != NULL;
 
@@ -180,10 +194,10 @@ static int place_links(struct err *err)
 		if (link_to(target, path, err) < 0)
 			return -1;
 	}
-	if (link_to(DIR_CURRENT "/sysctl.d/90-kubecask.conf",
-			      "/etc/sysctl.d/90-kubecask.conf", err) < 0 ||
+	if (link_to(DIR_CURRENT "/sysctl.d/90-kubecask.conf", "/etc/sysctl.d/90-kubecask.conf",
+	            err) < 0 ||
 	    link_to(DIR_CURRENT "/modules-load.d/kubecask.conf",
-			      "/etc/modules-load.d/kubecask.conf", err) < 0)
+	            "/etc/modules-load.d/kubecask.conf", err) < 0)
 		return -1;
 	return link_to(FILE_SELF, DIR_BIN "/kubecask", err);
 }
@@ -286,8 +300,10 @@ static int set_sysctls(struct err *err)
 static int start_units(bool changed, struct err *err)
 {
 	const char *reload[] = {"systemctl", "daemon-reload", NULL};
-	const char *enable[] = {"systemctl", "-q", "enable", "containerd.service", "kubelet.service", NULL};
-	const char *start[] = {"systemctl", changed ? "restart" : "start", "containerd.service", NULL};
+	const char *enable[] = {"systemctl",       "-q", "enable", "containerd.service",
+	                        "kubelet.service", NULL};
+	const char *start[] = {"systemctl", changed ? "restart" : "start", "containerd.service",
+	                       NULL};
 
 	if (run(reload, err) < 0 || run(enable, err) < 0)
 		return -1;
@@ -316,7 +332,8 @@ static bool in_place(const char *index_digest, const char *version)
 	auto_free char *dir = xasprintf(DIR_OPT "/%s/index.json", version);
 	char target[128];
 	ssize_t n = readlink(DIR_CURRENT, target, sizeof(target) - 1);
-	bool same = n > 0 && strcmp(state_string(state, "bundle"), index_digest) == 0 && fs_exists(dir);
+	bool same = n > 0 && strcmp(state_string(state, "bundle"), index_digest) == 0 &&
+	            fs_exists(dir);
 
 	json_decref(state);
 	if (!same)
@@ -326,14 +343,16 @@ static bool in_place(const char *index_digest, const char *version)
 }
 
 static int deploy(struct node *n, const struct oci_index *index, const struct strbuf *json,
-		  const char *digest, const char *role, json_t *result, struct err *err)
+                  const char *digest, const char *role, json_t *result, struct err *err)
 {
 	const struct oci_descriptor *node = find_node(index);
-	const char *version = node ? oci_annotation(node->ann, node->n_ann, OCI_ANN_K8S_VERSION) : NULL;
+	const char *version = node ? oci_annotation(node->ann, node->n_ann, OCI_ANN_K8S_VERSION)
+	                           : NULL;
 	bool changed;
 
 	if (!version || *version != 'v' || strchr(version, '/'))
-		return err_set_code(err, EXIT_BAD_BUNDLE, "no node artifact for %s", oci_host_arch());
+		return err_set_code(err, EXIT_BAD_BUNDLE, "no node artifact for %s",
+		                    oci_host_arch());
 	changed = !in_place(digest, version);
 	if (changed) {
 		node_progress(n, "unpack", 0, 0);
@@ -341,8 +360,8 @@ static int deploy(struct node *n, const struct oci_index *index, const struct st
 			return -1;
 	}
 	node_progress(n, "containerd", 0, 0);
-	if (note_absent(err) < 0 || place_self(err) < 0 || place_links(err) < 0 || load_modules(err) < 0 ||
-	    set_sysctls(err) < 0 || start_units(changed, err) < 0)
+	if (note_absent(err) < 0 || place_self(err) < 0 || place_links(err) < 0 ||
+	    load_modules(err) < 0 || set_sysctls(err) < 0 || start_units(changed, err) < 0)
 		return -1;
 	json_object_set_new(result, "changed", json_boolean(changed));
 	if (!changed)

@@ -114,17 +114,16 @@ static void kernel_facts(const json_t *args, json_t *out)
 	uname(&u);
 	set_string(out, "kernel", u.release);
 	set_string(out, "hostname", u.nodename);
-	json_array_foreach(json_object_get(args, "modules"), i, v)
-	{
+	json_array_foreach (json_object_get(args, "modules"), i, v) {
 		const char *name = json_string_value(v);
 
 		if (name && !strchr(name, '/') && !module_available(name, u.release))
 			json_array_append(missing, v);
 	}
 	json_object_set_new(out, "modules_missing", missing);
-	json_object_set_new(out, "cgroup2",
-			    json_boolean(statfs("/sys/fs/cgroup", &sf) == 0 &&
-					 sf.f_type == CGROUP2_SUPER_MAGIC));
+	json_object_set_new(
+	    out, "cgroup2",
+	    json_boolean(statfs("/sys/fs/cgroup", &sf) == 0 && sf.f_type == CGROUP2_SUPER_MAGIC));
 	json_object_set_new(out, "systemd", json_boolean(fs_exists("/run/systemd/system")));
 }
 
@@ -144,12 +143,13 @@ static void add_addresses(json_t *out)
 
 		if (family != AF_INET && family != AF_INET6)
 			continue;
-		raw = family == AF_INET
-			      ? (const void *)&((struct sockaddr_in *)(void *)ifa->ifa_addr)->sin_addr
-			      : (const void *)&((struct sockaddr_in6 *)(void *)ifa->ifa_addr)->sin6_addr;
+		raw =
+		    family == AF_INET
+			? (const void *)&((struct sockaddr_in *)(void *)ifa->ifa_addr)->sin_addr
+			: (const void *)&((struct sockaddr_in6 *)(void *)ifa->ifa_addr)->sin6_addr;
 		if (inet_ntop(family, raw, text, sizeof(text)))
-			json_array_append_new(list, json_pack("{ss ss}", "address", text, "device",
-							      ifa->ifa_name));
+			json_array_append_new(
+			    list, json_pack("{ss ss}", "address", text, "device", ifa->ifa_name));
 	}
 	freeifaddrs(all);
 	json_object_set_new(out, "addresses", list);
@@ -189,7 +189,8 @@ struct port_search {
 	json_t *busy;
 };
 
-/* A line of /proc/net/tcp: the local port in hex behind the last colon of field 2, state 0A = LISTEN. */
+/* A line of /proc/net/tcp: the local port in hex behind the last colon of field 2, state 0A =
+ * LISTEN. */
 static void match_port(void *ctx, char *line)
 {
 	struct port_search *s = ctx;
@@ -197,17 +198,18 @@ static void match_port(void *ctx, char *line)
 	size_t i;
 	json_t *v;
 
-	if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &port, &st) != 2 || st != 0x0a)
+	if (sscanf(line, " %*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x", &port, &st) != 2 ||
+	    st != 0x0a)
 		return;
-	json_array_foreach(s->wanted, i, v)
-	{
+	json_array_foreach (s->wanted, i, v) {
 		size_t j;
 		json_t *seen;
 		bool twice = false;
 
 		if ((unsigned)json_integer_value(v) != port)
 			continue;
-		json_array_foreach(s->busy, j, seen) twice |= json_equal(seen, v);
+		json_array_foreach (s->busy, j, seen)
+			twice |= json_equal(seen, v);
 		if (!twice)
 			json_array_append(s->busy, v);
 	}
@@ -251,9 +253,9 @@ static void add_disk(json_t *out, const char *key, const char *path)
 	if (statvfs(p, &sv) < 0 || stat(p, &st) < 0)
 		return;
 	json_object_set_new(out, key,
-			    json_pack("{sI sI sb}", "free", (json_int_t)(sv.f_bavail * sv.f_frsize),
-				      "dev", (json_int_t)st.st_dev, "readonly",
-				      (sv.f_flag & ST_RDONLY) != 0));
+	                    json_pack("{sI sI sb}", "free", (json_int_t)(sv.f_bavail * sv.f_frsize),
+	                              "dev", (json_int_t)st.st_dev, "readonly",
+	                              (sv.f_flag & ST_RDONLY) != 0));
 }
 
 static void add_swap(void *ctx, char *line)
@@ -279,18 +281,29 @@ static bool points_to_us(const char *path)
 static void add_foreign(json_t *list)
 {
 	static const char *const paths[] = {
-		"/etc/systemd/system/containerd.service", "/etc/systemd/system/kubelet.service",
-		"/etc/systemd/system/docker.service",     "/etc/systemd/system/k3s.service",
-		"/lib/systemd/system/containerd.service", "/lib/systemd/system/kubelet.service",
-		"/lib/systemd/system/docker.service",     "/lib/systemd/system/crio.service",
-		"/usr/bin/kubeadm",                       "/usr/bin/kubelet",
-		DIR_BIN "/kubeadm",                       DIR_BIN "/kubelet",
-		DIR_BIN "/kubectl",                       DIR_BIN "/ctr",
-		DIR_BIN "/lvscare",                       DIR_BIN "/etcdctl",
-		DIR_BIN "/kubecask",                      DIR_BIN "/containerd",
-		"/run/docker.sock",                       "/run/crio/crio.sock",
-		"/var/lib/rancher",                       "/var/lib/k0s",
-		"/etc/containerd/config.toml",
+	    "/etc/systemd/system/containerd.service",
+	    "/etc/systemd/system/kubelet.service",
+	    "/etc/systemd/system/docker.service",
+	    "/etc/systemd/system/k3s.service",
+	    "/lib/systemd/system/containerd.service",
+	    "/lib/systemd/system/kubelet.service",
+	    "/lib/systemd/system/docker.service",
+	    "/lib/systemd/system/crio.service",
+	    "/usr/bin/kubeadm",
+	    "/usr/bin/kubelet",
+	    DIR_BIN "/kubeadm",
+	    DIR_BIN "/kubelet",
+	    DIR_BIN "/kubectl",
+	    DIR_BIN "/ctr",
+	    DIR_BIN "/lvscare",
+	    DIR_BIN "/etcdctl",
+	    DIR_BIN "/kubecask",
+	    DIR_BIN "/containerd",
+	    "/run/docker.sock",
+	    "/run/crio/crio.sock",
+	    "/var/lib/rancher",
+	    "/var/lib/k0s",
+	    "/etc/containerd/config.toml",
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
@@ -308,8 +321,9 @@ static void cluster_facts(json_t *out)
 	json_object_set_new(out, "foreign", foreign);
 	json_object_set_new(out, "admin_conf", json_boolean(fs_exists(ADMIN_CONF)));
 	json_object_set_new(out, "kubelet_conf", json_boolean(fs_exists(KUBELET_CONF)));
-	json_object_set_new(out, "apiserver_manifest",
-			    json_boolean(fs_exists("/etc/kubernetes/manifests/kube-apiserver.yaml")));
+	json_object_set_new(
+	    out, "apiserver_manifest",
+	    json_boolean(fs_exists("/etc/kubernetes/manifests/kube-apiserver.yaml")));
 	json_object_set_new(out, "etcd_data", json_boolean(fs_exists("/var/lib/etcd/member")));
 	json_object_set_new(out, "ours", json_boolean(json_object_size(state) > 0));
 	if (fs_exists(CA_CERT) && digest_file(CA_CERT, &ca, NULL, &err) == 0)
@@ -342,6 +356,6 @@ int op_facts(struct node *n, const json_t *args, json_t *result, struct err *err
 	cluster_facts(result);
 	clock_gettime(CLOCK_REALTIME, &ts);
 	json_object_set_new(result, "time_ms",
-			    json_integer(ts.tv_sec * 1000LL + ts.tv_nsec / 1000000));
+	                    json_integer(ts.tv_sec * 1000LL + ts.tv_nsec / 1000000));
 	return 0;
 }

@@ -39,7 +39,7 @@ static int append(struct hostlist *l, const struct addr *a, bool master, struct 
 }
 
 static int add_range(struct hostlist *l, const char *first, const char *last, bool master,
-		     struct err *err)
+                     struct err *err)
 {
 	const char *what = master ? "--master" : "--node";
 	struct addr a, b;
@@ -52,13 +52,13 @@ static int add_range(struct hostlist *l, const char *first, const char *last, bo
 	}
 	if (a.family != AF_INET || b.family != AF_INET)
 		return err_set_code(err, EXIT_USAGE, "%s: a range needs IPv4 addresses: \"%s-%s\"",
-				    what, first, last);
+		                    what, first, last);
 	from = ntohl(a.v4.s_addr);
 	to = ntohl(b.v4.s_addr);
 	if (from > to || to - from >= HOSTS_MAX)
 		return err_set_code(err, EXIT_USAGE,
-				    "%s: \"%s-%s\" is not a range of 1 to %d addresses", what, first,
-				    last, HOSTS_MAX);
+		                    "%s: \"%s-%s\" is not a range of 1 to %d addresses", what,
+		                    first, last, HOSTS_MAX);
 	a.port = b.port; /* 10.0.0.1-10.0.0.3:2222 */
 	for (uint32_t i = from; i <= to; i++) {
 		a.v4.s_addr = htonl(i);
@@ -108,7 +108,8 @@ static bool same_address(const struct addr *a, const struct sockaddr *sa)
 	if (!sa || sa->sa_family != a->family)
 		return false;
 	if (a->family == AF_INET)
-		return memcmp(&((const struct sockaddr_in *)(const void *)sa)->sin_addr, &a->v4, 4) == 0;
+		return memcmp(&((const struct sockaddr_in *)(const void *)sa)->sin_addr, &a->v4,
+		              4) == 0;
 	return memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, &a->v6, 16) == 0;
 }
 
@@ -120,7 +121,8 @@ int hostlist_mark_local(struct hostlist *l, struct err *err)
 		return err_set(err, "this machine's addresses: %s", strerror(errno));
 	for (size_t i = 0; i < l->n; i++)
 		for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next)
-			if (l->v[i].addr.port == SSH_PORT && same_address(&l->v[i].addr, ifa->ifa_addr))
+			if (l->v[i].addr.port == SSH_PORT &&
+			    same_address(&l->v[i].addr, ifa->ifa_addr))
 				l->v[i].local = true;
 	freeifaddrs(list);
 	return 0;

@@ -12,11 +12,11 @@ struct err;
 
 /* One machine of a run. Numeric addresses only: nothing here resolves names. */
 struct host {
-	struct addr addr;         /* port: that of its sshd */
-	char name[ADDR_STR_MAX];  /* how messages call it: the address, with the port unless 22 */
-	bool master;              /* becomes (or is) a control plane */
-	bool local;               /* this very machine: no SSH */
-	bool optional;            /* known from before: the run goes on without it */
+	struct addr addr;        /* port: that of its sshd */
+	char name[ADDR_STR_MAX]; /* how messages call it: the address, with the port unless 22 */
+	bool master;             /* becomes (or is) a control plane */
+	bool local;              /* this very machine: no SSH */
+	bool optional;           /* known from before: the run goes on without it */
 };
 
 struct hostlist {

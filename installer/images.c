@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Container images from the node's blobs into containerd: one OCI layout with whatever is missing,
- * composed on the fly and piped into `ctr images import -`, then pinned against the kubelet's garbage
- * collection.
+ * composed on the fly and piped into `ctr images import -`, then pinned against the kubelet's
+ * garbage collection.
  */
 #include "bundle.h"
 #include "digest.h"
@@ -26,11 +26,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CTR        DIR_CURRENT "/bin/ctr"
-#define NAMESPACE  "k8s.io"
-#define PIN        "io.cri-containerd.pinned=pinned"
-#define COMMAND_S  120
-#define CHUNK      (1u << 18)
+#define CTR       DIR_CURRENT "/bin/ctr"
+#define NAMESPACE "k8s.io"
+#define PIN       "io.cri-containerd.pinned=pinned"
+#define COMMAND_S 120
+#define CHUNK     (1u << 18)
 
 /* A running `ctr images import -`. */
 struct import {
@@ -80,7 +80,7 @@ static int import_finish(struct import *im, bool failed, struct err *err)
 		close(im->output);
 	if (im->pid > 0 && (!WIFEXITED(status) || WEXITSTATUS(status) != 0))
 		return err_set(err, "ctr images import: %s",
-			       n > 0 ? text : "ended without saying why");
+		               n > 0 ? text : "ended without saying why");
 	return failed ? -1 : 0;
 }
 
@@ -106,7 +106,8 @@ static int put_padding(struct import *im, uint64_t size, struct err *err)
 	return put(im, zero, tar_padding(size), err);
 }
 
-static int put_text(struct import *im, const char *name, const char *text, size_t len, struct err *err)
+static int put_text(struct import *im, const char *name, const char *text, size_t len,
+                    struct err *err)
 {
 	if (put_header(im, name, len, err) < 0 || put(im, text, len, err) < 0)
 		return -1;
@@ -178,7 +179,7 @@ static int collect(const struct oci_index *images, struct blob_set *set, struct 
 }
 
 static int stream(struct import *im, const struct oci_index *images, const struct blob_set *set,
-		  struct err *err)
+                  struct err *err)
 {
 	static const char end[2 * TAR_BLOCK];
 	auto_strbuf json = {0};
@@ -212,7 +213,8 @@ static int import(struct node *n, const struct oci_index *images, struct err *er
 	return rc;
 }
 
-/* Lines of `ctr images ls`: REF TYPE DIGEST SIZE PLATFORMS LABELS. Is ref there with that digest? */
+/* Lines of `ctr images ls`: REF TYPE DIGEST SIZE PLATFORMS LABELS. Is ref there with that digest?
+ */
 static bool listed(const char *list, const char *ref, const char *digest, bool *pinned)
 {
 	size_t len = strlen(ref);
@@ -256,8 +258,10 @@ static void copy_descriptor(struct oci_descriptor *to, const struct oci_descript
 		oci_annotate(&to->ann, &to->n_ann, from->ann[i].key, from->ann[i].value);
 }
 
-/* Imports what containerd lacks and pins what is not pinned; returns the number of changes or -1. */
-static int bring_in(struct node *n, const struct oci_index *index, bool control_plane, struct err *err)
+/* Imports what containerd lacks and pins what is not pinned; returns the number of changes or -1.
+ */
+static int bring_in(struct node *n, const struct oci_index *index, bool control_plane,
+                    struct err *err)
 {
 	struct oci_index missing = {0};
 	auto_strlist unpinned = {0};

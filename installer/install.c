@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * install and join: look at all machines, check, bring the files, initialise or find the first
- * control plane, join the others, wait until all is ready. Whatever is done already is left alone, so
- * that a run can be repeated at any point.
+ * control plane, join the others, wait until all is ready. Whatever is done already is left alone,
+ * so that a run can be repeated at any point.
  */
+#include "course.h"
 #include "err.h"
 #include "log.h"
 #include "mem.h"
 #include "node.h"
-#include "run.h"
 #include "state.h"
 #include "strbuf.h"
 
@@ -16,17 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define API_PORT   6443
-#define POLL_MS    2000
-
-/* The course of one install or join. */
-struct course {
-	struct run run;
-	struct job *seed;      /* the control plane that is asked for secrets and status */
-	bool changed;          /* anything was done */
-	char *token, *ca_hash, *cert_key;
-	json_t *record;        /* of the cluster as it was: join only */
-};
+#define API_PORT 6443
+#define POLL_MS  2000
 
 static struct candidate *cand(struct course *c, const struct job *j)
 {
@@ -63,13 +54,13 @@ static json_t *member_masters(struct course *c)
 		api_address(c, j, addr, sizeof(addr));
 		json_array_append_new(list, json_string(addr));
 	}
-	json_array_foreach(json_object_get(c->record, "masters"), i, v)
-	{
+	json_array_foreach (json_object_get(c->record, "masters"), i, v) {
 		size_t k;
 		json_t *seen;
 		bool twice = false;
 
-		json_array_foreach(list, k, seen) twice |= json_equal(seen, v);
+		json_array_foreach (list, k, seen)
+			twice |= json_equal(seen, v);
 		if (!twice)
 			json_array_append(list, v);
 	}
@@ -81,8 +72,8 @@ static struct node_config node_config(struct course *c, const struct job *j, cha
 	const struct candidate *k = cand(c, j);
 
 	return (struct node_config){
-		.address = candidate_address(k, buf),
-		.nameserver = !json_is_false(json_object_get(k->facts, "nameserver")),
+	    .address = candidate_address(k, buf),
+	    .nameserver = !json_is_false(json_object_get(k->facts, "nameserver")),
 	};
 }
 
@@ -92,7 +83,7 @@ static json_t *kubeadm_args(struct course *c, json_t *docs, json_t *masters)
 	char vip[ADDR_STR_MAX];
 
 	return json_pack("{so so ss}", "docs", docs, "masters", masters, "vip",
-			 addr_host(&c->run.cfg.vip, vip));
+	                 addr_host(&c->run.cfg.vip, vip));
 }
 
 /* The node's new condition in the facts that we hold. */
@@ -160,7 +151,7 @@ static int addons(struct course *c)
 	if (strcmp(o->cni, "none") == 0)
 		return 0;
 	return jobs_run_one(&c->run.jobs, c->seed, "addons", "pod network",
-			    json_pack("{ss ss}", "cni", o->cni, "pod_cidr", c->run.cfg.pod_cidr));
+	                    json_pack("{ss ss}", "cni", o->cni, "pod_cidr", c->run.cfg.pod_cidr));
 }
 
 static int initialise(struct course *c)
@@ -224,9 +215,10 @@ static json_t *join_args(const struct job *j, void *ctx)
 	char buf[64];
 	struct node_config n = node_config(c, j, buf);
 
-	return kubeadm_args(c, config_join_docs(&c->run.cfg, &n, c->token, c->ca_hash,
-						j->host->master ? c->cert_key : NULL),
-			    member_masters(c));
+	return kubeadm_args(c,
+	                    config_join_docs(&c->run.cfg, &n, c->token, c->ca_hash,
+	                                     j->host->master ? c->cert_key : NULL),
+	                    member_masters(c));
 }
 
 /* etcd takes one new member at a time; after a failure no further one is tried. */
@@ -269,7 +261,7 @@ static void forget_secrets(struct course *c)
 		return;
 	id = xstrndup(c->token, 6);
 	jobs_run_one(&c->run.jobs, c->seed, "forget", "delete the join token",
-		     json_pack("{ss}", "token_id", id));
+	             json_pack("{ss}", "token_id", id));
 }
 
 static bool joined(const struct job *j, void *ctx)
@@ -283,7 +275,8 @@ static json_t *lvscare_args(const struct job *j, void *ctx)
 	char vip[ADDR_STR_MAX];
 
 	(void)j;
-	return json_pack("{so ss}", "masters", member_masters(c), "vip", addr_str(&c->run.cfg.vip, vip));
+	return json_pack("{so ss}", "masters", member_masters(c), "vip",
+	                 addr_str(&c->run.cfg.vip, vip));
 }
 
 static json_t *record_args(const struct job *j, void *ctx);
@@ -316,18 +309,19 @@ static void add_hosts(struct course *c, json_t *record, const char *key, bool ma
 			continue;
 		/* of this machine, named by nobody, others can use what it announces */
 		if (!a.family)
-			snprintf(text, sizeof(text), "%.40s:22", candidate_address(cand(c, j), own));
+			snprintf(text, sizeof(text), "%.40s:22",
+			         candidate_address(cand(c, j), own));
 		else
 			addr_str(&a, text);
 		json_array_append_new(list, json_string(text));
 	}
-	json_array_foreach(json_object_get(c->record, key), i, v)
-	{
+	json_array_foreach (json_object_get(c->record, key), i, v) {
 		size_t k;
 		json_t *seen;
 		bool twice = false;
 
-		json_array_foreach(list, k, seen) twice |= json_equal(seen, v);
+		json_array_foreach (list, k, seen)
+			twice |= json_equal(seen, v);
 		if (!twice)
 			json_array_append(list, v);
 	}
@@ -359,7 +353,7 @@ static bool ready_in(const json_t *status, const char *address)
 	size_t i;
 	json_t *n;
 
-	json_array_foreach(json_object_get(status, "nodes"), i, n)
+	json_array_foreach (json_object_get(status, "nodes"), i, n)
 		if (strcmp(fact_string(n, "address"), address) == 0)
 			return json_is_true(json_object_get(n, "ready"));
 	return false;
@@ -372,7 +366,8 @@ static void what_is_missing(struct course *c, const json_t *status, struct strbu
 		struct job *j = &c->run.jobs.v[i];
 		char addr[64];
 
-		if (!j->facts || !is_member(c, j) || ready_in(status, candidate_address(cand(c, j), addr)))
+		if (!j->facts || !is_member(c, j) ||
+		    ready_in(status, candidate_address(cand(c, j), addr)))
 			continue;
 		strbuf_addf(out, "%s%s is not Ready", out->len ? ", " : "", j->host->name);
 	}
@@ -400,7 +395,7 @@ static int wait_ready(struct course *c, struct err *err)
 			return 0;
 		if (now_ms() > end)
 			return err_set_code(err, EXIT_PARTIAL, "not ready after %u s: %s",
-					    c->run.opt->wait_ms / 1000, strbuf_str(&missing));
+			                    c->run.opt->wait_ms / 1000, strbuf_str(&missing));
 		if (strcmp(before, strbuf_str(&missing)) != 0)
 			ui_say(&c->run.ui, "waiting: %s", strbuf_str(&missing));
 		free(before);
@@ -417,9 +412,11 @@ static void print_nodes(const json_t *status)
 	json_t *n;
 
 	printf("%-24s %-16s %-14s %-10s %s\n", "NAME", "ADDRESS", "ROLE", "VERSION", "STATUS");
-	json_array_foreach(json_object_get(status, "nodes"), i, n)
-		printf("%-24s %-16s %-14s %-10s %s\n", fact_string(n, "name"), fact_string(n, "address"),
-		       json_is_true(json_object_get(n, "control_plane")) ? "control-plane" : "worker",
+	json_array_foreach (json_object_get(status, "nodes"), i, n)
+		printf("%-24s %-16s %-14s %-10s %s\n", fact_string(n, "name"),
+		       fact_string(n, "address"),
+		       json_is_true(json_object_get(n, "control_plane")) ? "control-plane"
+		                                                         : "worker",
 		       fact_string(n, "version"),
 		       json_is_true(json_object_get(n, "ready")) ? "Ready" : "NotReady");
 }
@@ -441,8 +438,8 @@ static void print_result(struct course *c)
 
 	if (r->opt->json) {
 		json_t *out = json_pack("{sb ss ss sO}", "changed", c->changed, "kubernetes",
-					r->bundle.k8s_version, "vip", addr_str(&r->cfg.vip, vip), "nodes",
-					json_object_get(c->seed->result, "nodes"));
+		                        r->bundle.k8s_version, "vip", addr_str(&r->cfg.vip, vip),
+		                        "nodes", json_object_get(c->seed->result, "nodes"));
 		json_dumpf(out, stdout, JSON_INDENT(1));
 		putchar('\n');
 		json_decref(out);
@@ -452,12 +449,15 @@ static void print_result(struct course *c)
 	printf("\nKubernetes %s is ready; every node reaches the API servers at %s.\n",
 	       r->bundle.k8s_version, addr_str(&r->cfg.vip, vip));
 	printf("Use it:         on %s, as root: kubectl get nodes\n", c->seed->host->name);
-	printf("Add a machine:  ./install join --node ADDRESS   (on a master, with this bundle)\n"
-	       "or by hand:     ./install node prepare          (on the new machine, with this bundle)\n"
-	       "                and there the line that  kubeadm token create --print-join-command\n"
-	       "                prints on a master\n");
+	printf(
+	    "Add a machine:  ./install join --node ADDRESS   (on a master, with this bundle)\n"
+	    "or by hand:     ./install node prepare          (on the new machine, with this "
+	    "bundle)\n"
+	    "                and there the line that  kubeadm token create --print-join-command\n"
+	    "                prints on a master\n");
 	if (r->jobs.n == 1 && !c->record)
-		printf("One machine:    kubectl taint nodes --all node-role.kubernetes.io/control-plane-\n"
+		printf("One machine:    kubectl taint nodes --all "
+		       "node-role.kubernetes.io/control-plane-\n"
 		       "                lets it run your pods too\n");
 }
 
@@ -469,9 +469,9 @@ static const char *planned(struct course *c, const struct job *j)
 		return needs_files(j, c) ? "bring files and images" : "nothing to do";
 	if (j == c->seed)
 		return s == NODE_HALF ? "clear the unfinished run, files, images, kubeadm init"
-				      : "files, images, kubeadm init";
+		                      : "files, images, kubeadm init";
 	return s == NODE_HALF ? "clear the unfinished run, files, images, kubeadm join"
-			      : "files, images, kubeadm join";
+	                      : "files, images, kubeadm join";
 }
 
 static void print_plan(struct course *c)
@@ -489,25 +489,30 @@ static int finish(struct course *c, struct err *err)
 	size_t failed = run_report(&c->run);
 
 	if (c->seed->failed)
-		return err_set(err, "%s: %s", c->seed->host->name, "the first master could not be set up");
+		return err_set(err, "%s: %s", c->seed->host->name,
+		               "the first master could not be set up");
 	if (wait_ready(c, err) < 0)
 		return -1;
 	if (failed)
-		return err_set_code(err, EXIT_PARTIAL,
-				    "%zu of %zu machines failed (named above); the others are ready; repeat "
-				    "the command when the cause is gone", failed, c->run.jobs.n);
-	ui_say(&c->run.ui, c->changed ? "done" : "everything was in place already, nothing changed");
+		return err_set_code(
+		    err, EXIT_PARTIAL,
+		    "%zu of %zu machines failed (named above); the others are ready; repeat "
+		    "the command when the cause is gone",
+		    failed, c->run.jobs.n);
+	ui_say(&c->run.ui,
+	       c->changed ? "done" : "everything was in place already, nothing changed");
 	print_result(c);
 	return 0;
 }
 
-static int carry_out(struct course *c, struct err *err)
+int course_run(struct course *c, struct err *err)
 {
 	if (run_unreachable(&c->run, err) < 0 || run_check(&c->run, err) < 0)
 		return -1;
 	c->seed = choose_seed(c);
 	if (!c->seed)
-		return err_set_code(err, EXIT_USAGE, "no master among the machines: name one with --master");
+		return err_set_code(err, EXIT_USAGE,
+		                    "no master among the machines: name one with --master");
 	if (c->run.opt->dry_run) {
 		print_plan(c);
 		return 0;
@@ -526,7 +531,7 @@ static int carry_out(struct course *c, struct err *err)
 	return finish(c, err);
 }
 
-static void course_release(struct course *c)
+void course_release(struct course *c)
 {
 	char *secrets[] = {c->token, c->cert_key};
 
@@ -549,7 +554,8 @@ int cmd_install(const struct options *o, struct err *err)
 	ui_init(&c.run.ui);
 	rc = options_hosts(o, &c.run.hosts, err);
 	if (rc == 0 && o->nodes.n && !o->masters.n)
-		rc = err_set_code(err, EXIT_USAGE, "--node without --master: which machine is the master?");
+		rc = err_set_code(err, EXIT_USAGE,
+		                  "--node without --master: which machine is the master?");
 	if (rc == 0 && !c.run.hosts.n)
 		hostlist_add_local(&c.run.hosts, &none, true);
 	if (rc == 0)
@@ -561,127 +567,7 @@ int cmd_install(const struct options *o, struct err *err)
 	if (rc == 0)
 		rc = run_connect(&c.run, err);
 	if (rc == 0)
-		rc = carry_out(&c, err);
-	course_release(&c);
-	return rc;
-}
-
-/* ---- join ---- */
-
-/* The cluster's record, as its first master remembers it: from an own, short connection. */
-static int fetch_record(struct course *c, const struct host *seed, struct err *err)
-{
-	struct run r = {.opt = c->run.opt, .ui = c->run.ui, .reads_only = true};
-	const json_t *record;
-	int rc;
-
-	rc = options_ssh(r.opt, &r.ssh, err);
-	hostlist_append(&r.hosts, seed);
-	if (rc == 0)
-		rc = run_connect(&r, err);
-	if (rc == 0 && r.jobs.v[0].failed)
-		rc = err_set(err, "%s: %s", seed->name, r.jobs.v[0].err.msg);
-	if (rc == 0) {
-		record = json_object_get(json_object_get(r.jobs.v[0].facts, "state"), "cluster");
-		if (json_is_object(record) && json_object_get(r.jobs.v[0].facts, "admin_conf") == json_true())
-			c->record = json_deep_copy(record);
-		else
-			rc = err_set(err, "%s: not a master of a cluster made by install: run join on one, or "
-					  "name one with --from", seed->name);
-	}
-	run_release(&r);
-	return rc;
-}
-
-/* Members that must learn of a new control plane take part too, and may be out of reach. */
-static int add_recorded(struct course *c, const char *key, bool masters, struct err *err)
-{
-	size_t i;
-	json_t *v;
-
-	json_array_foreach(json_object_get(c->record, key), i, v)
-	{
-		struct addr a;
-		bool known = false;
-
-		if (!json_is_string(v) || addr_parse(json_string_value(v), 22, key, &a, err) < 0)
-			return err_set(err, "the cluster's record is damaged: %s", key);
-		for (size_t k = 0; k < c->run.hosts.n; k++)
-			known |= addr_same_host(&c->run.hosts.v[k].addr, &a);
-		if (!known && hostlist_add(&c->run.hosts, json_string_value(v), masters, err) < 0)
-			return -1;
-		if (!known)
-			c->run.hosts.v[c->run.hosts.n - 1].optional = true;
-	}
-	return 0;
-}
-
-static int gather(struct course *c, const struct host *seed, bool new_masters, struct err *err)
-{
-	struct hostlist all = {0};
-
-	/* the known master first: it is asked for everything */
-	hostlist_append(&all, seed);
-	for (size_t i = 0; i < c->run.hosts.n; i++) {
-		if (addr_eq(&c->run.hosts.v[i].addr, &seed->addr))
-			return err_set_code(err, EXIT_USAGE, "%s: is the master that is asked, not a new machine",
-					    seed->name);
-		hostlist_append(&all, &c->run.hosts.v[i]);
-	}
-	hostlist_release(&c->run.hosts);
-	c->run.hosts = all;
-	if (new_masters && (add_recorded(c, "ssh_masters", true, err) < 0 ||
-			    add_recorded(c, "ssh_nodes", false, err) < 0))
-		return -1;
-	return hostlist_mark_local(&c->run.hosts, err);
-}
-
-static int find_seed(const struct options *o, struct hostlist *l, struct err *err)
-{
-	const struct addr none = {0};
-
-	if (!o->from) {
-		hostlist_add_local(l, &none, true);
-		return 0;
-	}
-	if (hostlist_add(l, o->from, true, err) < 0)
-		return -1;
-	return hostlist_mark_local(l, err);
-}
-
-/* The cluster's own values instead of options. */
-static void adopt(struct options *o, const json_t *record)
-{
-	o->vip = json_string_value(json_object_get(record, "vip"));
-	o->pod_cidr = json_string_value(json_object_get(record, "pod_cidr"));
-	o->service_cidr = json_string_value(json_object_get(record, "service_cidr"));
-}
-
-static int join(struct course *c, struct options *own, struct hostlist *seed, struct err *err)
-{
-	if (options_hosts(own, &c->run.hosts, err) < 0 || find_seed(own, seed, err) < 0)
-		return -1;
-	if (!c->run.hosts.n)
-		return err_set_code(err, EXIT_USAGE, "name the new machines with --node and --master");
-	if (run_open_bundle(&c->run, err) < 0 || fetch_record(c, &seed->v[0], err) < 0)
-		return -1;
-	adopt(own, c->record);
-	if (run_config(&c->run, err) < 0 || gather(c, &seed->v[0], own->masters.n > 0, err) < 0 ||
-	    options_ssh(own, &c->run.ssh, err) < 0 || run_connect(&c->run, err) < 0)
-		return -1;
-	return carry_out(c, err);
-}
-
-int cmd_join(const struct options *o, struct err *err)
-{
-	struct options own = *o; /* lists are borrowed */
-	struct course c = {.run.opt = &own};
-	struct hostlist seed = {0};
-	int rc;
-
-	ui_init(&c.run.ui);
-	rc = join(&c, &own, &seed, err);
-	hostlist_release(&seed);
+		rc = course_run(&c, err);
 	course_release(&c);
 	return rc;
 }

@@ -21,7 +21,7 @@
 #define WORKER_MS 5000
 
 static int start(struct jobs *jobs, struct job *j, const struct ssh_config *ssh,
-		 const struct bundle *bundle, struct err *err)
+                 const struct bundle *bundle, struct err *err)
 {
 	int sv[2];
 	pid_t pid;
@@ -47,10 +47,11 @@ static int start(struct jobs *jobs, struct job *j, const struct ssh_config *ssh,
 }
 
 int jobs_start(struct jobs *jobs, const struct hostlist *hosts, const struct ssh_config *ssh,
-	       const struct bundle *bundle, unsigned concurrency, struct ui *ui, struct err *err)
+               const struct bundle *bundle, unsigned concurrency, struct ui *ui, struct err *err)
 {
 	*jobs = (struct jobs){.v = xcalloc(hosts->n, sizeof(struct job)),
-			      .concurrency = concurrency ? concurrency : 1, .ui = ui};
+	                      .concurrency = concurrency ? concurrency : 1,
+	                      .ui = ui};
 	for (size_t i = 0; i < hosts->n; i++) {
 		jobs->v[i].host = &hosts->v[i];
 		if (start(jobs, &jobs->v[i], ssh, bundle, err) < 0)
@@ -98,7 +99,8 @@ static void finish(struct jobs *jobs, struct job *j, bool failed)
 	ui_job_done(jobs->ui, j);
 }
 
-static void ask(struct jobs *jobs, struct job *j, const char *op, const char *label, const json_t *args)
+static void ask(struct jobs *jobs, struct job *j, const char *op, const char *label,
+                const json_t *args)
 {
 	auto_strbuf sb = {0};
 
@@ -157,7 +159,7 @@ static void poll_jobs(struct jobs *jobs, struct pollfd *p)
 {
 	for (size_t i = 0; i < jobs->n; i++) {
 		p[i] = (struct pollfd){.fd = jobs->v[i].busy ? link_fd(&jobs->v[i].link) : -1,
-				       .events = POLLIN};
+		                       .events = POLLIN};
 		while (jobs->v[i].busy && buffered(&jobs->v[i]))
 			take_message(jobs, &jobs->v[i]);
 		if (!jobs->v[i].busy)
@@ -170,8 +172,8 @@ static void poll_jobs(struct jobs *jobs, struct pollfd *p)
 	ui_tick(jobs->ui, jobs);
 }
 
-size_t jobs_run(struct jobs *jobs, const char *op, const char *label, jobs_pick *pick, jobs_args *args,
-		void *ctx)
+size_t jobs_run(struct jobs *jobs, const char *op, const char *label, jobs_pick *pick,
+                jobs_args *args, void *ctx)
 {
 	auto_free struct pollfd *p = xcalloc(jobs->n + 1, sizeof(*p));
 	size_t next = 0, busy, before = jobs_failed(jobs);

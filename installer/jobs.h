@@ -22,17 +22,17 @@ struct ui;
  */
 struct job {
 	const struct host *host;
-	struct link link;   /* to its process */
-	json_t *facts;      /* of op "facts" */
-	json_t *result;     /* of the last op */
+	struct link link; /* to its process */
+	json_t *facts;    /* of op "facts" */
+	json_t *result;   /* of the last op */
 	bool failed;
-	struct err err;     /* why, with the step in front */
+	struct err err; /* why, with the step in front */
 	/* running request */
 	bool busy;
-	const char *label;      /* how the user knows what runs: "copy files" */
-	char step[128];         /* what the node said last */
+	const char *label; /* how the user knows what runs: "copy files" */
+	char step[128];    /* what the node said last */
 	uint64_t now, of;
-	long long began, shown; /* ms, monotonic */
+	long long began, shown;          /* ms, monotonic */
 	long long asked_ms, answered_ms; /* the last op by our wall clock */
 };
 
@@ -45,7 +45,7 @@ struct jobs {
 
 /* Starts the processes; connections are made by the op "connect". */
 int jobs_start(struct jobs *jobs, const struct hostlist *hosts, const struct ssh_config *ssh,
-	       const struct bundle *bundle, unsigned concurrency, struct ui *ui, struct err *err);
+               const struct bundle *bundle, unsigned concurrency, struct ui *ui, struct err *err);
 void jobs_release(struct jobs *jobs);
 
 /* Which machines take part, and with which arguments (NULL: none); ctx is the caller's. */
@@ -53,11 +53,11 @@ typedef bool jobs_pick(const struct job *j, void *ctx);
 typedef json_t *jobs_args(const struct job *j, void *ctx);
 
 /*
- * One op on all picked machines that have not failed; pick NULL: all. label is shown to the user and
- * stands in error messages. Returns the number of machines that failed in it.
+ * One op on all picked machines that have not failed; pick NULL: all. label is shown to the user
+ * and stands in error messages. Returns the number of machines that failed in it.
  */
-size_t jobs_run(struct jobs *jobs, const char *op, const char *label, jobs_pick *pick, jobs_args *args,
-		void *ctx);
+size_t jobs_run(struct jobs *jobs, const char *op, const char *label, jobs_pick *pick,
+                jobs_args *args, void *ctx);
 /* The same for one machine: -1 when it failed. */
 int jobs_run_one(struct jobs *jobs, struct job *j, const char *op, const char *label, json_t *args);
 

@@ -9,99 +9,29 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <libssh2.h>
+#include <fnmatch.h>
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define FILE_MAX_BYTES (4u << 20)
 #define LINE_MAX_BYTES 16384 /* longer ones are no host keys */
+#define TYPE_MAX       64
+#define SHA1_LEN       20
 #define SSH_PORT       22
 
 static const struct {
-	int type, bit;
-	const char *method, *shown;
+	const char *type; /* in the file and in the key */
+	const char *algorithms, *shown;
 } types[] = {
-	{LIBSSH2_HOSTKEY_TYPE_ED25519, LIBSSH2_KNOWNHOST_KEY_ED25519, "ssh-ed25519", "ED25519"},
-	{LIBSSH2_HOSTKEY_TYPE_ECDSA_256, LIBSSH2_KNOWNHOST_KEY_ECDSA_256, "ecdsa-sha2-nistp256", "ECDSA"},
-	{LIBSSH2_HOSTKEY_TYPE_ECDSA_384, LIBSSH2_KNOWNHOST_KEY_ECDSA_384, "ecdsa-sha2-nistp384", "ECDSA"},
-	{LIBSSH2_HOSTKEY_TYPE_ECDSA_521, LIBSSH2_KNOWNHOST_KEY_ECDSA_521, "ecdsa-sha2-nistp521", "ECDSA"},
-	{LIBSSH2_HOSTKEY_TYPE_RSA, LIBSSH2_KNOWNHOST_KEY_SSHRSA, "rsa-sha2-512,rsa-sha2-256", "RSA"},
+    {"ssh-ed25519", "ssh-ed25519", "ED25519"},
+    {"ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", "ECDSA"},
+    {"ecdsa-sha2-nistp384", "ecdsa-sha2-nistp384", "ECDSA"},
+    {"ecdsa-sha2-nistp521", "ecdsa-sha2-nistp521", "ECDSA"},
+    {"ssh-rsa", "rsa-sha2-512,rsa-sha2-256", "RSA"},
 };
-
-/* Line by line: one that libssh2 cannot read must not hide the others. revoked collects the lines
- * marked @revoked, which it does not know. */
-static LIBSSH2_KNOWNHOSTS *load(LIBSSH2_SESSION *session, const char *file, struct strbuf *revoked)
-{
-	LIBSSH2_KNOWNHOSTS *kh = libssh2_knownhost_init(session);
-	auto_strbuf text = {0};
-	struct err err = {0};
-	char *next, *line;
-
-	if (!kh || !fs_exists(file) || fs_read(file, FILE_MAX_BYTES, &text, &err) < 0 || !text.len)
-		return kh;
-	next = text.buf;
-	while ((line = strsep(&next, "\n"))) {
-		size_t len = strcspn(line, "\r");
-
-		if (!len || len > LINE_MAX_BYTES || *line == '#')
-			continue;
-		if (strncmp(line, "@revoked", 8) == 0 && revoked) {
-			strbuf_add(revoked, line, len);
-			strbuf_addch(revoked, '\n');
-		}
-		if (*line != '@')
-			libssh2_knownhost_readline(kh, line, len, LIBSSH2_KNOWNHOST_FILE_OPENSSH);
-	}
-	return kh;
-}
-
-/* Is there an entry of this type for the host? A wrong key is then a mismatch, not a stranger. */
-static bool has_entry(LIBSSH2_KNOWNHOSTS *kh, const struct addr *host, int bit)
-{
-	int mask = LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW | bit;
-	char name[ADDR_STR_MAX];
-
-	return libssh2_knownhost_checkp(kh, addr_host(host, name), host->port, "none", 4, mask, NULL) ==
-	       LIBSSH2_KNOWNHOST_CHECK_MISMATCH;
-}
-
-char *knownhosts_key_types(struct _LIBSSH2_SESSION *session, const char *file,
-			   const struct addr *host)
-{
-	LIBSSH2_KNOWNHOSTS *kh = load(session, file, NULL);
-	auto_strbuf known = {0}, other = {0};
-
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		struct strbuf *to = kh && has_entry(kh, host, types[i].bit) ? &known : &other;
-
-		strbuf_addf(to, "%s%s", to->len ? "," : "", types[i].method);
-	}
-	if (kh)
-		libssh2_knownhost_free(kh);
-	if (known.len && other.len)
-		strbuf_addch(&known, ',');
-	strbuf_addstr(&known, strbuf_str(&other));
-	return strbuf_detach(&known);
-}
-
-/* The key's verdict; a host known by another type of key only is one whose key has changed: else any
- * stranger could pass by offering a type that is not in the file. */
-static int compare(LIBSSH2_KNOWNHOSTS *kh, const struct addr *host, const char *key, size_t len, int bit)
-{
-	char name[ADDR_STR_MAX];
-	int verdict = libssh2_knownhost_checkp(
-		kh, addr_host(host, name), host->port, key, len,
-		LIBSSH2_KNOWNHOST_TYPE_PLAIN | LIBSSH2_KNOWNHOST_KEYENC_RAW | bit, NULL);
-
-	if (verdict != LIBSSH2_KNOWNHOST_CHECK_NOTFOUND)
-		return verdict;
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (has_entry(kh, host, types[i].bit))
-			return LIBSSH2_KNOWNHOST_CHECK_MISMATCH;
-	return verdict;
-}
 
 static char *base64(const void *data, size_t len)
 {
@@ -111,22 +41,222 @@ static char *base64(const void *data, size_t len)
 	return out;
 }
 
-/* "ED25519 SHA256:..." as ssh-keygen -l shows it. */
-static char *fingerprint(LIBSSH2_SESSION *session, const char *shown)
+/* Exactly SHA1_LEN bytes from base64, or false. */
+static bool base64_sha1(const char *text, size_t len, unsigned char out[static SHA1_LEN])
 {
-	const char *hash = libssh2_hostkey_hash(session, LIBSSH2_HOSTKEY_HASH_SHA256);
-	auto_free char *b64 = hash ? base64(hash, 32) : xstrdup("unknown");
+	unsigned char buf[24];
+
+	/* 20 bytes are 28 characters, the last of them padding, which counts as a zero byte here */
+	if (len != 28 || text[27] != '=' ||
+	    EVP_DecodeBlock(buf, (const unsigned char *)text, 28) != 21)
+		return false;
+	memcpy(out, buf, SHA1_LEN);
+	return true;
+}
+
+/* |1|SALT|HASH: HMAC-SHA1 of the name under the salt. */
+static bool hashed_match(const char *field, const char *name)
+{
+	unsigned char salt[SHA1_LEN], want[SHA1_LEN], got[EVP_MAX_MD_SIZE];
+	const char *second;
+	unsigned len = 0;
+
+	if (strncmp(field, "|1|", 3) != 0)
+		return false;
+	field += 3;
+	second = strchr(field, '|');
+	if (!second || !base64_sha1(field, (size_t)(second - field), salt) ||
+	    !base64_sha1(second + 1, strlen(second + 1), want))
+		return false;
+	HMAC(EVP_sha1(), salt, SHA1_LEN, (const unsigned char *)name, strlen(name), got, &len);
+	return len == SHA1_LEN && memcmp(got, want, SHA1_LEN) == 0;
+}
+
+/* [a]:22 is not a set of characters: only * and ? are special here. */
+static bool pattern_match(const char *pattern, const char *name)
+{
+	auto_strbuf escaped = {0};
+
+	for (; *pattern; pattern++) {
+		if (*pattern == '[' || *pattern == ']' || *pattern == '\\')
+			strbuf_addch(&escaped, '\\');
+		strbuf_addch(&escaped, *pattern);
+	}
+	return fnmatch(strbuf_str(&escaped), name, 0) == 0;
+}
+
+static bool names_match(char *field, const char *name)
+{
+	char *one;
+	bool match = false;
+
+	if (*field == '|')
+		return hashed_match(field, name);
+	while ((one = strsep(&field, ","))) {
+		if (*one == '!' && pattern_match(one + 1, name))
+			return false;
+		match |= *one != '!' && pattern_match(one, name);
+	}
+	return match;
+}
+
+struct entry {
+	bool revoked;
+	const char *type, *key;
+};
+
+static char *next_word(char **line)
+{
+	char *word;
+
+	*line += strspn(*line, " \t");
+	word = strsep(line, " \t");
+	if (!*line)
+		*line = word + strlen(word);
+	return word;
+}
+
+/* Does this line say something about the host? line is cut to pieces. */
+static bool read_line(char *line, const char *name, struct entry *e)
+{
+	char *word = next_word(&line);
+
+	*e = (struct entry){0};
+	if (*word == '@') {
+		e->revoked = strcmp(word, "@revoked") == 0;
+		if (!e->revoked)
+			return false;
+		word = next_word(&line);
+	}
+	if (!*word || *word == '#' || !names_match(word, name))
+		return false;
+	e->type = next_word(&line);
+	e->key = next_word(&line);
+	return *e->type && *e->key;
+}
+
+static const char *host_name(const struct addr *host, char buf[static ADDR_STR_MAX])
+{
+	char plain[ADDR_STR_MAX];
+
+	if (host->port == SSH_PORT)
+		return addr_host(host, buf);
+	snprintf(buf, ADDR_STR_MAX, "[%s]:%d", addr_host(host, plain), host->port);
+	return buf;
+}
+
+/* Calls each for the lines that speak of the host. */
+static void each_entry(const char *text, size_t len, const struct addr *host,
+                       void (*each)(void *ctx, const struct entry *e), void *ctx)
+{
+	auto_free char *copy = xstrndup(text, len);
+	char *next = copy, *line, name[ADDR_STR_MAX];
+	struct entry e;
+
+	host_name(host, name);
+	while ((line = strsep(&next, "\n"))) {
+		line[strcspn(line, "\r")] = '\0';
+		if (strlen(line) <= LINE_MAX_BYTES && read_line(line, name, &e))
+			each(ctx, &e);
+	}
+}
+
+struct judgement {
+	const char *key; /* the server's, base64 */
+	bool same, other, revoked;
+};
+
+static void judge_entry(void *ctx, const struct entry *e)
+{
+	struct judgement *j = ctx;
+	bool same = strcmp(e->key, j->key) == 0;
+
+	if (e->revoked)
+		j->revoked |= same;
+	else if (same)
+		j->same = true;
+	else
+		j->other = true;
+}
+
+enum host_verdict knownhosts_judge(const char *text, size_t len, const struct addr *host,
+                                   const struct hostkey *key)
+{
+	auto_free char *b64 = base64(key->blob, key->len);
+	struct judgement j = {.key = b64};
+
+	each_entry(text, len, host, judge_entry, &j);
+	return j.revoked ? HOST_REVOKED
+	       : j.same  ? HOST_KNOWN
+	       : j.other ? HOST_CHANGED
+	                 : HOST_UNKNOWN;
+}
+
+static void note_type(void *ctx, const struct entry *e)
+{
+	bool *known = ctx;
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		known[i] |= !e->revoked && strcmp(e->type, types[i].type) == 0;
+}
+
+static int load(const char *file, struct strbuf *text, struct err *err)
+{
+	return fs_exists(file) ? fs_read(file, FILE_MAX_BYTES, text, err) : 0;
+}
+
+char *knownhosts_algorithms(const char *file, const struct addr *host)
+{
+	bool known[ARRAY_SIZE(types)] = {false};
+	auto_strbuf text = {0}, out = {0};
+	struct err ignored = {0}; /* the check after the handshake reports it */
+
+	if (load(file, &text, &ignored) == 0)
+		each_entry(strbuf_str(&text), text.len, host, note_type, known);
+	for (int wanted = 1; wanted >= 0; wanted--)
+		for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+			if (known[i] == (wanted == 1))
+				strbuf_addf(&out, "%s%s", out.len ? "," : "", types[i].algorithms);
+	return strbuf_detach(&out);
+}
+
+/* The type in front of the key, checked: it becomes part of a file. */
+static const char *key_type(const struct hostkey *key, const char **shown)
+{
+	const unsigned char *p = key->blob;
+	size_t len;
+
+	*shown = "unknown";
+	if (key->len < 4)
+		return NULL;
+	len = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (len == strlen(types[i].type) && len <= key->len - 4 &&
+		    memcmp(p + 4, types[i].type, len) == 0) {
+			*shown = types[i].shown;
+			return types[i].type;
+		}
+	return NULL;
+}
+
+/* "ED25519 SHA256:..." as ssh-keygen -l shows it. */
+static char *fingerprint(const struct hostkey *key, const char *shown)
+{
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	EVP_Digest(key->blob, key->len, hash, &len, EVP_sha256(), NULL);
+	auto_free char *b64 = base64(hash, len);
 
 	b64[strcspn(b64, "=")] = '\0';
 	return xasprintf("%s SHA256:%s", shown, b64);
 }
 
 /* One line, one write: several processes of a run may append at the same moment. */
-static int remember(const char *file, const struct addr *host, const char *method, const char *b64,
-		    struct err *err)
+static int remember(const char *file, const struct addr *host, const char *type,
+                    const struct hostkey *key, struct err *err)
 {
-	auto_free char *dir = xstrdup(file);
-	auto_free char *line = NULL;
+	auto_free char *dir = xstrdup(file), *b64 = base64(key->blob, key->len), *line = NULL;
 	auto_close int fd = -1;
 	char name[ADDR_STR_MAX];
 	char *slash = strrchr(dir, '/');
@@ -136,60 +266,41 @@ static int remember(const char *file, const struct addr *host, const char *metho
 		if (fs_mkdir_p(dir, 0700, err) < 0)
 			return -1;
 	}
-	addr_host(host, name);
-	line = host->port == SSH_PORT ? xasprintf("%s %s %s\n", name, method, b64)
-				      : xasprintf("[%s]:%d %s %s\n", name, host->port, method, b64);
+	line = xasprintf("%s %s %s\n", host_name(host, name), type, b64);
 	fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || fs_write_all(fd, line, strlen(line)) < 0)
 		return err_set(err, "ssh: %s: %s", file, strerror(errno));
 	return 0;
 }
 
-static int judge(int verdict, const char *file, const char *print, struct err *err)
+int knownhosts_check(const char *file, const struct addr *host, const struct hostkey *key,
+                     bool accept_new, struct err *err)
 {
-	if (verdict == LIBSSH2_KNOWNHOST_CHECK_MISMATCH)
-		return err_set(err,
-			       "ssh: the host key has CHANGED (%s shown, another one in %s): somebody may "
-			       "be listening in, or the machine was reinstalled; after checking, remove the "
-			       "old key with ssh-keygen -R", print, file);
-	return err_set(err,
-		       "ssh: unknown host key %s: compare it with the machine's own (ssh-keygen -lf "
-		       "/etc/ssh/ssh_host_*_key.pub) and add it to %s, or use --host-key accept-new",
-		       print, file);
-}
+	const char *shown, *type = key_type(key, &shown);
+	auto_free char *print = fingerprint(key, shown);
+	auto_strbuf text = {0};
 
-int knownhosts_check(struct _LIBSSH2_SESSION *session, const char *file, const struct addr *host,
-		     bool accept_new, struct err *err)
-{
-	auto_strbuf revoked = {0};
-	LIBSSH2_KNOWNHOSTS *kh;
-	const char *key, *shown = "unknown", *method = "";
-	size_t len = 0;
-	int type = 0, bit = LIBSSH2_KNOWNHOST_KEY_UNKNOWN, verdict;
-
-	key = libssh2_session_hostkey(session, &len, &type);
-	if (!key)
-		return err_set(err, "ssh: the server shows no host key");
-	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		if (types[i].type != type)
-			continue;
-		bit = types[i].bit;
-		shown = types[i].shown;
-		method = type == LIBSSH2_HOSTKEY_TYPE_RSA ? "ssh-rsa" : types[i].method;
-	}
-	auto_free char *print = fingerprint(session, shown);
-	auto_free char *b64 = base64(key, len);
-
-	kh = load(session, file, &revoked);
-	if (!kh)
-		return err_set(err, "ssh: out of memory");
-	verdict = compare(kh, host, key, len, bit);
-	libssh2_knownhost_free(kh);
-	if (revoked.len && strstr(revoked.buf, b64))
-		return err_set(err, "ssh: host key %s is marked @revoked in %s", print, file);
-	if (verdict == LIBSSH2_KNOWNHOST_CHECK_MATCH)
+	if (load(file, &text, err) < 0)
+		return err_wrap(err, "ssh");
+	switch (knownhosts_judge(strbuf_str(&text), text.len, host, key)) {
+	case HOST_KNOWN:
 		return 0;
-	if (verdict == LIBSSH2_KNOWNHOST_CHECK_NOTFOUND && accept_new && *method)
-		return remember(file, host, method, b64, err);
-	return judge(verdict, file, print, err);
+	case HOST_REVOKED:
+		return err_set(err, "ssh: host key %s is marked @revoked in %s", print, file);
+	case HOST_CHANGED:
+		return err_set(err,
+		               "ssh: the host key has CHANGED (%s shown, another one in %s): "
+		               "somebody may be listening in, or the machine was reinstalled; "
+		               "after checking, remove the old key with ssh-keygen -R",
+		               print, file);
+	case HOST_UNKNOWN:
+		break;
+	}
+	if (accept_new && type)
+		return remember(file, host, type, key, err);
+	return err_set(err,
+	               "ssh: unknown host key %s: compare it with the machine's own (ssh-keygen "
+	               "-lf /etc/ssh/ssh_host_*_key.pub) and add it to %s, or use --host-key "
+	               "accept-new",
+	               print, file);
 }

@@ -2,22 +2,36 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct addr;
 struct err;
-struct _LIBSSH2_SESSION;
 
 /*
- * Which host key algorithms to ask for, most wanted first: those that the known_hosts file has for
- * this host come first, so that the server shows a key that can be compared. The caller's.
+ * Host keys as sshd(8) describes the file ("SSH_KNOWN_HOSTS FILE FORMAT"): names with wildcards and
+ * negation, hashed names, [address]:port, @revoked. Certificate authorities are passed over.
  */
-char *knownhosts_key_types(struct _LIBSSH2_SESSION *session, const char *file,
-			   const struct addr *host);
+enum host_verdict { HOST_UNKNOWN, HOST_KNOWN, HOST_CHANGED, HOST_REVOKED };
+
+/* A server's public key as it comes over the wire (RFC 4253, 6.6): a length, its type, the rest. */
+struct hostkey {
+	const void *blob;
+	size_t len;
+};
 
 /*
- * After the handshake: the server's key against known_hosts (plain and hashed names, [host]:port,
- * @revoked). An unknown key is refused with its fingerprint, or with accept_new appended to file. A
- * changed or revoked key is always refused.
+ * The key's verdict for a host by the text of a known_hosts file. A host that is known by keys of
+ * other types only counts as changed: else any stranger could pass by showing a type that is not
+ * listed.
  */
-int knownhosts_check(struct _LIBSSH2_SESSION *session, const char *file, const struct addr *host,
-		     bool accept_new, struct err *err);
+enum host_verdict knownhosts_judge(const char *text, size_t len, const struct addr *host,
+                                   const struct hostkey *key);
+
+/* The algorithms to ask the server for, those first of which the file has a key for this host. The
+ * caller's. A file that is not there is an empty one. */
+char *knownhosts_algorithms(const char *file, const struct addr *host);
+
+/* After the handshake: unknown keys are refused with their fingerprint, or with accept_new appended
+ * to the file; changed and revoked ones are always refused. */
+int knownhosts_check(const char *file, const struct addr *host, const struct hostkey *key,
+                     bool accept_new, struct err *err);

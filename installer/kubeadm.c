@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Runs this node's kubeadm. Its configuration, which holds secrets, is a 0600 file on a tmpfs that
- * goes when kubeadm has ended; nothing secret is in an argument, the environment, a log or a message.
+ * goes when kubeadm has ended; nothing secret is in an argument, the environment, a log or a
+ * message.
  */
 #include "err.h"
 #include "fs.h"
@@ -20,15 +21,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KUBEADM      DIR_CURRENT "/bin/kubeadm"
-#define KUBECTL      DIR_CURRENT "/bin/kubectl"
-#define CONFIG_FILE  DIR_RUN "/kubeadm.yaml"
-#define LOG_FILE     DIR_STATE "/kubeadm.log"
-#define MANIFEST     "/etc/kubernetes/manifests/lvscare.yaml"
-#define INIT_S       1500 /* kubeadm's own waits end long before */
-#define RESET_S      300
-#define SHORT_S      120
-#define TOKEN_TTL    "1h0m0s"
+#define KUBEADM     DIR_CURRENT "/bin/kubeadm"
+#define KUBECTL     DIR_CURRENT "/bin/kubectl"
+#define CONFIG_FILE DIR_RUN "/kubeadm.yaml"
+#define LOG_FILE    DIR_STATE "/kubeadm.log"
+#define MANIFEST    "/etc/kubernetes/manifests/lvscare.yaml"
+#define INIT_S      1500 /* kubeadm's own waits end long before */
+#define RESET_S     300
+#define SHORT_S     120
+#define TOKEN_TTL   "1h0m0s"
 
 static const char *const admin_env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
 
@@ -55,7 +56,8 @@ static int random_text(const char *alphabet, size_t len, char *out, struct err *
 /* ID.SECRET as kubeadm wants it: 6 and 16 characters. */
 static int new_token(char out[static 24], struct err *err)
 {
-	if (random_text(TOKEN_CHARS, 6, out, err) < 0 || random_text(TOKEN_CHARS, 16, out + 7, err) < 0)
+	if (random_text(TOKEN_CHARS, 6, out, err) < 0 ||
+	    random_text(TOKEN_CHARS, 16, out + 7, err) < 0)
 		return -1;
 	out[6] = '.';
 	return 0;
@@ -69,15 +71,15 @@ static void find_secrets(const json_t *v, struct strlist *secrets)
 	size_t i;
 
 	if (json_is_array(v)) {
-		json_array_foreach(v, i, child) find_secrets(child, secrets);
+		json_array_foreach (v, i, child)
+			find_secrets(child, secrets);
 		return;
 	}
-	json_object_foreach((json_t *)(uintptr_t)v, key, child)
-	{
+	json_object_foreach ((json_t *)(uintptr_t)v, key, child) {
 		if (!json_is_string(child))
 			find_secrets(child, secrets);
 		else if (strcmp(key, "token") == 0 || strcmp(key, "tlsBootstrapToken") == 0 ||
-			 strcmp(key, "certificateKey") == 0)
+		         strcmp(key, "certificateKey") == 0)
 			strlist_add(secrets, json_string_value(child));
 	}
 }
@@ -125,12 +127,13 @@ static void on_line(void *ctx, const char *line)
 }
 
 static int kubeadm(struct node *n, const char *verb, const char *const argv[],
-		   const struct strlist *secrets, int timeout_s, struct strbuf *out, struct err *err)
+                   const struct strlist *secrets, int timeout_s, struct strbuf *out,
+                   struct err *err)
 {
 	auto_close int log = -1;
 	struct run r = {.node = n, .verb = verb, .secrets = secrets};
 	const struct proc_opts opts = {
-		.timeout_s = timeout_s, .env = admin_env, .on_line = on_line, .ctx = &r};
+	    .timeout_s = timeout_s, .env = admin_env, .on_line = on_line, .ctx = &r};
 	int rc;
 
 	if (fs_mkdir_p(DIR_STATE, 0700, err) < 0)
@@ -150,8 +153,7 @@ static int write_config(const json_t *docs, struct err *err)
 	size_t i;
 	json_t *doc;
 
-	json_array_foreach(docs, i, doc)
-	{
+	json_array_foreach (docs, i, doc) {
 		char *s = json_dumps(doc, JSON_INDENT(1));
 
 		strbuf_addf(&text, "---\n%s\n", s ? s : "");
@@ -167,8 +169,7 @@ static void add_masters(struct strlist *argv, const json_t *args)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(json_object_get(args, "masters"), i, v)
-	{
+	json_array_foreach (json_object_get(args, "masters"), i, v) {
 		strlist_add(argv, "--master");
 		strlist_add(argv, json_is_string(v) ? json_string_value(v) : "");
 	}
@@ -186,7 +187,7 @@ static int write_resolv_conf(const json_t *args, struct err *err)
 }
 
 static int run_with_config(struct node *n, const char *verb, const json_t *docs, const json_t *args,
-			   struct err *err)
+                           struct err *err)
 {
 	auto_strlist argv = {0}, secrets = {0};
 	int rc;
@@ -229,8 +230,7 @@ static json_t *find_doc(const json_t *docs, const char *kind)
 	size_t i;
 	json_t *doc;
 
-	json_array_foreach(docs, i, doc)
-	{
+	json_array_foreach (docs, i, doc) {
 		const char *k = json_string_value(json_object_get(doc, "kind"));
 
 		if (k && strcmp(k, kind) == 0)
@@ -254,9 +254,9 @@ static int give_token(const json_t *docs, char id[static 8], struct err *err)
 		return -1;
 	snprintf(id, 8, "%.6s", token);
 	json_object_set_new(init, "bootstrapTokens",
-			    json_pack("[{ss ss s[ss] s[s]}]", "token", token, "ttl", TOKEN_TTL, "usages",
-				      "signing", "authentication", "groups",
-				      "system:bootstrappers:kubeadm:default-node-token"));
+	                    json_pack("[{ss ss s[ss] s[s]}]", "token", token, "ttl", TOKEN_TTL,
+	                              "usages", "signing", "authentication", "groups",
+	                              "system:bootstrappers:kubeadm:default-node-token"));
 	return 0;
 }
 
@@ -326,14 +326,16 @@ static char *word_after(const char *text, const char *flag)
 
 int op_token(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
-	const char *argv[] = {KUBEADM, "token", "create", "--ttl", TOKEN_TTL, "--print-join-command", NULL};
+	const char *argv[] = {
+	    KUBEADM, "token", "create", "--ttl", TOKEN_TTL, "--print-join-command", NULL};
 	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
 	auto_strbuf out = {0};
 	auto_free char *token = NULL, *hash = NULL;
 
 	(void)n;
 	(void)args;
-	if (proc_check(argv, &opts, &out, err) < 0) /* not through kubeadm(): the log must not see it */
+	if (proc_check(argv, &opts, &out, err) <
+	    0) /* not through kubeadm(): the log must not see it */
 		return -1;
 	token = word_after(strbuf_str(&out), "--token ");
 	hash = word_after(strbuf_str(&out), "--discovery-token-ca-cert-hash ");
@@ -346,8 +348,8 @@ int op_token(struct node *n, const json_t *args, json_t *result, struct err *err
 
 int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
-	const char *argv[] = {KUBEADM, "init", "phase", "upload-certs", "--upload-certs", "--config",
-			      CONFIG_FILE, NULL};
+	const char *argv[] = {KUBEADM,          "init",     "phase",     "upload-certs",
+	                      "--upload-certs", "--config", CONFIG_FILE, NULL};
 	json_t *state = state_load();
 	auto_strlist secrets = {0};
 	char key[65];
@@ -356,9 +358,9 @@ int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err
 
 	(void)args;
 	docs = json_pack("[{ss ss ss} {ss ss ss}]", "apiVersion", "kubeadm.k8s.io/v1beta4", "kind",
-			 "InitConfiguration", "certificateKey", rc < 0 ? "" : key, "apiVersion",
-			 "kubeadm.k8s.io/v1beta4", "kind", "ClusterConfiguration", "kubernetesVersion",
-			 state_string(state, "k8s"));
+	                 "InitConfiguration", "certificateKey", rc < 0 ? "" : key, "apiVersion",
+	                 "kubeadm.k8s.io/v1beta4", "kind", "ClusterConfiguration",
+	                 "kubernetesVersion", state_string(state, "k8s"));
 	json_decref(state);
 	if (rc == 0)
 		rc = write_config(docs, err);
@@ -375,8 +377,9 @@ int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err
 int op_forget(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const char *id = arg_string(args, "token_id", err);
-	const char *argv[] = {KUBECTL, "-n", "kube-system", "delete", "secret", "kubeadm-certs",
-			      "--ignore-not-found", NULL};
+	const char *argv[] = {
+	    KUBECTL, "-n", "kube-system", "delete", "secret", "kubeadm-certs", "--ignore-not-found",
+	    NULL};
 	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
 
 	(void)result;
@@ -396,8 +399,7 @@ static bool manifest_names(const json_t *masters)
 
 	if (fs_read(MANIFEST, 1 << 20, &text, &ignored) < 0)
 		return false;
-	json_array_foreach(masters, i, v)
-	{
+	json_array_foreach (masters, i, v) {
 		const char *s = json_string_value(v);
 
 		if (!s || !strstr(strbuf_str(&text), s))

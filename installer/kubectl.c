@@ -76,8 +76,7 @@ static bool is_ready(const json_t *node)
 	size_t i;
 	json_t *c;
 
-	json_array_foreach(conditions, i, c)
-	{
+	json_array_foreach (conditions, i, c) {
 		const char *type = json_string_value(json_object_get(c, "type"));
 		const char *status = json_string_value(json_object_get(c, "status"));
 
@@ -94,8 +93,7 @@ static const char *internal_ip(const json_t *node)
 	size_t i;
 	json_t *a;
 
-	json_array_foreach(list, i, a)
-	{
+	json_array_foreach (list, i, a) {
 		const char *type = json_string_value(json_object_get(a, "type"));
 		const char *ip = json_string_value(json_object_get(a, "address"));
 
@@ -112,18 +110,24 @@ static json_t *node_summary(const json_t *node)
 	const char *name = json_string_value(json_object_get(meta, "name"));
 	const char *version = json_string_value(json_object_get(info, "kubeletVersion"));
 	bool cp = json_object_get(json_object_get(meta, "labels"),
-				  "node-role.kubernetes.io/control-plane") != NULL;
+	                          "node-role.kubernetes.io/control-plane") != NULL;
 
-	return json_pack("{ss ss ss sb sb}", "name", name ? name : "", "version", version ? version : "",
-			 "address", internal_ip(node), "ready", is_ready(node), "control_plane", cp);
+	return json_pack("{ss ss ss sb sb}", "name", name ? name : "", "version",
+	                 version ? version : "", "address", internal_ip(node), "ready",
+	                 is_ready(node), "control_plane", cp);
 }
 
 int op_status(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
-	const char *nodes_argv[] = {KUBECTL, "--request-timeout=20s", "get", "nodes", "-o", "json", NULL};
-	const char *dns_argv[] = {KUBECTL, "--request-timeout=20s", "-n", "kube-system", "get",
-				  "deployment", "coredns", "--ignore-not-found", "-o",
-				  "jsonpath={.status.availableReplicas}/{.spec.replicas}", NULL};
+	const char *nodes_argv[] = {KUBECTL, "--request-timeout=20s", "get", "nodes", "-o", "json",
+	                            NULL};
+	const char *dns_argv[] = {
+	    KUBECTL,   "--request-timeout=20s",
+	    "-n",      "kube-system",
+	    "get",     "deployment",
+	    "coredns", "--ignore-not-found",
+	    "-o",      "jsonpath={.status.availableReplicas}/{.spec.replicas}",
+	    NULL};
 	const struct proc_opts opts = {.timeout_s = COMMAND_S, .env = admin_env};
 	json_t *all = NULL, *list = json_array(), *v;
 	auto_strbuf dns = {0};
@@ -134,7 +138,8 @@ int op_status(struct node *n, const json_t *args, json_t *result, struct err *er
 	json_object_set_new(result, "nodes", list);
 	if (get_json(nodes_argv, &all, err) < 0)
 		return -1;
-	json_array_foreach(json_object_get(all, "items"), i, v) json_array_append_new(list, node_summary(v));
+	json_array_foreach (json_object_get(all, "items"), i, v)
+		json_array_append_new(list, node_summary(v));
 	json_decref(all);
 	if (proc_check(dns_argv, &opts, &dns, err) < 0)
 		return -1;
@@ -152,10 +157,12 @@ int op_kubeconfig(struct node *n, const json_t *args, json_t *result, struct err
 	(void)result;
 	if (fs_exists(ROOT_CONFIG) || !fs_exists(ADMIN_CONF))
 		return 0;
-	if (fs_read(ADMIN_CONF, FILE_MAX, &text, err) < 0 || fs_mkdir_p("/root/.kube", 0700, err) < 0)
+	if (fs_read(ADMIN_CONF, FILE_MAX, &text, err) < 0 ||
+	    fs_mkdir_p("/root/.kube", 0700, err) < 0)
 		return -1;
 	digest_data(text.buf, text.len, &d);
-	if (state_set("kubeconfig", json_pack("{ss ss}", "path", ROOT_CONFIG, "digest", d.str), err) < 0)
+	if (state_set("kubeconfig", json_pack("{ss ss}", "path", ROOT_CONFIG, "digest", d.str),
+	              err) < 0)
 		return -1;
 	return fs_write_atomic(ROOT_CONFIG, text.buf, text.len, 0600, err);
 }

@@ -77,7 +77,10 @@ static void fd_close(void *ctx)
 }
 
 static const struct link_ops fd_ops = {
-	.read = fd_read, .write = fd_write, .stderr_text = fd_stderr, .close = fd_close,
+    .read = fd_read,
+    .write = fd_write,
+    .stderr_text = fd_stderr,
+    .close = fd_close,
 };
 
 void link_init_fd(struct link *l, int fd, pid_t pid)
@@ -152,7 +155,8 @@ int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct er
 	size_t seen = 0;
 
 	for (;;) {
-		char *nl = l->in.len > seen ? memchr(l->in.buf + seen, '\n', l->in.len - seen) : NULL;
+		char *nl = l->in.len > seen ? memchr(l->in.buf + seen, '\n', l->in.len - seen)
+		                            : NULL;
 		ssize_t n;
 
 		if (nl) {
@@ -177,7 +181,7 @@ int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct er
 }
 
 int link_answer(struct link *l, unsigned timeout_ms, link_progress *on_progress, void *ctx,
-		struct json_t **result, struct err *err)
+                struct json_t **result, struct err *err)
 {
 	for (;;) {
 		struct msg m;
@@ -203,7 +207,7 @@ int link_answer(struct link *l, unsigned timeout_ms, link_progress *on_progress,
 }
 
 int link_call(struct link *l, const char *op, const struct json_t *args, unsigned timeout_ms,
-	      link_progress *on_progress, void *ctx, struct json_t **result, struct err *err)
+              link_progress *on_progress, void *ctx, struct json_t **result, struct err *err)
 {
 	auto_strbuf sb = {0};
 

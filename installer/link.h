@@ -50,9 +50,9 @@ int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct er
  */
 typedef void link_progress(void *ctx, const struct msg *m);
 int link_call(struct link *l, const char *op, const struct json_t *args, unsigned timeout_ms,
-	      link_progress *on_progress, void *ctx, struct json_t **result, struct err *err);
+              link_progress *on_progress, void *ctx, struct json_t **result, struct err *err);
 /* The waiting half of link_call. */
 int link_answer(struct link *l, unsigned timeout_ms, link_progress *on_progress, void *ctx,
-		struct json_t **result, struct err *err);
+                struct json_t **result, struct err *err);
 /* Starts this program again as `node serve` on this machine. */
 int link_init_local(struct link *l, struct err *err);

@@ -14,19 +14,19 @@ static const struct {
 	enum command cmd;
 	int (*run)(const struct options *o, struct err *err);
 } commands[] = {
-	{"join", NULL, CMD_JOIN, cmd_join},
-	{"reset", NULL, CMD_RESET, cmd_reset},
-	{"status", NULL, CMD_STATUS, cmd_status},
-	{"verify", NULL, CMD_VERIFY, cmd_verify},
-	{"node", "prepare", CMD_NODE_PREPARE, cmd_node_prepare},
-	{"install", NULL, CMD_INSTALL, cmd_install},
+    {"join", NULL, CMD_JOIN, cmd_join},
+    {"reset", NULL, CMD_RESET, cmd_reset},
+    {"status", NULL, CMD_STATUS, cmd_status},
+    {"verify", NULL, CMD_VERIFY, cmd_verify},
+    {"node", "prepare", CMD_NODE_PREPARE, cmd_node_prepare},
+    {"install", NULL, CMD_INSTALL, cmd_install},
 };
 
 /* Planned, named in the design, and not there yet: said plainly instead of "unknown". */
 static const char *const later[] = {"upgrade", "certs", "backup", "restore", "remove"};
 
-static int run_command(enum command cmd, int (*run)(const struct options *o, struct err *err), int argc,
-		       char **argv)
+static int run_command(enum command cmd, int (*run)(const struct options *o, struct err *err),
+                       int argc, char **argv)
 {
 	struct options o;
 	struct err err = {0};

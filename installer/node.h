@@ -21,10 +21,11 @@ struct err;
 #define FILE_LOCK    "/run/lock/kubecask.lock"
 #define ADMIN_CONF   "/etc/kubernetes/admin.conf"
 #define KUBELET_CONF "/etc/kubernetes/kubelet.conf"
-/* For a node without any nameserver: CoreDNS refuses to start on an empty list. It names the virtual IP,
- * which is on every node and has nothing on port 53, so that questions end there at once. */
-#define RESOLV_CONF  DIR_STATE "/resolv.conf"
-#define CA_CERT      "/etc/kubernetes/pki/ca.crt"
+/* For a node without any nameserver: CoreDNS refuses to start on an empty list. It names the
+ * virtual IP, which is on every node and has nothing on port 53, so that questions end there at
+ * once. */
+#define RESOLV_CONF DIR_STATE "/resolv.conf"
+#define CA_CERT     "/etc/kubernetes/pki/ca.crt"
 
 /* The node's end of a connection (`kubecask node serve`): one controller, one request at a time. */
 struct node {
@@ -42,22 +43,22 @@ int node_serve(void);
 /* An operation: args is an object from outside, *result starts as an empty object. */
 typedef int node_op(struct node *n, const json_t *args, json_t *result, struct err *err);
 
-node_op op_facts;       /* what this machine is and has (facts.c) */
-node_op op_have;        /* {blobs:[digest]} -> {missing:[digest]} (store.c) */
-node_op op_put;         /* {digest,size} + bytes */
-node_op op_deploy;      /* {index,role}: unpack, link, units, kernel, containerd (deploy.c) */
-node_op op_images;      /* {index,role}: into containerd, pinned (images.c) */
-node_op op_init;        /* {docs:[...],masters:[...]}: kubeadm init (kubeadm.c) */
-node_op op_join;        /* the same for kubeadm join, with the secrets */
-node_op op_token;       /* {} -> {token,ca_hash,id} */
-node_op op_certs;       /* {} -> {key}: upload-certs with a fresh key */
-node_op op_forget;      /* {token_id}: delete token and uploaded certificates */
-node_op op_lvscare;     /* {masters,vip}: static pod with today's masters */
-node_op op_addons;      /* {cni,pod_cidr}: kubectl apply (cluster.c) */
-node_op op_status;      /* {} -> nodes and CoreDNS as the API server sees them */
-node_op op_kubeconfig;  /* {} : ~/.kube/config when there is none */
-node_op op_remember;    /* {cluster}: kept in the node's state */
-node_op op_reset;       /* {whole}: everything of ours goes (reset.c) */
+node_op op_facts;      /* what this machine is and has (facts.c) */
+node_op op_have;       /* {blobs:[digest]} -> {missing:[digest]} (store.c) */
+node_op op_put;        /* {digest,size} + bytes */
+node_op op_deploy;     /* {index,role}: unpack, link, units, kernel, containerd (deploy.c) */
+node_op op_images;     /* {index,role}: into containerd, pinned (images.c) */
+node_op op_init;       /* {docs:[...],masters:[...]}: kubeadm init (kubeadm.c) */
+node_op op_join;       /* the same for kubeadm join, with the secrets */
+node_op op_token;      /* {} -> {token,ca_hash,id} */
+node_op op_certs;      /* {} -> {key}: upload-certs with a fresh key */
+node_op op_forget;     /* {token_id}: delete token and uploaded certificates */
+node_op op_lvscare;    /* {masters,vip}: static pod with today's masters */
+node_op op_addons;     /* {cni,pod_cidr}: kubectl apply (cluster.c) */
+node_op op_status;     /* {} -> nodes and CoreDNS as the API server sees them */
+node_op op_kubeconfig; /* {} : ~/.kube/config when there is none */
+node_op op_remember;   /* {cluster}: kept in the node's state */
+node_op op_reset;      /* {whole}: everything of ours goes (reset.c) */
 
 /* Members of args; a missing or wrong one is a failure that names it. Results are borrowed. */
 const char *arg_string(const json_t *args, const char *key, struct err *err);

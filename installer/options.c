@@ -20,13 +20,24 @@
 
 /* ---- the tables ---- */
 
-#define MASTERS(o, text) {.name = "master", .kind = CLI_LIST, .arg = "HOST", .help = text, \
-			  .dest = &(o)->masters, .list_commas = true}
-#define NODES(o, text)   {.name = "node", .kind = CLI_LIST, .arg = "HOST", .help = text, \
-			  .dest = &(o)->nodes, .list_commas = true}
-#define FLAG(n, field, text) {.name = n, .kind = CLI_FLAG, .help = text, .dest = &o->field}
-#define TEXT(n, what, field, text) \
-	{.name = n, .kind = CLI_STRING, .arg = what, .help = text, .dest = &o->field}
+#define MASTERS(o, text)                                                         \
+	{                                                                        \
+		.name = "master", .kind = CLI_LIST, .arg = "HOST", .help = text, \
+		.dest = &(o)->masters, .list_commas = true                       \
+	}
+#define NODES(o, text)                                                         \
+	{                                                                      \
+		.name = "node", .kind = CLI_LIST, .arg = "HOST", .help = text, \
+		.dest = &(o)->nodes, .list_commas = true                       \
+	}
+#define FLAG(n, field, text)                                                 \
+	{                                                                    \
+		.name = n, .kind = CLI_FLAG, .help = text, .dest = &o->field \
+	}
+#define TEXT(n, what, field, text)                                                          \
+	{                                                                                   \
+		.name = n, .kind = CLI_STRING, .arg = what, .help = text, .dest = &o->field \
+	}
 
 static size_t add_rows(struct cli_option *to, size_t n, const struct cli_option *rows, size_t count)
 {
@@ -38,19 +49,29 @@ static size_t add_rows(struct cli_option *to, size_t n, const struct cli_option 
 static size_t add_ssh(struct options *o, struct cli_option *to, size_t n)
 {
 	const struct cli_option rows[] = {
-		TEXT("user", "NAME", user, "Login name on the machines (root). Another user needs sudo."),
-		{.letter = 'i', .name = "identity", .kind = CLI_LIST, .arg = "FILE",
-		 .help = "Private key, repeatable (~/.ssh/id_ed25519, id_ecdsa, id_rsa; then the ssh agent).",
-		 .dest = &o->identities},
-		FLAG("ask-pass", ask_pass, "Ask for the password for login and sudo."),
-		TEXT("password-file", "FILE", password_file,
-		     "Read that password from the first line of FILE (mode 0600), or of stdin with -."),
-		TEXT("known-hosts", "FILE", known_hosts, "Host keys (~/.ssh/known_hosts)."),
-		TEXT("host-key", "strict|accept-new", host_key,
-		     "Unknown host keys are refused (strict) or remembered. Changed keys are always refused."),
-		{.name = "concurrency", .kind = CLI_UINT, .arg = "N",
-		 .help = "Machines worked on at the same time (16).", .dest = &o->concurrency, .min = 1,
-		 .max = 256},
+	    TEXT("user", "NAME", user,
+	         "Login name on the machines (root). Another user needs sudo."),
+	    {.letter = 'i',
+	     .name = "identity",
+	     .kind = CLI_LIST,
+	     .arg = "FILE",
+	     .help = "Private key, repeatable (~/.ssh/id_ed25519, id_ecdsa, id_rsa; then the ssh "
+	             "agent).",
+	     .dest = &o->identities},
+	    FLAG("ask-pass", ask_pass, "Ask for the password for login and sudo."),
+	    TEXT("password-file", "FILE", password_file,
+	         "Read that password from the first line of FILE (mode 0600), or of stdin with -."),
+	    TEXT("known-hosts", "FILE", known_hosts, "Host keys (~/.ssh/known_hosts)."),
+	    TEXT("host-key", "strict|accept-new", host_key,
+	         "Unknown host keys are refused (strict) or remembered. Changed keys are always "
+	         "refused."),
+	    {.name = "concurrency",
+	     .kind = CLI_UINT,
+	     .arg = "N",
+	     .help = "Machines worked on at the same time (16).",
+	     .dest = &o->concurrency,
+	     .min = 1,
+	     .max = 256},
 	};
 
 	ADD(rows);
@@ -60,18 +81,25 @@ static size_t add_ssh(struct options *o, struct cli_option *to, size_t n)
 static size_t add_cluster(struct options *o, struct cli_option *to, size_t n, bool all)
 {
 	const struct cli_option rows[] = {
-		TEXT("bundle", "FILE", bundle, "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
-		{.name = "ignore-preflight-errors", .kind = CLI_LIST, .arg = "NAMES",
-		 .help = "Checks that only warn, for this program and for kubeadm; \"all\" for every one.",
-		 .dest = &o->ignore, .list_commas = true},
-		TEXT("config", "FILE", config,
-		     "Your kubeadm configuration (YAML documents). What it says is kept, what it lacks is added."),
+	    TEXT("bundle", "FILE", bundle,
+	         "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
+	    {.name = "ignore-preflight-errors",
+	     .kind = CLI_LIST,
+	     .arg = "NAMES",
+	     .help =
+	         "Checks that only warn, for this program and for kubeadm; \"all\" for every one.",
+	     .dest = &o->ignore,
+	     .list_commas = true},
+	    TEXT("config", "FILE", config,
+	         "Your kubeadm configuration (YAML documents). What it says is kept, what it lacks "
+	         "is added."),
 	};
 	const struct cli_option more[] = {
-		TEXT("vip", "ADDRESS[:PORT]", vip, "Virtual IP of the API servers (169.254.97.2:6443)."),
-		TEXT("pod-cidr", "CIDR", pod_cidr, "Addresses of pods (10.244.0.0/16)."),
-		TEXT("service-cidr", "CIDR", service_cidr, "Addresses of services (10.96.0.0/12)."),
-		TEXT("cni", "flannel|none", cni, "Pod network (flannel)."),
+	    TEXT("vip", "ADDRESS[:PORT]", vip,
+	         "Virtual IP of the API servers (169.254.97.2:6443)."),
+	    TEXT("pod-cidr", "CIDR", pod_cidr, "Addresses of pods (10.244.0.0/16)."),
+	    TEXT("service-cidr", "CIDR", service_cidr, "Addresses of services (10.96.0.0/12)."),
+	    TEXT("cni", "flannel|none", cni, "Pod network (flannel)."),
 	};
 
 	ADD(rows);
@@ -83,12 +111,16 @@ static size_t add_cluster(struct options *o, struct cli_option *to, size_t n, bo
 static size_t add_run(struct options *o, struct cli_option *to, size_t n)
 {
 	const struct cli_option rows[] = {
-		{.name = "wait", .kind = CLI_DURATION, .arg = "TIME",
-		 .help = "How long to wait for nodes and CoreDNS to be ready (10m).", .dest = &o->wait_ms,
-		 .min = 1000, .max = 7200000},
-		FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
-		FLAG("yes", yes, "Accepted for scripts; nothing is asked."),
-		FLAG("json", json, "Print the result as JSON."),
+	    {.name = "wait",
+	     .kind = CLI_DURATION,
+	     .arg = "TIME",
+	     .help = "How long to wait for nodes and CoreDNS to be ready (10m).",
+	     .dest = &o->wait_ms,
+	     .min = 1000,
+	     .max = 7200000},
+	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
+	    FLAG("yes", yes, "Accepted for scripts; nothing is asked."),
+	    FLAG("json", json, "Print the result as JSON."),
 	};
 
 	ADD(rows);
@@ -98,33 +130,34 @@ static size_t add_run(struct options *o, struct cli_option *to, size_t n)
 static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to)
 {
 	const struct cli_option install[] = {
-		MASTERS(o, "Control plane machine, repeatable: ADDRESS, ADDRESS:SSHPORT or FIRST-LAST. "
-			   "Without any, this machine becomes the only one."),
-		NODES(o, "Worker machine, in the same forms."),
+	    MASTERS(o, "Control plane machine, repeatable: ADDRESS, ADDRESS:SSHPORT or FIRST-LAST. "
+	               "Without any, this machine becomes the only one."),
+	    NODES(o, "Worker machine, in the same forms."),
 	};
 	const struct cli_option join[] = {
-		MASTERS(o, "New control plane machine."),
-		NODES(o, "New worker machine."),
-		TEXT("from", "HOST", from, "An existing master, when this machine is none."),
+	    MASTERS(o, "New control plane machine."),
+	    NODES(o, "New worker machine."),
+	    TEXT("from", "HOST", from, "An existing master, when this machine is none."),
 	};
 	const struct cli_option reset[] = {
-		MASTERS(o, "Control plane machine to reset. Without any machine: this one."),
-		NODES(o, "Worker machine to reset."),
-		FLAG("yes", yes, "Do not ask."),
-		FLAG("json", json, "Print the result as JSON."),
+	    MASTERS(o, "Control plane machine to reset. Without any machine: this one."),
+	    NODES(o, "Worker machine to reset."),
+	    FLAG("yes", yes, "Do not ask."),
+	    FLAG("json", json, "Print the result as JSON."),
 	};
 	const struct cli_option status[] = {
-		TEXT("from", "HOST", from, "A master, when this machine is none."),
-		FLAG("json", json, "Print the result as JSON."),
+	    TEXT("from", "HOST", from, "A master, when this machine is none."),
+	    FLAG("json", json, "Print the result as JSON."),
 	};
 	const struct cli_option verify[] = {
-		TEXT("bundle", "FILE", bundle, "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
-		FLAG("json", json, "Print the result as JSON."),
+	    TEXT("bundle", "FILE", bundle,
+	         "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
+	    FLAG("json", json, "Print the result as JSON."),
 	};
 	const struct cli_option prepare[] = {
-		FLAG("control-plane", control_plane, "Also import the images of a control plane."),
-		FLAG("yes", yes, "Accepted for scripts; nothing is asked."),
-		FLAG("json", json, "Print the result as JSON."),
+	    FLAG("control-plane", control_plane, "Also import the images of a control plane."),
+	    FLAG("yes", yes, "Accepted for scripts; nothing is asked."),
+	    FLAG("json", json, "Print the result as JSON."),
 	};
 	size_t n = 0;
 
@@ -158,45 +191,54 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 }
 
 static const struct cli_command commands[CMD_COUNT] = {
-	[CMD_INSTALL] = {
-		.prog = "install",
-		.synopsis = "[options] [--master HOST ...] [--node HOST ...]",
-		.summary = "make a Kubernetes cluster from the bundle beside this program",
-		.text = "Commands: install (default), join, reset, status, verify, node prepare; "
-			"COMMAND --help says more. On the nodes this program is called kubecask.\n\n"
-			"A run that was interrupted is repeated with the same command.\n\n"
-			"Exit codes: 0 done, 1 failed, 2 usage, 65 bad bundle (nothing touched), 75 partly done "
-			"(the machines that failed are named).",
+    [CMD_INSTALL] =
+	{
+	    .prog = "install",
+	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
+	    .summary = "make a Kubernetes cluster from the bundle beside this program",
+	    .text = "Commands: install (default), join, reset, status, verify, node prepare; "
+		    "COMMAND --help says more. On the nodes this program is called kubecask.\n\n"
+		    "A run that was interrupted is repeated with the same command.\n\n"
+		    "Exit codes: 0 done, 1 failed, 2 usage, 65 bad bundle (nothing touched), 75 "
+                    "partly done "
+		    "(the machines that failed are named).",
 	},
-	[CMD_JOIN] = {
-		.prog = "install join",
-		.synopsis = "[options] [--from HOST] [--master HOST ...] [--node HOST ...]",
-		.summary = "add machines to the cluster",
-		.text = "Runs on a master, or anywhere else with --from. Plain kubeadm join does as well: see "
-			"node prepare.",
+    [CMD_JOIN] =
+	{
+	    .prog = "install join",
+	    .synopsis = "[options] [--from HOST] [--master HOST ...] [--node HOST ...]",
+	    .summary = "add machines to the cluster",
+	    .text = "Runs on a master, or anywhere else with --from. Plain kubeadm join does as "
+                    "well: see "
+		    "node prepare.",
 	},
-	[CMD_RESET] = {
-		.prog = "install reset",
-		.synopsis = "[options] [--master HOST ...] [--node HOST ...]",
-		.summary = "remove Kubernetes and everything of ours from machines",
-		.text = "All data of the cluster on these machines is lost.",
+    [CMD_RESET] =
+	{
+	    .prog = "install reset",
+	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
+	    .summary = "remove Kubernetes and everything of ours from machines",
+	    .text = "All data of the cluster on these machines is lost.",
 	},
-	[CMD_STATUS] = {
-		.prog = "install status",
-		.synopsis = "[options]",
-		.summary = "show the nodes as the API server sees them",
+    [CMD_STATUS] =
+	{
+	    .prog = "install status",
+	    .synopsis = "[options]",
+	    .summary = "show the nodes as the API server sees them",
 	},
-	[CMD_VERIFY] = {
-		.prog = "install verify",
-		.synopsis = "[--bundle FILE]",
-		.summary = "check every byte of a bundle and list what is in it",
+    [CMD_VERIFY] =
+	{
+	    .prog = "install verify",
+	    .synopsis = "[--bundle FILE]",
+	    .summary = "check every byte of a bundle and list what is in it",
 	},
-	[CMD_NODE_PREPARE] = {
-		.prog = "install node prepare",
-		.synopsis = "[options]",
-		.summary = "put files, containerd and images on this machine, for a plain kubeadm join",
-		.text = "Then run here the line that kubeadm token create --print-join-command prints on a "
-			"master.",
+    [CMD_NODE_PREPARE] =
+	{
+	    .prog = "install node prepare",
+	    .synopsis = "[options]",
+	    .summary = "put files, containerd and images on this machine, for a plain kubeadm join",
+	    .text =
+		"Then run here the line that kubeadm token create --print-join-command prints on a "
+		"master.",
 	},
 };
 
@@ -213,8 +255,11 @@ int options_parse(struct options *o, enum command cmd, int argc, char **argv, st
 	struct cli_option rows[ROWS_MAX] = {0};
 	struct cli_command c = with_rows(cmd, rows);
 
-	*o = (struct options){
-		.user = "root", .host_key = "strict", .cni = "flannel", .concurrency = 16, .wait_ms = 600000};
+	*o = (struct options){.user = "root",
+	                      .host_key = "strict",
+	                      .cni = "flannel",
+	                      .concurrency = 16,
+	                      .wait_ms = 600000};
 	rows_of(o, cmd, rows);
 	return cli_parse(&c, argc, argv, NULL, err);
 }
@@ -288,7 +333,8 @@ static char *ask_password(const char *user, struct err *err)
 	char *s;
 
 	if (tty < 0 || tcgetattr(tty, &was) < 0) {
-		err_set_code(err, EXIT_USAGE, "--ask-pass: no terminal to ask on; use --password-file");
+		err_set_code(err, EXIT_USAGE,
+		             "--ask-pass: no terminal to ask on; use --password-file");
 		return NULL;
 	}
 	quiet = was;
@@ -335,19 +381,22 @@ int options_ssh(const struct options *o, struct ssh_config *ssh, struct err *err
 	if (strcmp(o->host_key, "accept-new") == 0)
 		ssh->accept_new = true;
 	else if (strcmp(o->host_key, "strict") != 0)
-		return err_set_code(err, EXIT_USAGE, "--host-key: \"%s\" is neither strict nor accept-new",
-				    o->host_key);
+		return err_set_code(err, EXIT_USAGE,
+		                    "--host-key: \"%s\" is neither strict nor accept-new",
+		                    o->host_key);
 	for (size_t i = 0; i < o->identities.n; i++) {
 		if (access(o->identities.v[i], R_OK) < 0)
-			return err_set_code(err, EXIT_USAGE, "--identity %s: %s", o->identities.v[i],
-					    strerror(errno));
+			return err_set_code(err, EXIT_USAGE, "--identity %s: %s",
+			                    o->identities.v[i], strerror(errno));
 		strlist_add(&ssh->identities, o->identities.v[i]);
 	}
 	if (!o->identities.n && home)
 		standard_identities(ssh, home);
 	if (!o->known_hosts && !home)
-		return err_set_code(err, EXIT_USAGE, "$HOME is not set: name the file with --known-hosts");
-	ssh->known_hosts = o->known_hosts ? xstrdup(o->known_hosts) : xasprintf("%s/.ssh/known_hosts", home);
+		return err_set_code(err, EXIT_USAGE,
+		                    "$HOME is not set: name the file with --known-hosts");
+	ssh->known_hosts = o->known_hosts ? xstrdup(o->known_hosts)
+	                                  : xasprintf("%s/.ssh/known_hosts", home);
 	if (o->ask_pass)
 		ssh->password = ask_password(o->user, err);
 	else if (o->password_file)
@@ -390,10 +439,12 @@ int options_confirm(const struct options *o, const char *question, struct err *e
 	if (o->yes)
 		return 0;
 	if (!isatty(STDIN_FILENO))
-		return err_set_code(err, EXIT_USAGE, "nobody to ask: add --yes to go on without a question");
+		return err_set_code(err, EXIT_USAGE,
+		                    "nobody to ask: add --yes to go on without a question");
 	tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
 	if (tty < 0)
-		return err_set_code(err, EXIT_USAGE, "nobody to ask: add --yes to go on without a question");
+		return err_set_code(err, EXIT_USAGE,
+		                    "nobody to ask: add --yes to go on without a question");
 	prompt = xasprintf("%s [y/N] ", question);
 	fs_write_all(tty, prompt, strlen(prompt));
 	answer = read_line(tty);

@@ -11,7 +11,8 @@ struct cli_option;
 struct err;
 struct hostlist;
 
-/* Everything the commands can be told; each command's table (options.c) says which of it it takes. */
+/* Everything the commands can be told; each command's table (options.c) says which of it it takes.
+ */
 struct options {
 	struct strlist masters, nodes;
 	const char *from; /* an existing master */
@@ -22,7 +23,15 @@ struct options {
 	unsigned concurrency, wait_ms;
 };
 
-enum command { CMD_INSTALL, CMD_JOIN, CMD_RESET, CMD_STATUS, CMD_VERIFY, CMD_NODE_PREPARE, CMD_COUNT };
+enum command {
+	CMD_INSTALL,
+	CMD_JOIN,
+	CMD_RESET,
+	CMD_STATUS,
+	CMD_VERIFY,
+	CMD_NODE_PREPARE,
+	CMD_COUNT
+};
 
 /* Defaults, then the command's table applied to argv. The return value is that of cli_parse. */
 int options_parse(struct options *o, enum command cmd, int argc, char **argv, struct err *err);
@@ -33,8 +42,8 @@ void options_help(enum command cmd);
 
 /* The machines named by --master and --node. */
 int options_hosts(const struct options *o, struct hostlist *hosts, struct err *err);
-/* How to log in: reads or asks for the password when the options say so. The password is the caller's
- * (ssh_config_release). */
+/* How to log in: reads or asks for the password when the options say so. The password is the
+ * caller's (ssh_config_release). */
 int options_ssh(const struct options *o, struct ssh_config *ssh, struct err *err);
 void ssh_config_release(struct ssh_config *ssh);
 /* --bundle, or the one beside this program. The caller's. NULL on failure. */

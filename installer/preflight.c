@@ -23,8 +23,8 @@ static const int worker_ports[] = {10250};
 /* ---- findings ---- */
 
 __attribute__((format(printf, 5, 6))) static void add(struct findings *f, const struct candidate *c,
-						      const char *check, bool error,
-						      const char *fmt, ...)
+                                                      const char *check, bool error,
+                                                      const char *fmt, ...)
 {
 	char text[600];
 	va_list ap;
@@ -35,7 +35,7 @@ __attribute__((format(printf, 5, 6))) static void add(struct findings *f, const 
 	text_neutralise(text, false); /* facts are a node's words */
 	f->v = xreallocarray(f->v, f->n + 1, sizeof(*f->v));
 	f->v[f->n++] = (struct finding){
-		.node = xstrdup(c->name), .check = check, .error = error, .text = xstrdup(text)};
+	    .node = xstrdup(c->name), .check = check, .error = error, .text = xstrdup(text)};
 }
 
 size_t findings_errors(const struct findings *f)
@@ -60,7 +60,7 @@ void findings_print(const struct findings *f, FILE *out)
 	fprintf(out, "%-*s  %-7s  %-*s  %s\n", node, "NODE", "LEVEL", check, "CHECK", "FINDING");
 	for (size_t i = 0; i < f->n; i++)
 		fprintf(out, "%-*s  %-7s  %-*s  %s\n", node, f->v[i].node,
-			f->v[i].error ? "error" : "warning", check, f->v[i].check, f->v[i].text);
+		        f->v[i].error ? "error" : "warning", check, f->v[i].check, f->v[i].text);
 }
 
 json_t *findings_json(const struct findings *f)
@@ -68,9 +68,10 @@ json_t *findings_json(const struct findings *f)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < f->n; i++)
-		json_array_append_new(list, json_pack("{ss ss ss ss}", "node", f->v[i].node, "level",
-						      f->v[i].error ? "error" : "warning", "check",
-						      f->v[i].check, "finding", f->v[i].text));
+		json_array_append_new(list,
+		                      json_pack("{ss ss ss ss}", "node", f->v[i].node, "level",
+		                                f->v[i].error ? "error" : "warning", "check",
+		                                f->v[i].check, "finding", f->v[i].text));
 	return list;
 }
 
@@ -132,7 +133,7 @@ const char *candidate_address(const struct candidate *c, char buf[static 64])
 		char host[ADDR_STR_MAX];
 
 		addr_host(c->addr, host);
-		json_array_foreach(json_object_get(c->facts, "addresses"), i, v)
+		json_array_foreach (json_object_get(c->facts, "addresses"), i, v)
 			if (strcmp(fact_string(v, "address"), host) == 0) {
 				snprintf(buf, 64, "%s", host);
 				return buf;
@@ -144,8 +145,8 @@ const char *candidate_address(const struct candidate *c, char buf[static 64])
 
 json_t *preflight_question(bool flannel)
 {
-	json_t *q = json_pack("{s[] s[sssss]}", "ports", "modules", "overlay", "br_netfilter", "ip_vs",
-			      "ip_vs_rr", "nf_conntrack");
+	json_t *q = json_pack("{s[] s[sssss]}", "ports", "modules", "overlay", "br_netfilter",
+	                      "ip_vs", "ip_vs_rr", "nf_conntrack");
 	json_t *ports = json_object_get(q, "ports");
 
 	for (size_t i = 0; i < ARRAY_SIZE(master_ports); i++)
@@ -170,8 +171,9 @@ static void check_system(const struct candidate *c, struct findings *f)
 		add(f, c, "Systemd", true, "systemd is not running");
 	if (!fact_true(c->facts, "cgroup2"))
 		add(f, c, "Cgroup2", true,
-		    "/sys/fs/cgroup is not cgroup v2 (kernel option systemd.unified_cgroup_hierarchy=1)");
-	json_array_foreach(missing, i, v)
+		    "/sys/fs/cgroup is not cgroup v2 (kernel option "
+		    "systemd.unified_cgroup_hierarchy=1)");
+	json_array_foreach (missing, i, v)
 		if (json_is_string(v))
 			strbuf_addf(&names, "%s%s", names.len ? ", " : "", json_string_value(v));
 	if (names.len)
@@ -179,7 +181,8 @@ static void check_system(const struct candidate *c, struct findings *f)
 		    strbuf_str(&names));
 	if (!fact_true(c->facts, "nameserver"))
 		add(f, c, "DNS", false,
-		    "no nameserver in /etc/resolv.conf: pods will not resolve names outside the cluster");
+		    "no nameserver in /etc/resolv.conf: pods will not resolve names outside the "
+		    "cluster");
 }
 
 static void check_clock(const struct candidate *c, struct findings *f)
@@ -188,23 +191,28 @@ static void check_clock(const struct candidate *c, struct findings *f)
 	long long there = (long long)json_integer_value(t);
 	/* somewhere between question and answer: only what lies outside is skew for sure */
 	long long skew = there < c->asked_ms      ? c->asked_ms - there
-			 : there > c->answered_ms ? there - c->answered_ms
-						  : 0;
+	                 : there > c->answered_ms ? there - c->answered_ms
+	                                          : 0;
 
 	if (skew >= SKEW_WARN_MS)
 		add(f, c, "TimeSkew", skew > SKEW_ERROR_MS,
-		    "its clock is %lld s %s this machine's: certificates would not be valid yet; set it, or "
-		    "run a time service", skew / 1000, there < c->asked_ms ? "behind" : "ahead of");
+		    "its clock is %lld s %s this machine's: certificates would not be valid yet; "
+		    "set it, or "
+		    "run a time service",
+		    skew / 1000, there < c->asked_ms ? "behind" : "ahead of");
 }
 
-static void check_swap(const struct candidate *c, const struct cluster_config *cfg, struct findings *f)
+static void check_swap(const struct candidate *c, const struct cluster_config *cfg,
+                       struct findings *f)
 {
 	const json_t *swap = json_object_get(c->facts, "swap");
 
 	if (json_array_size(swap) && !config_allows_swap(cfg))
 		add(f, c, "Swap", true,
-		    "swap is on (%s): switch it off (swapoff -a, and in /etc/fstab), or set failSwapOn: "
-		    "false in --config", json_string_value(json_array_get(swap, 0)));
+		    "swap is on (%s): switch it off (swapoff -a, and in /etc/fstab), or set "
+		    "failSwapOn: "
+		    "false in --config",
+		    json_string_value(json_array_get(swap, 0)));
 }
 
 static bool port_busy(const json_t *facts, int port)
@@ -213,7 +221,7 @@ static bool port_busy(const json_t *facts, int port)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(busy, i, v)
+	json_array_foreach (busy, i, v)
 		if (json_integer_value(v) == port)
 			return true;
 	return false;
@@ -226,8 +234,8 @@ static void check_ports(const struct candidate *c, struct findings *f)
 
 	for (size_t i = 0; i < n; i++)
 		if (port_busy(c->facts, ports[i]))
-			add(f, c, "Port", true, "port %d is in use (ss -ltnp 'sport = :%d')", ports[i],
-			    ports[i]);
+			add(f, c, "Port", true, "port %d is in use (ss -ltnp 'sport = :%d')",
+			    ports[i], ports[i]);
 }
 
 static void check_disk(const struct candidate *c, const struct space *need, struct findings *f)
@@ -243,11 +251,12 @@ static void check_disk(const struct candidate *c, const struct space *need, stru
 		add(f, c, "Disk", true, "/opt or /var/lib is mounted read-only");
 	if (opt_free < opt_need)
 		add(f, c, "Disk", true, "%s: %llu MiB free, %llu MiB needed",
-		    same ? "/opt and /var/lib together" : "/opt", (unsigned long long)(opt_free / MIB),
-		    (unsigned long long)(opt_need / MIB));
+		    same ? "/opt and /var/lib together" : "/opt",
+		    (unsigned long long)(opt_free / MIB), (unsigned long long)(opt_need / MIB));
 	if (!same && var_free < need->var_lib)
 		add(f, c, "Disk", true, "/var/lib: %llu MiB free, %llu MiB needed",
-		    (unsigned long long)(var_free / MIB), (unsigned long long)(need->var_lib / MIB));
+		    (unsigned long long)(var_free / MIB),
+		    (unsigned long long)(need->var_lib / MIB));
 }
 
 static void check_foreign(const struct candidate *c, struct findings *f)
@@ -257,23 +266,25 @@ static void check_foreign(const struct candidate *c, struct findings *f)
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(foreign, i, v)
+	json_array_foreach (foreign, i, v)
 		if (json_is_string(v) && i < 4)
 			strbuf_addf(&names, "%s%s", names.len ? ", " : "", json_string_value(v));
 	if (names.len)
 		add(f, c, "Foreign", true,
-		    "another container runtime, kubelet or file of that name is here: %s%s; remove it first",
+		    "another container runtime, kubelet or file of that name is here: %s%s; remove "
+		    "it first",
 		    strbuf_str(&names), json_array_size(foreign) > 4 ? " ..." : "");
 	if (candidate_state(c) == NODE_FOREIGN)
 		add(f, c, "Cluster", true,
-		    "it belongs to a cluster that was not made by kubecask (/etc/kubernetes): remove that "
+		    "it belongs to a cluster that was not made by kubecask (/etc/kubernetes): "
+		    "remove that "
 		    "first (kubeadm reset)");
 }
 
 /* ---- checks of the network ---- */
 
 static void overlap(const struct candidate *c, const char *what, const char *text,
-		    const struct cidr *vip, struct findings *f)
+                    const struct cidr *vip, struct findings *f)
 {
 	auto_free char *copy = xstrdup(text);
 	char *next = copy, *one, host[ADDR_STR_MAX];
@@ -283,7 +294,8 @@ static void overlap(const struct candidate *c, const char *what, const char *tex
 		struct err ignored = {0};
 
 		if (cidr_parse(one, what, &net, &ignored) == 0 && cidr_overlaps(&net, vip))
-			add(f, c, "VIP", true, "the virtual IP %s lies inside %s %s: choose another with --vip",
+			add(f, c, "VIP", true,
+			    "the virtual IP %s lies inside %s %s: choose another with --vip",
 			    addr_host(&vip->addr, host), what, one);
 	}
 }
@@ -297,7 +309,8 @@ static struct cidr host_cidr(const struct addr *a)
 }
 
 /* The route for the virtual IP itself is ours when we were here before. */
-static void check_vip(const struct candidate *c, const struct cluster_config *cfg, struct findings *f)
+static void check_vip(const struct candidate *c, const struct cluster_config *cfg,
+                      struct findings *f)
 {
 	struct cidr vip = host_cidr(&cfg->vip);
 	char host[ADDR_STR_MAX];
@@ -305,12 +318,12 @@ static void check_vip(const struct candidate *c, const struct cluster_config *cf
 	json_t *v;
 
 	addr_host(&vip.addr, host);
-	json_array_foreach(json_object_get(c->facts, "addresses"), i, v)
+	json_array_foreach (json_object_get(c->facts, "addresses"), i, v)
 		if (strcmp(fact_string(v, "address"), host) == 0)
-			add(f, c, "VIP", true, "the virtual IP %s is an address of this machine (%s)", host,
+			add(f, c, "VIP", true,
+			    "the virtual IP %s is an address of this machine (%s)", host,
 			    fact_string(v, "device"));
-	json_array_foreach(json_object_get(c->facts, "routes"), i, v)
-	{
+	json_array_foreach (json_object_get(c->facts, "routes"), i, v) {
 		auto_free char *what = xasprintf("the network of %s,", fact_string(v, "device"));
 
 		overlap(c, what, fact_string(v, "to"), &vip, f);
@@ -318,7 +331,7 @@ static void check_vip(const struct candidate *c, const struct cluster_config *cf
 }
 
 static void check_networks(const struct candidate *c, const struct cluster_config *cfg,
-			   struct findings *f)
+                           struct findings *f)
 {
 	struct cidr vip = host_cidr(&cfg->vip), pods, services;
 	struct err ignored = {0};
@@ -326,19 +339,21 @@ static void check_networks(const struct candidate *c, const struct cluster_confi
 	overlap(c, "the service range", cfg->service_cidr, &vip, f);
 	overlap(c, "the pod range", cfg->pod_cidr, &vip, f);
 	if (cidr_parse(cfg->pod_cidr, "", &pods, &ignored) == 0 &&
-	    cidr_parse(cfg->service_cidr, "", &services, &ignored) == 0 && cidr_overlaps(&pods, &services))
-		add(f, c, "Networks", true, "pod range %s and service range %s overlap", cfg->pod_cidr,
-		    cfg->service_cidr);
+	    cidr_parse(cfg->service_cidr, "", &services, &ignored) == 0 &&
+	    cidr_overlaps(&pods, &services))
+		add(f, c, "Networks", true, "pod range %s and service range %s overlap",
+		    cfg->pod_cidr, cfg->service_cidr);
 }
 
 /* A machine's own networks against the pod and service ranges. */
-static void check_ranges(const struct candidate *c, const struct cluster_config *cfg, struct findings *f)
+static void check_ranges(const struct candidate *c, const struct cluster_config *cfg,
+                         struct findings *f)
 {
 	const char *ranges[] = {cfg->pod_cidr, cfg->service_cidr};
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(json_object_get(c->facts, "routes"), i, v)
+	json_array_foreach (json_object_get(c->facts, "routes"), i, v)
 		for (size_t r = 0; r < ARRAY_SIZE(ranges); r++) {
 			struct cidr route, range;
 			struct err ignored = {0};
@@ -348,8 +363,8 @@ static void check_ranges(const struct candidate *c, const struct cluster_config 
 			    cidr_overlaps(&route, &range))
 				add(f, c, "Networks", true,
 				    "its network %s (%s) overlaps the %s range %s (--%s-cidr)",
-				    fact_string(v, "to"), fact_string(v, "device"), r ? "service" : "pod",
-				    ranges[r], r ? "service" : "pod");
+				    fact_string(v, "to"), fact_string(v, "device"),
+				    r ? "service" : "pod", ranges[r], r ? "service" : "pod");
 		}
 }
 
@@ -361,8 +376,8 @@ static void check_address(const struct candidate *c, struct findings *f)
 		add(f, c, "Address", true,
 		    "it has neither the address given nor a default route to tell its own by");
 	else if (c->addr && strcmp(buf, addr_host(c->addr, host)) != 0)
-		add(f, c, "Address", false, "%s is not an address of its own; it will be known as %s", host,
-		    buf);
+		add(f, c, "Address", false,
+		    "%s is not an address of its own; it will be known as %s", host, buf);
 }
 
 /* ---- checks between machines ---- */
@@ -371,14 +386,16 @@ static void check_twins(const struct candidate *c, size_t n, struct findings *f)
 {
 	static const struct {
 		const char *fact, *check, *shown;
-	} kinds[] = {{"hostname", "Hostname", "hostname"}, {"machine_id", "MachineID", "machine-id"}};
+	} kinds[] = {{"hostname", "Hostname", "hostname"},
+	             {"machine_id", "MachineID", "machine-id"}};
 
 	for (size_t k = 0; k < ARRAY_SIZE(kinds); k++)
 		for (size_t i = 1; i < n; i++)
 			for (size_t j = 0; j < i; j++) {
 				const char *a = fact_string(c[i].facts, kinds[k].fact);
 
-				if (!*a || strcasecmp(a, fact_string(c[j].facts, kinds[k].fact)) != 0)
+				if (!*a ||
+				    strcasecmp(a, fact_string(c[j].facts, kinds[k].fact)) != 0)
 					continue;
 				add(f, &c[i], kinds[k].check, true, "%s %s is also that of %s",
 				    kinds[k].shown, a, c[j].name);
@@ -399,11 +416,14 @@ static void check_membership(const struct candidate *c, size_t n, struct finding
 			continue;
 		if (!first)
 			add(f, &c[i], "Cluster", true,
-			    "it is a member of a cluster, but no given master is: name that cluster's masters, "
+			    "it is a member of a cluster, but no given master is: name that "
+			    "cluster's masters, "
 			    "or reset it first (kubecask reset)");
-		else if (strcmp(fact_string(c[i].facts, "ca"), fact_string(first->facts, "ca")) != 0)
+		else if (strcmp(fact_string(c[i].facts, "ca"), fact_string(first->facts, "ca")) !=
+		         0)
 			add(f, &c[i], "Cluster", true,
-			    "it is a member of another cluster than %s: reset it first (kubecask reset)",
+			    "it is a member of another cluster than %s: reset it first (kubecask "
+			    "reset)",
 			    first->name);
 	}
 }
@@ -418,7 +438,8 @@ static void ignore_named(struct findings *f, const struct strlist *ignore)
 }
 
 void preflight(const struct candidate *c, size_t n, const struct cluster_config *cfg,
-	       const struct space need[static 2], const struct strlist *ignore, struct findings *out)
+               const struct space need[static 2], const struct strlist *ignore,
+               struct findings *out)
 {
 	*out = (struct findings){0};
 	if (n)
@@ -433,7 +454,8 @@ void preflight(const struct candidate *c, size_t n, const struct cluster_config 
 		if (state == NODE_MEMBER)
 			continue;
 		check_swap(&c[i], cfg, out);
-		if (state != NODE_FRESH) /* our own leftovers hold ports and routes; they are cleared */
+		if (state !=
+		    NODE_FRESH) /* our own leftovers hold ports and routes; they are cleared */
 			continue;
 		check_ports(&c[i], out);
 		check_disk(&c[i], &need[c[i].master], out);

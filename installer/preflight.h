@@ -29,7 +29,8 @@ struct findings {
 /* A machine as preflight sees it: its facts (facts.c), which are untrusted, and its part. */
 struct candidate {
 	const char *name;
-	const struct addr *addr; /* by which it was reached; NULL: this machine, address not given */
+	const struct addr
+	    *addr; /* by which it was reached; NULL: this machine, address not given */
 	const json_t *facts;
 	bool master;
 	bool local;
@@ -45,8 +46,8 @@ enum node_state {
 
 enum node_state candidate_state(const struct candidate *c);
 const char *fact_string(const json_t *facts, const char *key); /* "" when missing */
-/* The address that the node announces: the one it was reached by if it has it, else the one it talks
- * from by default; "" when there is none. */
+/* The address that the node announces: the one it was reached by if it has it, else the one it
+ * talks from by default; "" when there is none. */
 const char *candidate_address(const struct candidate *c, char buf[static 64]);
 
 /* The facts that the node is asked for (args of op "facts"). The caller's. */
@@ -59,7 +60,8 @@ struct space {
 
 /* All checks on all machines. ignore: names of checks (or "all") that become warnings. */
 void preflight(const struct candidate *c, size_t n, const struct cluster_config *cfg,
-	       const struct space need[static 2], const struct strlist *ignore, struct findings *out);
+               const struct space need[static 2], const struct strlist *ignore,
+               struct findings *out);
 
 /* Errors among them. */
 size_t findings_errors(const struct findings *f);

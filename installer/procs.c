@@ -27,7 +27,8 @@ static bool populated(const char *group)
 	auto_strbuf text = {0};
 	struct err ignored = {0};
 
-	return fs_read(path, 4096, &text, &ignored) == 0 && strstr(strbuf_str(&text), "populated 1");
+	return fs_read(path, 4096, &text, &ignored) == 0 &&
+	       strstr(strbuf_str(&text), "populated 1");
 }
 
 static void kill_in(const char *group)
@@ -47,7 +48,8 @@ static void kill_in(const char *group)
 	if (fs_list(group, &names, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < names.n; i++)
-		if (!strchr(names.v[i], '.') || strstr(names.v[i], ".slice") || strstr(names.v[i], ".scope")) {
+		if (!strchr(names.v[i], '.') || strstr(names.v[i], ".slice") ||
+		    strstr(names.v[i], ".scope")) {
 			auto_free char *child = xasprintf("%s/%s", group, names.v[i]);
 
 			kill_in(child);

@@ -162,7 +162,8 @@ void msg_request(struct strbuf *out, const char *op, const json_t *args)
 {
 	json_t *root = json_pack("{ss}", "op", op);
 
-	json_object_set_new(root, "args", args ? json_incref((json_t *)(uintptr_t)args) : json_object());
+	json_object_set_new(root, "args",
+	                    args ? json_incref((json_t *)(uintptr_t)args) : json_object());
 	put_line(out, root);
 }
 
@@ -183,7 +184,7 @@ void msg_ok(struct strbuf *out, const json_t *result)
 	json_t *root = json_object();
 
 	json_object_set_new(root, "ok",
-			    result ? json_incref((json_t *)(uintptr_t)result) : json_object());
+	                    result ? json_incref((json_t *)(uintptr_t)result) : json_object());
 	put_line(out, root);
 }
 

@@ -10,8 +10,8 @@ struct err;
 struct strbuf;
 
 /*
- * The line protocol between controller and node (`kubecask node serve` on stdin/stdout), and between
- * the installer and its per-host processes. Each message is one JSON object on one line:
+ * The line protocol between controller and node (`kubecask node serve` on stdin/stdout), and
+ * between the installer and its per-host processes. Each message is one JSON object on one line:
  *   request   {"op":"NAME","args":{...}}     op "put" is followed by args.size raw bytes
  *   progress  {"at":"STEP","now":N,"of":N}   any number; now and of in bytes, 0 when unknown
  *   answer    {"ok":{...}} or {"error":"SENTENCE","code":N}
@@ -41,6 +41,6 @@ void msg_progress(struct strbuf *out, const char *step, uint64_t now, uint64_t o
 void msg_ok(struct strbuf *out, const json_t *result);
 void msg_error(struct strbuf *out, const struct err *err);
 
-/* Replaces what a terminal would act on (control characters, DEL, C1, broken UTF-8) by '?'; newlines
- * too, unless lines is set. */
+/* Replaces what a terminal would act on (control characters, DEL, C1, broken UTF-8) by '?';
+ * newlines too, unless lines is set. */
 void text_neutralise(char *s, bool lines);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Takes everything of ours off this machine. Each step goes on where an earlier one failed; what could
- * not be done is named in the end, and a second reset tries again. Mounts of others below our
+ * Takes everything of ours off this machine. Each step goes on where an earlier one failed; what
+ * could not be done is named in the end, and a second reset tries again. Mounts of others below our
  * directories are taken off, never emptied.
  */
 #include "digest.h"
@@ -69,7 +69,7 @@ static void reset_kubeadm(struct node *n, bool whole, struct troubles *t)
 	if (!fs_exists(KUBEADM))
 		return;
 	try(start); /* it stops the pods through containerd */
-	if (whole) /* no cluster remains that the etcd member would have to leave */
+	if (whole)  /* no cluster remains that the etcd member would have to leave */
 		argv[3] = "--skip-phases=remove-etcd-member";
 	node_progress(n, "kubeadm reset", 0, 0);
 	run(t, "kubeadm reset", argv, KUBEADM_S);
@@ -98,7 +98,8 @@ static char *known_vip(void)
 static void stop_units(struct node *n)
 {
 	const char *kubelet[] = {"systemctl", "-q", "disable", "--now", "kubelet.service", NULL};
-	const char *containerd[] = {"systemctl", "-q", "disable", "--now", "containerd.service", NULL};
+	const char *containerd[] = {"systemctl",          "-q", "disable", "--now",
+	                            "containerd.service", NULL};
 	const char *slice[] = {"systemctl", "stop", "kubepods.slice", NULL};
 
 	node_progress(n, "stop kubelet and containers", 0, 0);
@@ -120,11 +121,13 @@ static bool below(const char *path, const char *dir)
 
 static bool our_mount(const char *path)
 {
-	static const char *const dirs[] = {"/run/containerd", "/var/lib/containerd", "/var/lib/kubelet",
-					   "/var/lib/etcd", DIR_OPT, DIR_STATE};
+	static const char *const dirs[] = {
+	    "/run/containerd", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", DIR_OPT,
+	    DIR_STATE};
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		if (below(path, dirs[i])) /* not the directory itself: that may be the user's own disk */
+		if (below(path,
+		          dirs[i])) /* not the directory itself: that may be the user's own disk */
 			return true;
 	return strncmp(path, "/run/netns/cni-", 15) == 0;
 }
@@ -145,7 +148,8 @@ static void unescape(char *s)
 	*to = '\0';
 }
 
-/* Last mounted, first unmounted. One that is busy is detached: it must not be in the way of removal. */
+/* Last mounted, first unmounted. One that is busy is detached: it must not be in the way of
+ * removal. */
 static void unmount_all(struct node *n, struct troubles *t)
 {
 	auto_strbuf text = {0};
@@ -277,8 +281,7 @@ static void restore_sysctls(void)
 	json_t *state = state_load(), *v;
 	const char *key;
 
-	json_object_foreach(json_object_get(state, "sysctl"), key, v)
-	{
+	json_object_foreach (json_object_get(state, "sysctl"), key, v) {
 		auto_free char *path = xasprintf("/proc/sys/%s", key);
 		auto_close int fd = -1;
 
@@ -294,13 +297,14 @@ static void restore_sysctls(void)
 	json_decref(state);
 }
 
-/* Directories that deploy.c saw missing, deepest first; one that is not empty is somebody's by now. */
+/* Directories that deploy.c saw missing, deepest first; one that is not empty is somebody's by now.
+ */
 static void remove_made(void)
 {
 	json_t *state = state_load(), *v;
 	size_t i;
 
-	json_array_foreach(json_object_get(state, "absent"), i, v)
+	json_array_foreach (json_object_get(state, "absent"), i, v)
 		if (json_is_string(v))
 			rmdir(json_string_value(v));
 	json_decref(state);
@@ -309,16 +313,27 @@ static void remove_made(void)
 static void remove_files(struct node *n, struct troubles *t)
 {
 	static const char *const link_dirs[] = {DIR_BIN, "/etc/systemd/system",
-						"/etc/systemd/system/multi-user.target.wants",
-						"/etc/sysctl.d", "/etc/modules-load.d"};
-	static const char *const trees[] = {
-		"/etc/kubernetes", "/var/lib/kubelet", "/var/lib/etcd", "/var/lib/containerd",
-		"/var/lib/cni", "/var/log/pods", "/var/log/containers", "/run/containerd", "/run/flannel",
-		"/run/kubernetes", "/run/lvscare", "/run/runc", DIR_RUN, DIR_OPT};
+	                                        "/etc/systemd/system/multi-user.target.wants",
+	                                        "/etc/sysctl.d", "/etc/modules-load.d"};
+	static const char *const trees[] = {"/etc/kubernetes",
+	                                    "/var/lib/kubelet",
+	                                    "/var/lib/etcd",
+	                                    "/var/lib/containerd",
+	                                    "/var/lib/cni",
+	                                    "/var/log/pods",
+	                                    "/var/log/containers",
+	                                    "/run/containerd",
+	                                    "/run/flannel",
+	                                    "/run/kubernetes",
+	                                    "/run/lvscare",
+	                                    "/run/runc",
+	                                    DIR_RUN,
+	                                    DIR_OPT};
 	static const char *const conflists[] = {"/etc/cni/net.d/10-flannel.conflist",
-						"/etc/cni/net.d/10-kubecask.conflist"};
+	                                        "/etc/cni/net.d/10-kubecask.conflist"};
 	const char *reload[] = {"systemctl", "daemon-reload", NULL};
-	const char *forget[] = {"systemctl", "reset-failed", "kubelet.service", "containerd.service", NULL};
+	const char *forget[] = {"systemctl", "reset-failed", "kubelet.service",
+	                        "containerd.service", NULL};
 
 	node_progress(n, "remove files", 0, 0);
 	restore_sysctls();
@@ -362,7 +377,8 @@ int op_reset(struct node *n, const json_t *args, json_t *result, struct err *err
 	if (!t.n)
 		remove_tree(DIR_STATE, &t); /* last: it says that there is something of ours */
 	if (t.n)
-		err_set(err, "not everything could be removed, repeat the reset: %s", strbuf_str(&t.text));
+		err_set(err, "not everything could be removed, repeat the reset: %s",
+		        strbuf_str(&t.text));
 	strbuf_release(&t.text);
 	return t.n ? -1 : 0;
 }

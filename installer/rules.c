@@ -13,10 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CTR       DIR_CURRENT "/bin/ctr"
-#define IMAGE     "registry.k8s.io/kube-proxy:"
-#define COMMAND_S 60
-#define NAME      "kubecask-reset" /* of the container */
+#define CTR         DIR_CURRENT "/bin/ctr"
+#define IMAGE       "registry.k8s.io/kube-proxy:"
+#define COMMAND_S   60
+#define NAME        "kubecask-reset" /* of the container */
 #define SCRIPT      "/kubecask-rules"
 #define SCRIPT_FILE DIR_RUN "/rules"
 
@@ -44,8 +44,9 @@ static bool our_rule(const char *line)
 }
 
 /*
- * Deletions instead of a full restore: a rule that somebody else adds meanwhile stays. Of each table:
- * rules of others that lead to us are deleted one by one (-D), our chains emptied and removed.
+ * Deletions instead of a full restore: a rule that somebody else adds meanwhile stays. Of each
+ * table: rules of others that lead to us are deleted one by one (-D), our chains emptied and
+ * removed.
  */
 void rules_filter(const char *saved, struct strbuf *out)
 {
@@ -66,7 +67,7 @@ void rules_filter(const char *saved, struct strbuf *out)
 			strbuf_addf(&rules, "-D %s\n", line + 3);
 		} else if (strcmp(line, "COMMIT") == 0 && rules.len + flush.len) {
 			strbuf_addf(out, "%s\n%s%s%sCOMMIT\n", table, strbuf_str(&rules),
-				    strbuf_str(&flush), strbuf_str(&drop));
+			            strbuf_str(&flush), strbuf_str(&drop));
 			strbuf_reset(&rules);
 			strbuf_reset(&flush);
 			strbuf_reset(&drop);
@@ -102,15 +103,19 @@ static void forget_container(void)
 }
 
 /*
- * Runs one program of the image in this machine's network. What it is to read lies in a file, seen as
- * SCRIPT: ctr does not pass on the end of its own standard input.
+ * Runs one program of the image in this machine's network. What it is to read lies in a file, seen
+ * as SCRIPT: ctr does not pass on the end of its own standard input.
  */
-static int in_image(const char *image, const char *const program[], struct strbuf *out, struct err *err)
+static int in_image(const char *image, const char *const program[], struct strbuf *out,
+                    struct err *err)
 {
 	static const char *const fixed[] = {
-		CTR, "-n", "k8s.io", "run", "--rm", "--net-host", "--cap-add", "CAP_NET_ADMIN",
-		"--cap-add", "CAP_NET_RAW", "--mount",
-		"type=bind,src=" SCRIPT_FILE ",dst=" SCRIPT ",options=rbind:ro"};
+	    CTR,         "-n",
+	    "k8s.io",    "run",
+	    "--rm",      "--net-host",
+	    "--cap-add", "CAP_NET_ADMIN",
+	    "--cap-add", "CAP_NET_RAW",
+	    "--mount",   "type=bind,src=" SCRIPT_FILE ",dst=" SCRIPT ",options=rbind:ro"};
 	const struct proc_opts opts = {.timeout_s = COMMAND_S};
 	auto_strlist argv = {0};
 
@@ -172,7 +177,8 @@ static void delete_table(const char *image, const char *family, const char *tabl
 	in_image(image, argv, &out, &ignored);
 }
 
-/* iptables over nf_tables makes its tables when it is first used, and leaves them when they are empty. */
+/* iptables over nf_tables makes its tables when it is first used, and leaves them when they are
+ * empty. */
 static void delete_empty(const char *image, const char *iptables, const char *family)
 {
 	auto_strbuf saved = {0};
@@ -195,8 +201,10 @@ void rules_empty_tables(const char *saved, struct strlist *out)
 		if (*line == '*') {
 			table = line + 1;
 			empty = true;
-		} else if (strncmp(line, "-A", 2) == 0 || (*line == ':' && !strstr(line, " ACCEPT"))) {
-			empty = false; /* a rule, a chain of somebody's, or a policy that means something */
+		} else if (strncmp(line, "-A", 2) == 0 ||
+		           (*line == ':' && !strstr(line, " ACCEPT"))) {
+			empty = false; /* a rule, a chain of somebody's, or a policy that means
+			                  something */
 		} else if (strcmp(line, "COMMIT") == 0 && table && empty) {
 			strlist_add(out, table);
 		}

@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-/* Takes the packet filter rules of kube-proxy, flannel and the CNI plugins away, with the tools in the
- * bundle's kube-proxy image (a node has none of its own). Needs containerd; failures are journalled. */
+/* Takes the packet filter rules of kube-proxy, flannel and the CNI plugins away, with the tools in
+ * the bundle's kube-proxy image (a node has none of its own). Needs containerd; failures are
+ * journalled. */
 void rules_remove(void);
 
 struct strbuf;
 struct strlist;
-/* From iptables-save's output: what iptables-restore must be fed so that our chains and the rules that
- * lead into them are gone and every other rule stays. Empty when there is nothing of ours. */
+/* From iptables-save's output: what iptables-restore must be fed so that our chains and the rules
+ * that lead into them are gone and every other rule stays. Empty when there is nothing of ours. */
 void rules_filter(const char *saved, struct strbuf *out);
-/* Names of the tables in iptables-save's output that hold no rule, no chain of anybody's and no policy
- * but ACCEPT. */
+/* Names of the tables in iptables-save's output that hold no rule, no chain of anybody's and no
+ * policy but ACCEPT. */
 void rules_empty_tables(const char *saved, struct strlist *out);

@@ -17,7 +17,8 @@ int run_open_bundle(struct run *r, struct err *err)
 	if (!path)
 		return -1;
 	if (strcmp(o->cni, "flannel") != 0 && strcmp(o->cni, "none") != 0)
-		return err_set_code(err, EXIT_USAGE, "--cni: \"%s\" is neither flannel nor none", o->cni);
+		return err_set_code(err, EXIT_USAGE, "--cni: \"%s\" is neither flannel nor none",
+		                    o->cni);
 	if (bundle_open(path, oci_host_arch(), &r->bundle, err) < 0)
 		return -1;
 	ui_say(&r->ui, "bundle %s: Kubernetes %s, every byte verified, not signed", path,
@@ -28,8 +29,10 @@ int run_open_bundle(struct run *r, struct err *err)
 int run_config(struct run *r, struct err *err)
 {
 	const struct options *o = r->opt;
-	const struct config_choice choice = {.file = o->config, .vip = o->vip, .pod_cidr = o->pod_cidr,
-					     .service_cidr = o->service_cidr};
+	const struct config_choice choice = {.file = o->config,
+	                                     .vip = o->vip,
+	                                     .pod_cidr = o->pod_cidr,
+	                                     .service_cidr = o->service_cidr};
 
 	return cluster_config_init(&r->cfg, &choice, r->bundle.k8s_version, &o->ignore, err);
 }
@@ -46,7 +49,8 @@ static json_t *facts_args(const struct job *j, void *ctx)
 
 int run_connect(struct run *r, struct err *err)
 {
-	if (jobs_start(&r->jobs, &r->hosts, &r->ssh, &r->bundle, r->opt->concurrency, &r->ui, err) < 0)
+	if (jobs_start(&r->jobs, &r->hosts, &r->ssh, &r->bundle, r->opt->concurrency, &r->ui, err) <
+	    0)
 		return -1;
 	jobs_run(&r->jobs, "connect", "connect", NULL, NULL, NULL);
 	jobs_run(&r->jobs, "facts", "look at the machine", NULL, facts_args, r);
@@ -58,13 +62,13 @@ int run_connect(struct run *r, struct err *err)
 			continue;
 		j->facts = json_incref(j->result);
 		r->cand[i] = (struct candidate){
-			.name = j->host->name,
-			.addr = j->host->addr.family ? &j->host->addr : NULL,
-			.facts = j->facts,
-			.master = j->host->master,
-			.local = j->host->local,
-			.asked_ms = j->asked_ms,
-			.answered_ms = j->answered_ms,
+		    .name = j->host->name,
+		    .addr = j->host->addr.family ? &j->host->addr : NULL,
+		    .facts = j->facts,
+		    .master = j->host->master,
+		    .local = j->host->local,
+		    .asked_ms = j->asked_ms,
+		    .answered_ms = j->answered_ms,
 		};
 	}
 	return 0;
@@ -92,7 +96,7 @@ int run_check(struct run *r, struct err *err)
 	findings_release(&f);
 	if (errors)
 		return err_set(err, "preflight: %zu error%s, nothing was changed", errors,
-			       errors == 1 ? "" : "s");
+		               errors == 1 ? "" : "s");
 	return 0;
 }
 
@@ -119,7 +123,8 @@ int run_unreachable(const struct run *r, struct err *err)
 	if (!n)
 		return 0;
 	run_report(r);
-	return err_set(err, "%zu of %zu machines cannot be used, nothing was changed", n, r->jobs.n);
+	return err_set(err, "%zu of %zu machines cannot be used, nothing was changed", n,
+	               r->jobs.n);
 }
 
 void run_release(struct run *r)

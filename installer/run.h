@@ -16,7 +16,7 @@
  */
 struct run {
 	const struct options *opt;
-	bool reads_only;      /* no lock is taken on the machines */
+	bool reads_only; /* no lock is taken on the machines */
 	struct ui ui;
 	struct ssh_config ssh;
 	struct hostlist hosts;

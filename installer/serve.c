@@ -18,20 +18,23 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_GRACE_MS 1500 /* a controller that was just killed is noticed within that */
+#define LOCK_GRACE_MS 1500           /* a controller that was just killed is noticed within that */
 #define LOCK_WAIT_MS  (1600u * 1000) /* no operation takes longer */
-#define IDLE_MS (6u * 3600 * 1000) /* a controller that is busy with other nodes for so long is gone */
+#define IDLE_MS \
+	(6u * 3600 * 1000) /* a controller that is busy with other nodes for so long is gone */
 
 static const struct {
 	const char *name;
 	node_op *op;
 } ops[] = {
-	{"facts", op_facts},     {"have", op_have},       {"put", op_put},
-	{"deploy", op_deploy},   {"images", op_images},   {"init", op_init},
-	{"join", op_join},       {"token", op_token},     {"certs", op_certs},
-	{"forget", op_forget},   {"lvscare", op_lvscare}, {"addons", op_addons},
-	{"status", op_status},   {"kubeconfig", op_kubeconfig},
-	{"remember", op_remember}, {"reset", op_reset},
+    {"facts", op_facts},       {"have", op_have},
+    {"put", op_put},           {"deploy", op_deploy},
+    {"images", op_images},     {"init", op_init},
+    {"join", op_join},         {"token", op_token},
+    {"certs", op_certs},       {"forget", op_forget},
+    {"lvscare", op_lvscare},   {"addons", op_addons},
+    {"status", op_status},     {"kubeconfig", op_kubeconfig},
+    {"remember", op_remember}, {"reset", op_reset},
 };
 
 void node_progress(struct node *n, const char *step, uint64_t now, uint64_t of)
@@ -44,8 +47,9 @@ void node_progress(struct node *n, const char *step, uint64_t now, uint64_t of)
 }
 
 /*
- * The lock file's first byte says whether the holder's controller is still there: an operation goes on
- * to its end without one (kubeadm must not be cut in the middle), and a repeated run waits for it.
+ * The lock file's first byte says whether the holder's controller is still there: an operation goes
+ * on to its end without one (kubeadm must not be cut in the middle), and a repeated run waits for
+ * it.
  */
 #define ATTENDED "a"
 #define ORPHAN   "o"
@@ -79,7 +83,8 @@ static bool same_file(int fd, const char *path)
 {
 	struct stat a, b;
 
-	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
 }
 
 /* 1: taken, 0: another process has it, -1: failure. */
@@ -115,8 +120,9 @@ int node_lock(struct node *n, struct err *err)
 		if (r != 0)
 			return r < 0 ? -1 : 0;
 		if (now_ms() > (orphan ? end : grace))
-			return err_set(err, "another installer is at work on this node: wait until it has "
-					    "finished");
+			return err_set(
+			    err, "another installer is at work on this node: wait until it has "
+				 "finished");
 		if (orphan) {
 			node_progress(n, "waiting for what an interrupted run began", 0, 0);
 			grace = now_ms() + LOCK_GRACE_MS;
@@ -210,7 +216,10 @@ static void pipe_close(void *ctx)
 }
 
 static const struct link_ops pipe_ops = {
-	.read = pipe_read, .write = pipe_write, .stderr_text = pipe_stderr, .close = pipe_close,
+    .read = pipe_read,
+    .write = pipe_write,
+    .stderr_text = pipe_stderr,
+    .close = pipe_close,
 };
 
 /* Children must behave the same whoever called us, and nothing secret may end in a core file. */
@@ -225,7 +234,8 @@ static void settle(void)
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN); /* the connection's end is noticed by reading */
-	sigaction(SIGIO, &(const struct sigaction){.sa_handler = on_sigio, .sa_flags = SA_RESTART}, NULL);
+	sigaction(SIGIO, &(const struct sigaction){.sa_handler = on_sigio, .sa_flags = SA_RESTART},
+	          NULL);
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
 	(void)!chdir("/");

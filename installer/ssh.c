@@ -23,12 +23,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define CONNECT_MS   10000
-#define STEP_MS      30000 /* handshake, login, opening a channel */
-#define STALL_MS     60000 /* a write that makes no headway */
-#define KEEPALIVE_S  10
-#define WRITE_SIZE   (1u << 18)
-#define STDERR_MAX   8192
+#define CONNECT_MS  10000
+#define STEP_MS     30000 /* handshake, login, opening a channel */
+#define STALL_MS    60000 /* a write that makes no headway */
+#define KEEPALIVE_S 10
+#define WRITE_SIZE  (1u << 18)
+#define STDERR_MAX  8192
 
 /* AES-GCM first: authenticated, fast, and not touched by CVE-2023-48795; no chacha20, whose code
  * in libssh2 1.11.1 had CVE-2026-55200; MACs without -etm for the same reasons. */
@@ -78,19 +78,20 @@ static int wait_socket(struct ssh *s, long long deadline, struct err *err)
 }
 
 /* Repeats a libssh2 call until it is done: rc is what it returned last. */
-#define RETRY(s, rc, call, ms, err)                                          \
-	do {                                                                 \
-		long long retry_end_ = now_ms() + (ms);                      \
-		while ((rc = (call)) == LIBSSH2_ERROR_EAGAIN)                \
-			if (wait_socket((s), retry_end_, (err)) < 0)         \
-				return -1;                                   \
+#define RETRY(s, rc, call, ms, err)                                  \
+	do {                                                         \
+		long long retry_end_ = now_ms() + (ms);              \
+		while ((rc = (call)) == LIBSSH2_ERROR_EAGAIN)        \
+			if (wait_socket((s), retry_end_, (err)) < 0) \
+				return -1;                           \
 	} while (0)
 
 static int connect_socket(const struct host *host, struct err *err)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = addr_sockaddr(&host->addr, &ss);
-	auto_close int fd = socket(host->addr.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	auto_close int fd = socket(host->addr.family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	                           0);
 	int on = 1, silent_ms = STALL_MS, code = 0;
 	socklen_t code_len = sizeof(code);
 	struct pollfd p = {.events = POLLOUT};
@@ -110,32 +111,44 @@ static int connect_socket(const struct host *host, struct err *err)
 	return steal_fd(&fd);
 }
 
-static int handshake(struct ssh *s, const struct host *host, const struct ssh_config *cfg,
-		     struct err *err)
+static int check_host(struct ssh *s, const struct host *host, const struct ssh_config *cfg,
+                      struct err *err)
 {
-	auto_free char *types = knownhosts_key_types(s->session, cfg->known_hosts, &host->addr);
+	struct hostkey key = {0};
+	int type;
+
+	key.blob = libssh2_session_hostkey(s->session, &key.len, &type);
+	if (!key.blob)
+		return err_set(err, "ssh: the server shows no host key");
+	return knownhosts_check(cfg->known_hosts, &host->addr, &key, cfg->accept_new, err);
+}
+
+static int handshake(struct ssh *s, const struct host *host, const struct ssh_config *cfg,
+                     struct err *err)
+{
+	auto_free char *algorithms = knownhosts_algorithms(cfg->known_hosts, &host->addr);
 	int rc;
 
 	libssh2_session_method_pref(s->session, LIBSSH2_METHOD_CRYPT_CS, CIPHERS);
 	libssh2_session_method_pref(s->session, LIBSSH2_METHOD_CRYPT_SC, CIPHERS);
 	libssh2_session_method_pref(s->session, LIBSSH2_METHOD_MAC_CS, MACS);
 	libssh2_session_method_pref(s->session, LIBSSH2_METHOD_MAC_SC, MACS);
-	libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, types);
+	libssh2_session_method_pref(s->session, LIBSSH2_METHOD_HOSTKEY, algorithms);
 	RETRY(s, rc, libssh2_session_handshake(s->session, s->fd), STEP_MS, err);
 	if (rc)
 		return err_set(err, "ssh: handshake: %s", last_error(s));
-	return knownhosts_check(s->session, cfg->known_hosts, &host->addr, cfg->accept_new, err);
+	return check_host(s, host, cfg, err);
 }
 
 /* 1: logged in, 0: this key was not accepted, -1: connection lost. */
 static int try_key(struct ssh *s, const char *user, const char *file, struct strbuf *why,
-		   struct err *err)
+                   struct err *err)
 {
 	int rc;
 
 	RETRY(s, rc,
 	      libssh2_userauth_publickey_fromfile_ex(s->session, user, (unsigned)strlen(user), NULL,
-						     file, NULL),
+	                                             file, NULL),
 	      STEP_MS, err);
 	if (rc == 0)
 		return 1;
@@ -146,7 +159,7 @@ static int try_key(struct ssh *s, const char *user, const char *file, struct str
 		strbuf_addf(why, "%skey %s not accepted", why->len ? ", " : "", file);
 	else
 		strbuf_addf(why, "%skey %s cannot be used here (a passphrase needs an ssh agent)",
-			    why->len ? ", " : "", file);
+		            why->len ? ", " : "", file);
 	return 0;
 }
 
@@ -185,8 +198,9 @@ static int try_agent(struct ssh *s, const char *user, struct strbuf *why, struct
 
 /* keyboard-interactive asks in its own words: the password answers each question. */
 static void answer_prompts(const char *name, int name_len, const char *instruction,
-			   int instruction_len, int n, const LIBSSH2_USERAUTH_KBDINT_PROMPT *prompts,
-			   LIBSSH2_USERAUTH_KBDINT_RESPONSE *responses, void **abstract)
+                           int instruction_len, int n,
+                           const LIBSSH2_USERAUTH_KBDINT_PROMPT *prompts,
+                           LIBSSH2_USERAUTH_KBDINT_RESPONSE *responses, void **abstract)
 {
 	const struct ssh_config *cfg = *abstract;
 
@@ -198,7 +212,7 @@ static void answer_prompts(const char *name, int name_len, const char *instructi
 }
 
 static int try_password(struct ssh *s, const struct ssh_config *cfg, const char *methods,
-			struct strbuf *why, struct err *err)
+                        struct strbuf *why, struct err *err)
 {
 	unsigned len = (unsigned)strlen(cfg->user);
 	int rc = LIBSSH2_ERROR_AUTHENTICATION_FAILED;
@@ -206,13 +220,13 @@ static int try_password(struct ssh *s, const struct ssh_config *cfg, const char 
 	if (strstr(methods, "password"))
 		RETRY(s, rc,
 		      libssh2_userauth_password_ex(s->session, cfg->user, len, cfg->password,
-						   (unsigned)strlen(cfg->password), NULL),
+		                                   (unsigned)strlen(cfg->password), NULL),
 		      STEP_MS, err);
 	if (rc && strstr(methods, "keyboard-interactive")) {
 		*libssh2_session_abstract(s->session) = (void *)(uintptr_t)cfg;
 		RETRY(s, rc,
 		      libssh2_userauth_keyboard_interactive_ex(s->session, cfg->user, len,
-							       answer_prompts),
+		                                               answer_prompts),
 		      STEP_MS, err);
 	}
 	if (rc == 0)
@@ -228,7 +242,8 @@ static int login(struct ssh *s, const struct ssh_config *cfg, struct err *err)
 	const char *methods;
 	int rc = 0;
 
-	while (!(methods = libssh2_userauth_list(s->session, cfg->user, (unsigned)strlen(cfg->user)))) {
+	while (!(
+	    methods = libssh2_userauth_list(s->session, cfg->user, (unsigned)strlen(cfg->user)))) {
 		if (libssh2_userauth_authenticated(s->session))
 			return 0;
 		if (libssh2_session_last_errno(s->session) != LIBSSH2_ERROR_EAGAIN)
@@ -236,7 +251,8 @@ static int login(struct ssh *s, const struct ssh_config *cfg, struct err *err)
 		if (wait_socket(s, end, err) < 0)
 			return -1;
 	}
-	auto_free char *allowed = xstrdup(methods); /* the session's memory changes with the next call */
+	auto_free char *allowed = xstrdup(
+	    methods); /* the session's memory changes with the next call */
 
 	if (strstr(allowed, "publickey")) {
 		for (size_t i = 0; rc == 0 && i < cfg->identities.n; i++)
@@ -252,7 +268,7 @@ static int login(struct ssh *s, const struct ssh_config *cfg, struct err *err)
 	if (!why.len)
 		strbuf_addstr(&why, "no key and no password to offer (--identity, --ask-pass)");
 	return err_set(err, "ssh: login as %s refused: %s; the server takes %s", cfg->user,
-		       strbuf_str(&why), allowed);
+	               strbuf_str(&why), allowed);
 }
 
 struct ssh *ssh_open(const struct host *host, const struct ssh_config *cfg, struct err *err)
@@ -352,7 +368,8 @@ static int channel_write(void *ctx, const void *data, size_t len, struct err *er
 	long long end = now_ms() + STALL_MS;
 
 	while (len) {
-		ssize_t n = libssh2_channel_write(s->channel, p, len < WRITE_SIZE ? len : WRITE_SIZE);
+		ssize_t n = libssh2_channel_write(s->channel, p,
+		                                  len < WRITE_SIZE ? len : WRITE_SIZE);
 
 		if (n < 0 && n != LIBSSH2_ERROR_EAGAIN)
 			return err_set(err, "ssh: connection lost: %s", last_error(s));
@@ -383,10 +400,10 @@ static void channel_close(void *ctx)
 }
 
 static const struct link_ops channel_ops = {
-	.read = channel_read,
-	.write = channel_write,
-	.stderr_text = channel_stderr,
-	.close = channel_close,
+    .read = channel_read,
+    .write = channel_write,
+    .stderr_text = channel_stderr,
+    .close = channel_close,
 };
 
 static int finish_command(struct ssh *s, struct strbuf *out, struct err *err)
@@ -407,7 +424,7 @@ static int finish_command(struct ssh *s, struct strbuf *out, struct err *err)
 }
 
 int ssh_run(struct ssh *s, const char *command, const void *in, size_t in_len, struct strbuf *out,
-	    struct strbuf *errout, struct err *err)
+            struct strbuf *errout, struct err *err)
 {
 	int rc;
 

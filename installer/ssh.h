@@ -27,10 +27,11 @@ void ssh_free(struct ssh *s);
 
 /*
  * Runs one command with the given standard input; its output is appended to out and errout. Returns
- * its exit status or -1. The command is a fixed text of this program: nothing of the user's is in it.
+ * its exit status or -1. The command is a fixed text of this program: nothing of the user's is in
+ * it.
  */
 int ssh_run(struct ssh *s, const char *command, const void *in, size_t in_len, struct strbuf *out,
-	    struct strbuf *errout, struct err *err);
+            struct strbuf *errout, struct err *err);
 
 /* Starts a command whose stdin and stdout become the link, which takes over s. */
 int ssh_start(struct ssh *s, const char *command, struct link *l, struct err *err);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-/* The node's blobs, by digest: DIR_BLOBS/<hex>. A name is there only when its bytes were verified. */
+/* The node's blobs, by digest: DIR_BLOBS/<hex>. A name is there only when its bytes were verified.
+ */
 #include "store.h"
 
 #include "digest.h"
@@ -15,8 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CHUNK      (1u << 18)
-#define STALL_MS   60000
+#define CHUNK        (1u << 18)
+#define STALL_MS     60000
 #define REPORT_EVERY (4u << 20) /* bytes between two progress messages */
 
 char *store_path(const struct digest *d)
@@ -53,8 +54,7 @@ int op_have(struct node *n, const json_t *args, json_t *result, struct err *err)
 
 	(void)n;
 	json_object_set_new(result, "missing", missing);
-	json_array_foreach(json_object_get(args, "blobs"), i, v)
-	{
+	json_array_foreach (json_object_get(args, "blobs"), i, v) {
 		struct digest d;
 
 		if (!json_is_string(v) || !digest_parse(json_string_value(v), &d))
@@ -98,7 +98,8 @@ static void store_chunk(struct arrival *a, const char *path, const char *data, s
 	a->fd = -1;
 }
 
-static int receive(struct node *n, struct arrival *a, const char *path, uint64_t size, struct err *err)
+static int receive(struct node *n, struct arrival *a, const char *path, uint64_t size,
+                   struct err *err)
 {
 	auto_free char *buf = xmalloc(CHUNK);
 	uint64_t got = 0, reported = 0;
@@ -123,7 +124,7 @@ static int receive(struct node *n, struct arrival *a, const char *path, uint64_t
 
 /* Content and name become durable only when the digest is right. */
 static int finish(struct arrival *a, const struct digest *want, const char *tmp, const char *path,
-		  struct err *err)
+                  struct err *err)
 {
 	struct digest got;
 

@@ -77,9 +77,15 @@ int tar_parse(const unsigned char block[static TAR_BLOCK], struct tar_entry *out
 	memcpy(out->name, block + NAME, NAME_LEN);
 	for (const char *s = out->name; *s; s++)
 		if (*s < 0x21 || *s > 0x7e)
-			return err_set_code(err, EXIT_BAD_BUNDLE, "a member's name is not plain text");
-	if (memcmp(block + MAGIC, "ustar\0" "00", 8) != 0 || block[PREFIX])
-		return err_set_code(err, EXIT_BAD_BUNDLE, "%s: not a plain ustar member", out->name);
+			return err_set_code(err, EXIT_BAD_BUNDLE,
+			                    "a member's name is not plain text");
+	if (memcmp(block + MAGIC,
+	           "ustar\0"
+	           "00",
+	           8) != 0 ||
+	    block[PREFIX])
+		return err_set_code(err, EXIT_BAD_BUNDLE, "%s: not a plain ustar member",
+		                    out->name);
 	switch (block[TYPE]) {
 	case '0':
 		out->kind = TAR_FILE;
@@ -89,7 +95,7 @@ int tar_parse(const unsigned char block[static TAR_BLOCK], struct tar_entry *out
 		break;
 	default:
 		return err_set_code(err, EXIT_BAD_BUNDLE, "%s: neither a file nor a directory",
-				    out->name);
+		                    out->name);
 	}
 	if (!octal(block + SIZE, SIZE_LEN, &out->size) || (out->kind == TAR_DIR && out->size))
 		return err_set_code(err, EXIT_BAD_BUNDLE, "%s: bad size", out->name);
@@ -110,7 +116,10 @@ void tar_header(unsigned char block[static TAR_BLOCK], const char *name, uint64_
 	memcpy(block + SIZE, field, SIZE_LEN);
 	memcpy(block + MTIME, "00000000000", SIZE_LEN);
 	block[TYPE] = '0';
-	memcpy(block + MAGIC, "ustar\0" "00", 8);
+	memcpy(block + MAGIC,
+	       "ustar\0"
+	       "00",
+	       8);
 	snprintf(field, sizeof(field), "%06o", checksum(block));
 	memcpy(block + SUM, field, 7);
 	block[SUM + 7] = ' ';

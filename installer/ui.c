@@ -102,7 +102,7 @@ void ui_tick(struct ui *ui, const struct jobs *jobs)
 			continue;
 		describe(j, text, sizeof(text));
 		n = snprintf(line + used, sizeof(line) - used, "%s%s: %s", used ? "  " : "",
-			     j->host->name, text);
+		             j->host->name, text);
 		used += n > 0 ? (size_t)n : 0;
 	}
 	ui_clear(ui);

@@ -13,8 +13,8 @@ struct jobs;
  * last line that shows what each machine is doing. */
 struct ui {
 	FILE *out;
-	bool live;      /* a terminal: the status line is redrawn */
-	bool drawn;     /* the status line is there */
+	bool live;              /* a terminal: the status line is redrawn */
+	bool drawn;             /* the status line is there */
 	long long began, shown; /* ms */
 };
 

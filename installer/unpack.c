@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define READ_SIZE   (1u << 18)
-#define ENTRIES_MAX 20000
-#define BYTES_MAX   (8LL << 30)
+#define READ_SIZE    (1u << 18)
+#define ENTRIES_MAX  20000
+#define BYTES_MAX    (8LL << 30)
 #define NAME_MAX_LEN 512
 
 /* Relative, without "..", nothing that could leave the directory. "./" in front is fine. */
@@ -41,10 +41,10 @@ static int check_entry(struct archive_entry *e, struct err *err)
 
 	if (!path || !inside(path))
 		return err_set_code(err, EXIT_BAD_BUNDLE, "a file would land outside: %s",
-				    path ? path : "");
+		                    path ? path : "");
 	if (archive_entry_hardlink(e) || (type != AE_IFREG && type != AE_IFDIR && type != AE_IFLNK))
 		return err_set_code(err, EXIT_BAD_BUNDLE,
-				    "%s: neither file nor directory nor symbolic link", path);
+		                    "%s: neither file nor directory nor symbolic link", path);
 	if (type == AE_IFLNK && (!target || !inside(target)))
 		return err_set_code(err, EXIT_BAD_BUNDLE, "%s: a link that leads outside", path);
 	archive_entry_set_perm(e, type == AE_IFDIR ? 0755 : archive_entry_perm(e) & 0755);
@@ -63,7 +63,8 @@ static int copy_data(struct archive *in, struct archive *out, struct err *err)
 		if (r == ARCHIVE_EOF)
 			return 0;
 		if (r < ARCHIVE_OK)
-			return err_set_code(err, EXIT_BAD_BUNDLE, "layer: %s", archive_error_string(in));
+			return err_set_code(err, EXIT_BAD_BUNDLE, "layer: %s",
+			                    archive_error_string(in));
 		if (archive_write_data_block(out, buf, len, offset) < ARCHIVE_OK)
 			return err_set(err, "%s", archive_error_string(out));
 	}
@@ -80,7 +81,8 @@ static int copy_entries(struct archive *in, struct archive *out, struct err *err
 		if (r == ARCHIVE_EOF)
 			return 0;
 		if (r < ARCHIVE_OK)
-			return err_set_code(err, EXIT_BAD_BUNDLE, "layer: %s", archive_error_string(in));
+			return err_set_code(err, EXIT_BAD_BUNDLE, "layer: %s",
+			                    archive_error_string(in));
 		bytes += archive_entry_size(e);
 		if (n >= ENTRIES_MAX || bytes > BYTES_MAX)
 			return err_set_code(err, EXIT_BAD_BUNDLE, "layer: too large");
@@ -104,10 +106,9 @@ int unpack_layer(int fd, const char *dir, struct err *err)
 	archive_read_support_format_tar(in);
 	archive_read_support_filter_zstd(in);
 	archive_read_support_filter_gzip(in);
-	archive_write_disk_set_options(out, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_UNLINK |
-						    ARCHIVE_EXTRACT_SECURE_SYMLINKS |
-						    ARCHIVE_EXTRACT_SECURE_NODOTDOT |
-						    ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
+	archive_write_disk_set_options(
+	    out, ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_UNLINK | ARCHIVE_EXTRACT_SECURE_SYMLINKS |
+		     ARCHIVE_EXTRACT_SECURE_NODOTDOT | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS);
 	if (chdir(dir) < 0)
 		err_set(err, "%s: %s", dir, strerror(errno));
 	else if (archive_read_open_fd(in, fd, READ_SIZE) != ARCHIVE_OK)

@@ -21,21 +21,21 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define CHUNK      (1u << 18)
-#define REPORT_MS  250
-#define IDLE_MS    (24u * 3600 * 1000)
-#define SELF_MAX   (64u << 20)
-#define READY_MS   30000
+#define CHUNK     (1u << 18)
+#define REPORT_MS 250
+#define IDLE_MS   (24u * 3600 * 1000)
+#define SELF_MAX  (64u << 20)
+#define READY_MS  30000
 
 /*
  * The only shell text that ever runs on a node: finds a place where programs may run, puts this one
  * there (it comes on stdin) and prints the place. Nothing of the user's is in it.
  */
-#define PLACE_COMMAND                                                                       \
-	"umask 077; for p in /var/tmp /tmp \"$HOME\" /run; do "                             \
-	"d=$(mktemp -d \"$p/kubecask.XXXXXXXX\" 2>/dev/null) || continue; "                 \
-	"printf '#!/bin/sh\\nexit 0\\n' >\"$d/kubecask\" && chmod 700 \"$d/kubecask\" && "  \
-	"\"$d/kubecask\" 2>/dev/null && cat >\"$d/kubecask\" && echo \"$d\" && exit 0; "    \
+#define PLACE_COMMAND                                                                      \
+	"umask 077; for p in /var/tmp /tmp \"$HOME\" /run; do "                            \
+	"d=$(mktemp -d \"$p/kubecask.XXXXXXXX\" 2>/dev/null) || continue; "                \
+	"printf '#!/bin/sh\\nexit 0\\n' >\"$d/kubecask\" && chmod 700 \"$d/kubecask\" && " \
+	"\"$d/kubecask\" 2>/dev/null && cat >\"$d/kubecask\" && echo \"$d\" && exit 0; "   \
 	"rm -rf \"$d\"; done; echo 'no place where a program may be put and run' >&2; exit 1"
 
 struct worker {
@@ -52,8 +52,8 @@ static unsigned silence_ms(const char *op)
 	static const struct {
 		const char *op;
 		unsigned s;
-	} longer[] = {{"deploy", 600}, {"images", 900}, {"init", 1600}, {"join", 1600}, {"reset", 900},
-		      {"have", 300}};
+	} longer[] = {{"deploy", 600}, {"images", 900}, {"init", 1600},
+	              {"join", 1600},  {"reset", 900},  {"have", 300}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(longer); i++)
 		if (strcmp(longer[i].op, op) == 0)
@@ -89,7 +89,8 @@ static int await_ready(struct worker *w, struct err *err)
 static bool plain_path(const char *s)
 {
 	return *s == '/' &&
-	       strspn(s, "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") == strlen(s);
+	       strspn(s, "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
+	           strlen(s);
 }
 
 static int place_program(struct ssh *s, char **dir, struct err *err)
@@ -107,7 +108,7 @@ static int place_program(struct ssh *s, char **dir, struct err *err)
 	if (status != 0 || !plain_path(strbuf_str(&out))) {
 		text_neutralise(errout.len ? errout.buf : out.buf, true);
 		return err_set(err, "put this program there: %s",
-			       errout.len ? strbuf_str(&errout) : "no answer");
+		               errout.len ? strbuf_str(&errout) : "no answer");
 	}
 	*dir = strbuf_detach(&out);
 	return 0;
@@ -146,7 +147,7 @@ static const char *root_prefix(struct worker *w, struct ssh *s, struct err *err)
 
 /* The link takes over s in any case. */
 static int serve_as_root(struct worker *w, struct ssh *s, const char *prefix, const char *dir,
-			 struct err *err)
+                         struct err *err)
 {
 	auto_free char *command = xasprintf("%s%s/kubecask node serve", prefix, dir);
 	auto_free char *remove = xasprintf("rm -rf -- %s", dir);
@@ -171,7 +172,8 @@ static int serve_as_root(struct worker *w, struct ssh *s, const char *prefix, co
 		return 0;
 	if (asks)
 		err_wrap(err, "sudo: is the password right?");
-	ssh_run(s, remove, NULL, 0, &ignored, &ignored, &dropped); /* it did not get to that itself */
+	ssh_run(s, remove, NULL, 0, &ignored, &ignored,
+	        &dropped); /* it did not get to that itself */
 	link_release(&w->node);
 	return -1;
 }
@@ -209,7 +211,7 @@ struct push {
 
 static void report(struct worker *w, struct push *p, bool now)
 {
-	struct msg m = {.text = (char *)(uintptr_t)"copy", .now = p->done, .of = p->total};
+	struct msg m = {.text = (char *)(uintptr_t) "copy", .now = p->done, .of = p->total};
 
 	if (!now && now_ms() - p->reported < REPORT_MS)
 		return;
@@ -218,7 +220,8 @@ static void report(struct worker *w, struct push *p, bool now)
 }
 
 /* The node may have given up on this blob: its answer is read at the end all the same. */
-static int send_range(struct worker *w, struct push *p, uint64_t offset, uint64_t size, struct err *err)
+static int send_range(struct worker *w, struct push *p, uint64_t offset, uint64_t size,
+                      struct err *err)
 {
 	auto_free char *buf = xmalloc(CHUNK);
 
@@ -230,7 +233,7 @@ static int send_range(struct worker *w, struct push *p, uint64_t offset, uint64_
 			continue;
 		if (n <= 0)
 			return err_set(err, "read %s: %s", w->bundle->path,
-				       n < 0 ? strerror(errno) : "it became shorter");
+			               n < 0 ? strerror(errno) : "it became shorter");
 		if (w->node.ops->write(w->node.ctx, buf, (size_t)n, err) < 0)
 			return -1;
 		offset += (uint64_t)n;
@@ -257,7 +260,8 @@ static int put_blob(struct worker *w, struct push *p, const struct digest *d, st
 
 	if (!b)
 		return err_set(err, "protocol: %s is not in the bundle", d->str);
-	if (put_request(w, d->str, b->size, err) < 0 || send_range(w, p, b->offset, b->size, err) < 0)
+	if (put_request(w, d->str, b->size, err) < 0 ||
+	    send_range(w, p, b->offset, b->size, err) < 0)
 		return -1;
 	return link_answer(&w->node, LINK_WAIT_MS, NULL, NULL, NULL, err);
 }
@@ -290,11 +294,10 @@ static int send_missing(struct worker *w, const json_t *missing, struct push *p,
 	size_t i;
 	json_t *v;
 
-	json_array_foreach(missing, i, v)
+	json_array_foreach (missing, i, v)
 		if (digest_parse(json_string_value(v), &d) && bundle_blob(w->bundle, &d))
 			p->total += bundle_blob(w->bundle, &d)->size;
-	json_array_foreach(missing, i, v)
-	{
+	json_array_foreach (missing, i, v) {
 		if (!json_is_string(v) || !digest_parse(json_string_value(v), &d))
 			return err_set(err, "protocol: not a digest");
 		if (put_blob(w, p, &d, err) < 0)
@@ -306,9 +309,11 @@ static int send_missing(struct worker *w, const json_t *missing, struct push *p,
 
 static int push(struct worker *w, const json_t *args, json_t **result, struct err *err)
 {
-	json_t *want = wanted(w, json_is_true(json_object_get(args, "control_plane"))), *have = NULL;
+	json_t *want = wanted(w, json_is_true(json_object_get(args, "control_plane"))),
+	       *have = NULL;
 	struct push p = {0};
-	int rc = link_call(&w->node, "have", want, silence_ms("have"), pass_progress, w, &have, err);
+	int rc = link_call(&w->node, "have", want, silence_ms("have"), pass_progress, w, &have,
+	                   err);
 
 	json_decref(want);
 	if (rc == 0)
@@ -326,7 +331,7 @@ static int prepare(struct worker *w, const json_t *args, json_t **result, struct
 	static const char *const steps[] = {"deploy", "images"};
 	bool cp = json_is_true(json_object_get(args, "control_plane"));
 	json_t *step_args = json_pack("{ss ss}", "index", w->bundle->index_digest.str, "role",
-				      cp ? OCI_ROLE_CP : "worker");
+	                              cp ? OCI_ROLE_CP : "worker");
 	bool changed = false;
 	int rc = push(w, args, result, err);
 
@@ -335,7 +340,8 @@ static int prepare(struct worker *w, const json_t *args, json_t **result, struct
 	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(steps); i++) {
 		json_t *r = NULL;
 
-		rc = link_call(&w->node, steps[i], step_args, silence_ms(steps[i]), pass_progress, w, &r, err);
+		rc = link_call(&w->node, steps[i], step_args, silence_ms(steps[i]), pass_progress,
+		               w, &r, err);
 		if (rc < 0)
 			err_wrap(err, "%s", steps[i]);
 		changed |= json_is_true(json_object_get(r, "changed"));
@@ -356,7 +362,8 @@ static int handle(struct worker *w, const struct msg *m, json_t **result, struct
 		return err_set(err, "not connected");
 	if (strcmp(m->text, "prepare") == 0)
 		return prepare(w, m->body, result, err);
-	return link_call(&w->node, m->text, m->body, silence_ms(m->text), pass_progress, w, result, err);
+	return link_call(&w->node, m->text, m->body, silence_ms(m->text), pass_progress, w, result,
+	                 err);
 }
 
 static int serve_one(struct worker *w)
@@ -378,7 +385,7 @@ static int serve_one(struct worker *w)
 }
 
 int worker_main(int fd, const struct host *host, const struct ssh_config *ssh,
-		const struct bundle *bundle)
+                const struct bundle *bundle)
 {
 	struct worker w = {.host = host, .ssh = ssh, .bundle = bundle};
 	struct rlimit none = {0, 0};

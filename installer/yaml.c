@@ -29,8 +29,10 @@ static bool one_of(const char *s, const char *const *words)
 static json_t *plain_scalar(const char *s)
 {
 	static const char *const nulls[] = {"", "~", "null", "Null", "NULL", NULL};
-	static const char *const yes[] = {"true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON", NULL};
-	static const char *const no[] = {"false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF", NULL};
+	static const char *const yes[] = {"true", "True", "TRUE", "yes", "Yes",
+	                                  "YES",  "on",   "On",   "ON",  NULL};
+	static const char *const no[] = {"false", "False", "FALSE", "no",  "No",
+	                                 "NO",    "off",   "Off",   "OFF", NULL};
 	size_t sign = *s == '-' || *s == '+';
 	char *end;
 
@@ -40,7 +42,8 @@ static json_t *plain_scalar(const char *s)
 		return json_true();
 	if (one_of(s, no))
 		return json_false();
-	if (isdigit((unsigned char)s[sign]) || (s[sign] == '.' && isdigit((unsigned char)s[sign + 1]))) {
+	if (isdigit((unsigned char)s[sign]) ||
+	    (s[sign] == '.' && isdigit((unsigned char)s[sign + 1]))) {
 		long long i;
 		double d;
 
@@ -130,15 +133,15 @@ static void keep_first(struct fy_diag *diag, void *user, const char *text, size_
 
 /* 1: a document was added, 0: the end, -1: failure. said: the parser's first message, or "". */
 static int next_document(struct fy_parser *p, const char *what, const char *said, json_t *docs,
-			 struct err *err)
+                         struct err *err)
 {
 	struct fy_document *d = fy_parse_load_document(p);
 	json_t *v;
 
 	if (!d)
 		return fy_parser_get_stream_error(p)
-			       ? err_set_code(err, EXIT_USAGE, "%s: not valid YAML%s", what, said)
-			       : 0;
+		           ? err_set_code(err, EXIT_USAGE, "%s: not valid YAML%s", what, said)
+		           : 0;
 	if (fy_document_resolve(d) != 0) {
 		fy_parse_document_destroy(p, d);
 		return err_set_code(err, EXIT_USAGE, "%s: an anchor is not defined%s", what, said);
@@ -152,8 +155,8 @@ static int next_document(struct fy_parser *p, const char *what, const char *said
 	if (!json_is_object(v)) {
 		json_decref(v);
 		return err_set_code(err, EXIT_USAGE,
-				    "%s: document %zu is not a mapping with plain, unique keys", what,
-				    json_array_size(docs) + 1);
+		                    "%s: document %zu is not a mapping with plain, unique keys",
+		                    what, json_array_size(docs) + 1);
 	}
 	json_array_append_new(docs, v);
 	return 1;
@@ -162,8 +165,11 @@ static int next_document(struct fy_parser *p, const char *what, const char *said
 json_t *yaml_documents(const char *text, size_t len, const char *what, struct err *err)
 {
 	char said[MESSAGE_MAX] = "";
-	const struct fy_diag_cfg diag_cfg = {.output_fn = keep_first, .user = said, .level = FYET_ERROR,
-					     .module_mask = ~0u, .show_position = true};
+	const struct fy_diag_cfg diag_cfg = {.output_fn = keep_first,
+	                                     .user = said,
+	                                     .level = FYET_ERROR,
+	                                     .module_mask = ~0u,
+	                                     .show_position = true};
 	struct fy_parse_cfg cfg = {.diag = fy_diag_create(&diag_cfg)};
 	struct fy_parser *p = cfg.diag ? fy_parser_create(&cfg) : NULL;
 	json_t *docs = json_array(), *utf8 = json_stringn(text, len);

@@ -4,6 +4,7 @@
 # Logging in, against a real sshd: keys, passwords, host keys, machines that are not there.
 
 load install-lib
+bats_require_minimum_version 1.5.0
 
 setup_file() {
 	export W=$BATS_FILE_TMPDIR HOME=$BATS_FILE_TMPDIR/home
