@@ -207,6 +207,21 @@ static int change(struct nlsock *s, uint16_t type, uint16_t flags, const struct 
 	               nlsock_strerror(s, rc, text, sizeof(text)));
 }
 
+static bool is_right(const struct route *r, const struct addr *src)
+{
+	return r->oif == LOOPBACK && addr_same_host(&r->src, src);
+}
+
+static int remove_wrong(struct nlsock *s, const struct ours *ours, const struct addr *src,
+                        struct err *err)
+{
+	for (size_t i = 0; i < ours->n; i++)
+		if (!is_right(&ours->route[i], src) &&
+		    change(s, RTM_DELROUTE, 0, &ours->route[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 int route_apply(struct nlsock *s, const struct addr *vip, const struct addr *src, struct events *ev,
                 struct err *err)
 {
@@ -224,23 +239,15 @@ int route_apply(struct nlsock *s, const struct addr *vip, const struct addr *src
 	if (get_ours(s, vip, &ours, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ours.n; i++)
-		if (addr_same_host(&ours.route[i].src, src) && ours.route[i].oif == LOOPBACK)
-			there = true;
-	if (there && ours.n == 1)
-		return 0;
-	/* IPv4 tells routes apart by their source too, IPv6 does not: there the old one has to go
-	 */
-	if (!there && ours.n && vip->family == AF_INET6 &&
-	    change(s, RTM_DELROUTE, 0, &ours.route[0], err) < 0)
+		there |= is_right(&ours.route[i], src);
+	/* IPv4 tells routes apart by their source: the new one first, so that there always is one.
+	 * IPv6 does not, and only clears the source of a route when its address goes. */
+	if (!there && vip->family == AF_INET6 && remove_wrong(s, &ours, src, err) < 0)
 		return -1;
 	if (!there && change(s, RTM_NEWROUTE, NLM_F_CREATE, &want, err) < 0)
 		return -1;
-	for (size_t i = 0; i < ours.n; i++) {
-		if (addr_same_host(&ours.route[i].src, src) && ours.route[i].oif == LOOPBACK)
-			continue;
-		if (change(s, RTM_DELROUTE, 0, &ours.route[i], err) < 0)
-			return -1;
-	}
+	if (vip->family == AF_INET && remove_wrong(s, &ours, src, err) < 0)
+		return -1;
 	if (!there)
 		event(ev, LOG_LVL_INFO, "route to %s set, source %s", addr_host(vip, vip_name),
 		      addr_host(src, src_name));
