@@ -94,7 +94,7 @@ static int check_user(const struct cluster_config *c, struct err *err)
 
 static int settle_all(struct cluster_config *c, const struct config_choice *o, struct err *err)
 {
-	const char *kind = "ClusterConfiguration", *vip, *pods, *services;
+	const char *kind = "ClusterConfiguration", *vip = NULL, *pods = NULL, *services = NULL;
 	struct cidr net;
 
 	if (settle(o->vip, "--vip", user_string(c->user, kind, "controlPlaneEndpoint", NULL),

@@ -200,7 +200,7 @@ static const struct cli_command commands[CMD_COUNT] = {
 		    "COMMAND --help says more. On the nodes this program is called kubecask.\n\n"
 		    "A run that was interrupted is repeated with the same command.\n\n"
 		    "Exit codes: 0 done, 1 failed, 2 usage, 65 bad bundle (nothing touched), 75 "
-                    "partly done "
+		    "partly done "
 		    "(the machines that failed are named).",
 	},
     [CMD_JOIN] =
@@ -209,7 +209,7 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .synopsis = "[options] [--from HOST] [--master HOST ...] [--node HOST ...]",
 	    .summary = "add machines to the cluster",
 	    .text = "Runs on a master, or anywhere else with --from. Plain kubeadm join does as "
-                    "well: see "
+		    "well: see "
 		    "node prepare.",
 	},
     [CMD_RESET] =

@@ -75,10 +75,12 @@ static json_t *convert_mapping(struct fy_node *n, int depth)
 		const char *s = k ? fy_node_get_scalar(k, &len) : NULL;
 		auto_free char *key = s ? xstrndup(s, len) : NULL;
 
-		if (!key || !v || json_object_get(o, key) || json_object_set_new(o, key, v) < 0) {
+		if (!key || !v || json_object_get(o, key)) {
+			json_decref(v);
 			json_decref(o);
 			return NULL;
 		}
+		json_object_set_new(o, key, v);
 	}
 	return o;
 }

@@ -104,7 +104,7 @@ int nlsock_ask(struct nlsock *s, struct nlmsg *m, nlsock_answer_fn *fn, void *ct
 	if (sendto(s->fd, m->data, m->len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
 		return -errno;
 	while (rc == 1) {
-		struct sockaddr_nl from;
+		struct sockaddr_nl from = {0};
 		socklen_t fromlen = sizeof(from);
 		ssize_t n = recvfrom(s->fd, s->buf, BUF_SIZE, 0, (struct sockaddr *)&from,
 		                     &fromlen);

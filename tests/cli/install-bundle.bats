@@ -145,6 +145,7 @@ refused() {
 @test "index.json.sha256, index.json or oci-layout is missing" {
 	local f
 	for f in index.json.sha256 index.json oci-layout; do
+		# shellcheck disable=SC2046 # names without blanks
 		(cd "$W/l" && tar --format=ustar -cf "$B" $(find oci-layout index.json index.json.sha256 blobs -type f ! -path "$f"))
 		refused "$f: missing"
 	done

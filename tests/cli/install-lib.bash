@@ -3,6 +3,7 @@
 # For the tests of the installer: its program, small bundles, and a real sshd on an own port.
 
 TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
+# shellcheck disable=SC2034 # for the test files
 INSTALL=${KUBECASK_BUILD:-$TOP/build}/install
 
 # blob DIR: stores stdin as a blob, prints {"digest","size"}
@@ -52,6 +53,7 @@ seal() {
 pack() {
 	local d=$1 f=$2
 	shift 2
+	# shellcheck disable=SC2046 # names without blanks
 	(cd "$d" && tar --hard-dereference --format=ustar --owner=0 --group=0 --numeric-owner --mtime=@0 --mode=0644 -cf "$f" \
 		oci-layout index.json index.json.sha256 $(find blobs -type f | sort) "$@")
 }

@@ -40,7 +40,7 @@ static int run(const char *variant, const char *program, const char *const args[
 	pid_t pid;
 
 	snprintf(path, sizeof(path), NETFILTER_DIR "/%s/%s", variant, program);
-	for (int i = 0; args[i] && i < 14; i++)
+	for (int i = 0; i < 14 && args[i]; i++)
 		argv[i + 1] = (char *)(uintptr_t)args[i];
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);

@@ -1,0 +1,143 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# A whole package, from parts to bundle, with compilers that answer at once.
+
+setup() {
+	load kubecask-pack
+	BUILD=${KUBECASK_BUILD:-$BATS_TEST_DIRNAME/../../build}
+	BUILD=$(cd "$BUILD" && pwd)
+	make_world "$BATS_TEST_TMPDIR/world"
+	T=$W/dist/kubecask-v1.37.2-linux-amd64.tar
+}
+
+# layer TITLE N: lists layer N of the image or artifact with that title.
+layers_of() {
+	python3 - "$T" "$1" <<'EOF'
+import json, subprocess, sys, tarfile
+tar = tarfile.open(sys.argv[1])
+blob = lambda d: tar.extractfile("blobs/sha256/" + d.split(":")[1]).read()
+for m in json.load(tar.extractfile("index.json"))["manifests"]:
+    a = m["annotations"]
+    if sys.argv[2] not in (a.get("io.containerd.image.name"), a.get("org.opencontainers.image.title")):
+        continue
+    for layer in json.loads(blob(m["digest"]))["layers"]:
+        assert layer["size"] == len(blob(layer["digest"]))
+        raw = subprocess.run(["zstd", "-dc", "--long=27"], input=blob(layer["digest"]),
+                             stdout=subprocess.PIPE, check=True).stdout
+        sys.stdout.write(subprocess.run(["tar", "tvf", "-"], input=raw, stdout=subprocess.PIPE,
+                                        check=True).stdout.decode())
+EOF
+}
+
+@test "writes the bundle, its sum and the installer, and a table of the parts" {
+	run pack
+	[ "$status" -eq 0 ]
+	[[ $output == *"[21/21]"* ]]
+	[[ $output == *"bundle "*"dist/kubecask-v1.37.2-linux-amd64.tar"* ]]
+	(cd "$W/dist" && sha256sum -c "$T.sha256")
+	cmp "$W/programs/install" "$W/dist/install"
+	[ "$(find "$W/dist" -type f | wc -l)" -eq 3 ]
+}
+
+@test "the bundle is an OCI layout: members in order, one owner, one time" {
+	pack >/dev/null 2>&1
+	run tar tf "$T"
+	[ "${lines[0]}" = oci-layout ]
+	[ "${lines[1]}" = index.json ]
+	[ "${lines[2]}" = index.json.sha256 ]
+	[ "$(tar tf "$T" | tail -n +4)" = "$(tar tf "$T" | tail -n +4 | LC_ALL=C sort -u)" ]
+	[ "$(TZ=UTC tar --numeric-owner -tvf "$T" | awk '{print $1, $2, $4, $5}' | sort -u)" = \
+		"-rw-r--r-- 0/0 1970-01-01 00:16" ]
+	tar xf "$T" -C "$BATS_TEST_TMPDIR"
+	[ "$(cat "$BATS_TEST_TMPDIR/index.json.sha256")" = "$(sha256sum <"$BATS_TEST_TMPDIR/index.json" | cut -d" " -f1)" ]
+	cd "$BATS_TEST_TMPDIR/blobs/sha256"
+	for f in *; do [ "$(sha256sum <"$f" | cut -d' ' -f1)" = "$f" ]; done
+}
+
+@test "images and node artifact hold what they should, and share layers" {
+	pack >/dev/null 2>&1
+	layers_of node >"$BATS_TEST_TMPDIR/node"
+	grep -q ' bin/kube-a -> kube$' "$BATS_TEST_TMPDIR/node"
+	grep -q ' bin/runc$' "$BATS_TEST_TMPDIR/node"
+	grep -q ' etc/x/config$' "$BATS_TEST_TMPDIR/node"
+	layers_of registry.k8s.io/kube-proxy:v1.37.2 >"$BATS_TEST_TMPDIR/proxy"
+	grep -q ' usr/local/bin/kube-proxy -> netfilter-select$' "$BATS_TEST_TMPDIR/proxy"
+	grep -q ' usr/sbin/nft$' "$BATS_TEST_TMPDIR/proxy"
+	grep -q ' usr/sbin/iptables-link -> iptables$' "$BATS_TEST_TMPDIR/proxy"
+	! grep -q usr/share "$BATS_TEST_TMPDIR/proxy"
+	layers_of kubecask.local/flannel:v0.1.0 | grep -q ' bin/flannel$'
+	layers_of registry.k8s.io/pause:3.10 | grep -q ' pause$'
+	# 7 layers of the node, base, coredns, flannel, nettools, pause; 7 manifests and configs, {}, node
+	[ "$(tar tf "$T" | grep -c blobs/)" -eq $((12 + 7 + 7 + 2)) ]
+}
+
+@test "templates of the node get the listed pause image" {
+	pack >/dev/null 2>&1
+	run python3 - "$T" <<'EOF'
+import subprocess, sys, tarfile
+tar = tarfile.open(sys.argv[1])
+for m in tar.getmembers():
+    data = tar.extractfile(m).read()
+    if data[:4] == b"\x28\xb5\x2f\xfd":
+        raw = subprocess.run(["zstd", "-dc", "--long=27"], input=data, stdout=subprocess.PIPE).stdout
+        if b"sandbox = registry.k8s.io/pause:3.10 kubecask.local/flannel:v0.1.0\n" in raw:
+            print("found")
+EOF
+	[ "$output" = found ]
+}
+
+@test "a second run builds nothing, and says so" {
+	pack >/dev/null 2>&1
+	cp "$T" "$BATS_TEST_TMPDIR/first"
+	: >"$FAKE_LOG"
+	run pack
+	[ "$status" -eq 0 ]
+	[ "$(grep -c unchanged <<<"$output")" -eq 21 ]
+	[ "$(grep -c 'go build' "$FAKE_LOG")" -eq 0 ]
+	cmp "$T" "$BATS_TEST_TMPDIR/first"
+}
+
+@test "what changed is built again, and only that" {
+	pack >/dev/null 2>&1
+	echo '// more' >>"$W/parts/cni/main.go"
+	run pack
+	[ "$status" -eq 0 ]
+	[[ $output == *"compile cni"*" s"* ]]
+	[ "$(grep -c unchanged <<<"$output")" -eq 20 ] # the program came out the same
+	echo 'package app // more' >"$W/patches/overlay/app/more.go"
+	export FAKE_STAMP=2
+	run pack
+	[ "$status" -eq 0 ]
+	for step in "compile kube" "list images" "compress kube"; do
+		! grep -q "$step.*unchanged" <<<"$output"
+	done
+	[ "$(grep -c unchanged <<<"$output")" -eq 18 ]
+}
+
+@test "a result that was lost is made again" {
+	pack >/dev/null 2>&1
+	rm "$W"/work/bin/etcd-*
+	run pack
+	[ "$status" -eq 0 ]
+	[ "$(grep -c unchanged <<<"$output")" -eq 20 ]
+	[ -n "$(ls "$W"/work/bin/etcd-*)" ]
+}
+
+@test "two directories, two times, two umasks: the same bytes" {
+	pack --jobs 1 >/dev/null 2>&1
+	cp "$T" "$BATS_TEST_TMPDIR/first"
+	cp -r "$W" "$BATS_TEST_TMPDIR/another-place"
+	W=$BATS_TEST_TMPDIR/another-place
+	rm -rf "$W/work" "$W/dist"
+	find "$W" -exec touch -h -d 2001-01-01 {} \;
+	(umask 077; pack --jobs 4 >/dev/null 2>&1)
+	cmp "$BATS_TEST_TMPDIR/first" "$W/dist/kubecask-v1.37.2-linux-amd64.tar"
+}
+
+@test "SOURCE_DATE_EPOCH is the time of everything" {
+	SOURCE_DATE_EPOCH=86400 pack >/dev/null 2>&1
+	[ "$(TZ=UTC tar -tvf "$T" | awk '{print $4}' | sort -u)" = 1970-01-02 ]
+	SOURCE_DATE_EPOCH=soon run pack
+	[ "$status" -eq 1 ]
+	[[ $output == *'SOURCE_DATE_EPOCH: "soon" is no time stamp'* ]]
+}
