@@ -144,12 +144,11 @@ static struct job *choose_seed(struct course *c)
 	return first;
 }
 
+/* The pod network; the node remembers it, "none" too. */
 static int addons(struct course *c)
 {
 	const struct options *o = c->run.opt;
 
-	if (strcmp(o->cni, "none") == 0)
-		return 0;
 	return jobs_run_one(&c->run.jobs, c->seed, "addons", "pod network",
 	                    json_pack("{ss ss}", "cni", o->cni, "pod_cidr", c->run.cfg.pod_cidr));
 }
@@ -166,7 +165,15 @@ static int initialise(struct course *c)
 		return -1;
 	now_member(c->seed);
 	c->changed = true;
-	return addons(c);
+	return 0;
+}
+
+/* The seed was initialised by us, perhaps in a run that ended right after that. */
+static bool lacks_network(const struct course *c)
+{
+	const json_t *state = json_object_get(c->seed->facts, "state");
+
+	return strcmp(state_string(state, "kubeadm"), "init") == 0 && !*state_string(state, "network");
 }
 
 static bool to_join(struct course *c, const struct job *j)
@@ -521,6 +528,8 @@ int course_run(struct course *c, struct err *err)
 	if (c->seed->failed)
 		return finish(c, err);
 	if (!is_member(c, c->seed) && initialise(c) < 0)
+		return finish(c, err);
+	if (lacks_network(c) && addons(c) < 0)
 		return finish(c, err);
 	if (fetch_secrets(c) < 0)
 		return finish(c, err);

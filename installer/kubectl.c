@@ -47,13 +47,17 @@ int op_addons(struct node *n, const json_t *args, json_t *result, struct err *er
 	(void)result;
 	if (!cni || !cidr || strchr(cni, '/'))
 		return err_set(err, "protocol: bad network");
+	if (strcmp(cni, "none") == 0)
+		return state_set_string("network", cni, err);
 	path = xasprintf(DIR_CURRENT "/manifests/%s.yaml", cni);
 	if (fs_read(path, FILE_MAX, &text, err) < 0)
 		return -1;
 	replace_pods(&text, cidr, &changed);
 	opts.stdin_data = changed.buf;
 	opts.stdin_len = changed.len;
-	return proc_check(argv, &opts, NULL, err);
+	if (proc_check(argv, &opts, NULL, err) < 0)
+		return -1;
+	return state_set_string("network", cni, err);
 }
 
 static int get_json(const char *const argv[], json_t **out, struct err *err)

@@ -11,6 +11,7 @@ struct err;
  *   bundle   digest of the index whose files are in place     k8s    its Kubernetes version
  *   images   digest of the index whose images are imported    role   "control-plane" or "worker"
  *   kubeadm  "init-started", "init", "join-started", "join"   sysctl values before we came
+ *   network  "flannel" or "none": given to the cluster that this node began
  *   absent   directories that were not there before us
  *   kubeconfig {path,digest} that we wrote                    cluster {masters,nodes,vip,...}
  */
