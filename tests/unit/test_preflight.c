@@ -33,7 +33,7 @@ static json_t *good(const char *name)
 static struct candidate candidate(json_t *facts, bool master)
 {
 	return (struct candidate){
-	    .name = json_string_value(json_object_get(facts, "hostname")),
+	    .name = master ? "a" : "b",
 	    .facts = facts,
 	    .master = master,
 	    .asked_ms = 999990,
