@@ -129,8 +129,8 @@ EOF
 	cp -r "$W" "$BATS_TEST_TMPDIR/another-place"
 	W=$BATS_TEST_TMPDIR/another-place
 	rm -rf "$W/work" "$W/dist"
-	find "$W" -exec touch -h -d 2001-01-01 {} \;
-	(umask 077; pack --jobs 4 >/dev/null 2>&1)
+	find "$W" -exec touch -h -d 2001-01-01 {} +
+	(umask 077; pack --jobs 4 >/tmp/pk.out 2>&1)
 	cmp "$BATS_TEST_TMPDIR/first" "$W/dist/kubecask-v1.37.2-linux-amd64.tar"
 }
 

@@ -48,6 +48,7 @@ EOF
 make_fake_apt() {
 	cat >"$W/fake/apt-get" <<'EOF'
 #!/bin/bash
+umask 022 # dpkg-deb wants it so
 echo "apt-get $*" >>"$FAKE_LOG"
 while [ "$1" != download ]; do shift; done
 for package in "${@:2}"; do
