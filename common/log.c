@@ -20,7 +20,8 @@ enum log_level log_level(void)
 	return threshold;
 }
 
-static void line(enum log_level level, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void line(enum log_level level, const char *fmt,
+                                                       va_list ap)
 {
 	if (level > threshold)
 		return;

@@ -57,7 +57,8 @@ void strbuf_addch(struct strbuf *sb, char c)
 	strbuf_add(sb, &c, 1);
 }
 
-static void addv(struct strbuf *sb, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void addv(struct strbuf *sb, const char *fmt,
+                                                       va_list ap)
 {
 	va_list again;
 	int n;
