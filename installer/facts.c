@@ -252,10 +252,10 @@ static void add_disk(json_t *out, const char *key, const char *path)
 		*slash = '\0';
 	if (statvfs(p, &sv) < 0 || stat(p, &st) < 0)
 		return;
-	json_object_set_new(out, key,
-	                    json_pack("{sI sI sb}", "free", (json_int_t)(sv.f_bavail * sv.f_frsize),
-	                              "dev", (json_int_t)st.st_dev, "readonly",
-	                              (sv.f_flag & ST_RDONLY) != 0));
+	json_object_set_new(
+	    out, key,
+	    json_pack("{sI sI sb}", "free", (json_int_t)sv.f_bavail * (json_int_t)sv.f_frsize,
+	              "dev", (json_int_t)st.st_dev, "readonly", (sv.f_flag & ST_RDONLY) != 0));
 }
 
 static void add_swap(void *ctx, char *line)

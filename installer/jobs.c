@@ -120,7 +120,7 @@ static void ask(struct jobs *jobs, struct job *j, const char *op, const char *la
 /* One message of a machine's process. */
 static void take_message(struct jobs *jobs, struct job *j)
 {
-	struct msg m;
+	struct msg m = {0};
 
 	if (link_receive(&j->link, WORKER_MS, &m, &j->err) < 0) {
 		finish(jobs, j, true);

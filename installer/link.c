@@ -184,7 +184,7 @@ int link_answer(struct link *l, unsigned timeout_ms, link_progress *on_progress,
                 struct json_t **result, struct err *err)
 {
 	for (;;) {
-		struct msg m;
+		struct msg m = {0};
 		int rc = 0;
 
 		if (link_receive(l, timeout_ms, &m, err) < 0)

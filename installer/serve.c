@@ -160,7 +160,7 @@ static int dispatch(struct node *n, const struct msg *m, json_t *result, struct 
 static int serve_one(struct node *n, struct err *err)
 {
 	auto_strbuf sb = {0};
-	struct msg m;
+	struct msg m = {0};
 	json_t *result;
 	struct err failure = {0};
 

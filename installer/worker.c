@@ -75,7 +75,7 @@ static void pass_progress(void *ctx, const struct msg *m)
 
 static int await_ready(struct worker *w, struct err *err)
 {
-	struct msg m;
+	struct msg m = {0};
 	bool ready;
 
 	if (link_receive(&w->node, READY_MS, &m, err) < 0)
@@ -371,7 +371,7 @@ static int serve_one(struct worker *w)
 	auto_strbuf sb = {0};
 	struct err err = {0}, ignored = {0};
 	json_t *result = NULL;
-	struct msg m;
+	struct msg m = {0};
 
 	if (link_receive(&w->boss, IDLE_MS, &m, &ignored) < 0)
 		return -1;
