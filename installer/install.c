@@ -173,7 +173,8 @@ static bool lacks_network(const struct course *c)
 {
 	const json_t *state = json_object_get(c->seed->facts, "state");
 
-	return strcmp(state_string(state, "kubeadm"), "init") == 0 && !*state_string(state, "network");
+	return strcmp(state_string(state, "kubeadm"), "init") == 0 &&
+	       !*state_string(state, "network");
 }
 
 static bool to_join(struct course *c, const struct job *j)
