@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+bats_require_minimum_version 1.5.0
 # A whole package, from parts to bundle, with compilers that answer at once.
 
 setup() {
@@ -64,7 +65,7 @@ EOF
 	grep -q ' usr/local/bin/kube-proxy -> netfilter-select$' "$BATS_TEST_TMPDIR/proxy"
 	grep -q ' usr/sbin/nft$' "$BATS_TEST_TMPDIR/proxy"
 	grep -q ' usr/sbin/iptables-link -> iptables$' "$BATS_TEST_TMPDIR/proxy"
-	! grep -q usr/share "$BATS_TEST_TMPDIR/proxy"
+	run ! grep -q usr/share "$BATS_TEST_TMPDIR/proxy"
 	layers_of kubecask.local/flannel:v0.1.0 | grep -q ' bin/flannel$'
 	layers_of registry.k8s.io/pause:3.10 | grep -q ' pause$'
 	# 7 layers of the node, base, coredns, flannel, nettools, pause; 7 manifests and configs, {}, node

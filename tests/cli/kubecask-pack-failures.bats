@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
+bats_require_minimum_version 1.5.0
 # Packages that must fail: each names its cause and leaves nothing in dist.
 
 setup() {
@@ -20,14 +21,14 @@ fails() {
 @test "a minor without a file in releases" {
 	K8S=v1.36.1 run pack
 	fails "Kubernetes v1.36.1: releases has no file for this minor; it has: v1.37"
-	! grep -q build "$FAKE_LOG"
+	run ! grep -q build "$FAKE_LOG"
 }
 
 @test "a version that no series of patches covers" {
 	echo '1.30 1.36 v1.36' >"$W/patches/series"
 	run pack
 	fails "patches/series has no patches for v1.37.2"
-	! grep -q build "$FAKE_LOG"
+	run ! grep -q build "$FAKE_LOG"
 }
 
 @test "a compile error: the compiler's last words, the log's name" {
@@ -44,7 +45,7 @@ fails() {
 	sed -i 's/const old = 1/const other = 1/' "$W/patches/v1.37/0001-new.patch"
 	run pack
 	fails "/patches/v1.37/0001-new.patch does not apply to app/app.go"
-	! grep -q 'go build.*bin/kube-' "$FAKE_LOG"
+	run ! grep -q 'go build.*bin/kube-' "$FAKE_LOG"
 }
 
 @test "a module that is not to be had" {
@@ -56,7 +57,7 @@ fails() {
 	FAKE_SUM=forged run pack
 	fails "h1:forged=, but "
 	[[ $output == *"--update-lock accepts the new one"* ]]
-	! grep -q 'go build' "$FAKE_LOG"
+	run ! grep -q 'go build' "$FAKE_LOG"
 }
 
 @test "another Debian package than the lock's" {
@@ -128,15 +129,15 @@ fails() {
 
 @test "stopped by a signal: no child and no half file stay" {
 	FAKE_HANG=kube pack --jobs 2 >"$BATS_TEST_TMPDIR/out" 2>&1 &
-	local deadline=$((SECONDS + 20)) pid
-	until pid=$(pgrep -f "$W/work/bin/kube-"); do
+	local deadline=$((SECONDS + 20)) pid=$!
+	until pgrep -f "$W/work/bin/kube-"; do
 		[ $SECONDS -lt $deadline ]
 		sleep 0.05
 	done
-	pkill -TERM -P "$(pgrep -P $! -f kubecask-pack || echo $!)" -x none || true
-	kill -TERM "$(pgrep -f -- "--work work --lvscare programs/lvscare" | head -1)"
+	until [ "$(ps -o comm= -p "$pid")" = kubecask-pack ]; do pid=$(pgrep -P "$pid" | head -1); done
+	kill -TERM "$pid"
 	run wait $!
 	grep -q "stopped by signal 15" "$BATS_TEST_TMPDIR/out"
-	! pgrep -f "$W/work/bin/kube-"
+	run ! pgrep -f "$W/work/bin/kube-"
 	nothing_written
 }

@@ -4,7 +4,7 @@
 
 setup() {
 	load kubecask-pack
-	cd "$BATS_TEST_DIRNAME/../.."
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	BUILD=${KUBECASK_BUILD:-$PWD/build}
 	P=$BUILD/kubecask-pack
 }
