@@ -148,9 +148,13 @@ static struct job *choose_seed(struct course *c)
 static int addons(struct course *c)
 {
 	const struct options *o = c->run.opt;
+	const struct addr *vip = &c->run.cfg.vip;
+	char host[ADDR_STR_MAX];
 
 	return jobs_run_one(&c->run.jobs, c->seed, "addons", "pod network",
-	                    json_pack("{ss ss}", "cni", o->cni, "pod_cidr", c->run.cfg.pod_cidr));
+	                    json_pack("{ss ss ss si}", "cni", o->cni, "pod_cidr",
+	                              c->run.cfg.pod_cidr, "vip", addr_host(vip, host), "port",
+	                              vip->port));
 }
 
 static int initialise(struct course *c)

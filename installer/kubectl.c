@@ -14,24 +14,30 @@
 #include <unistd.h>
 
 #define KUBECTL      DIR_CURRENT "/bin/kubectl"
-#define DEFAULT_PODS "10.244.0.0/16" /* in the manifests of a bundle (docs/bundle.md) */
+/* What the manifests of a bundle have in their places (docs/bundle.md): */
+#define DEFAULT_PODS "10.244.0.0/16"
+#define DEFAULT_HOST "\"169.254.97.2\""
+#define DEFAULT_PORT "\"6443\""
 #define ROOT_CONFIG  "/root/.kube/config"
 #define COMMAND_S    120
 #define FILE_MAX     (4u << 20)
 
 static const char *const admin_env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
 
-/* Every place of DEFAULT_PODS in text becomes cidr. */
-static void replace_pods(const struct strbuf *text, const char *cidr, struct strbuf *out)
+/* Every place of from in text becomes to. */
+static void replace(struct strbuf *text, const char *from, const char *to)
 {
+	struct strbuf out = {0};
 	const char *p = strbuf_str(text), *hit;
 
-	while ((hit = strstr(p, DEFAULT_PODS))) {
-		strbuf_add(out, p, (size_t)(hit - p));
-		strbuf_addstr(out, cidr);
-		p = hit + strlen(DEFAULT_PODS);
+	while ((hit = strstr(p, from))) {
+		strbuf_add(&out, p, (size_t)(hit - p));
+		strbuf_addstr(&out, to);
+		p = hit + strlen(from);
 	}
-	strbuf_addstr(out, p);
+	strbuf_addstr(&out, p);
+	strbuf_release(text);
+	*text = out;
 }
 
 int op_addons(struct node *n, const json_t *args, json_t *result, struct err *err)
@@ -39,22 +45,28 @@ int op_addons(struct node *n, const json_t *args, json_t *result, struct err *er
 	const char *cni = arg_string(args, "cni", err);
 	const char *cidr = arg_string(args, "pod_cidr", err);
 	const char *argv[] = {KUBECTL, "apply", "-f", "-", NULL};
-	auto_free char *path = NULL;
-	auto_strbuf text = {0}, changed = {0};
+	const char *vip = arg_string(args, "vip", err);
+	long long vip_port = json_integer_value(json_object_get(args, "port"));
+	auto_free char *path = NULL, *host = NULL, *port = NULL;
+	auto_strbuf text = {0};
 	struct proc_opts opts = {.timeout_s = COMMAND_S, .env = admin_env};
 
 	(void)n;
 	(void)result;
-	if (!cni || !cidr || strchr(cni, '/'))
+	if (!cni || !cidr || !vip || strchr(cni, '/'))
 		return err_set(err, "protocol: bad network");
 	if (strcmp(cni, "none") == 0)
 		return state_set_string("network", cni, err);
 	path = xasprintf(DIR_CURRENT "/manifests/%s.yaml", cni);
 	if (fs_read(path, FILE_MAX, &text, err) < 0)
 		return -1;
-	replace_pods(&text, cidr, &changed);
-	opts.stdin_data = changed.buf;
-	opts.stdin_len = changed.len;
+	host = xasprintf("\"%s\"", vip);
+	port = xasprintf("\"%lld\"", vip_port);
+	replace(&text, DEFAULT_PODS, cidr);
+	replace(&text, DEFAULT_HOST, host);
+	replace(&text, DEFAULT_PORT, port);
+	opts.stdin_data = text.buf;
+	opts.stdin_len = text.len;
 	if (proc_check(argv, &opts, NULL, err) < 0)
 		return -1;
 	return state_set_string("network", cni, err);

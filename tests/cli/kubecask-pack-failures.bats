@@ -129,14 +129,14 @@ fails() {
 
 @test "stopped by a signal: no child and no half file stay" {
 	FAKE_HANG=kube pack --jobs 2 >"$BATS_TEST_TMPDIR/out" 2>&1 &
-	local deadline=$((SECONDS + 20)) pid=$!
+	local deadline=$((SECONDS + 20)) job=$! pid=$!
 	until pgrep -f "$W/work/bin/kube-"; do
 		[ $SECONDS -lt $deadline ]
 		sleep 0.05
 	done
 	until [ "$(ps -o comm= -p "$pid")" = kubecask-pack ]; do pid=$(pgrep -P "$pid" | head -1); done
 	kill -TERM "$pid"
-	run wait $!
+	wait "$job" || :
 	grep -q "stopped by signal 15" "$BATS_TEST_TMPDIR/out"
 	run ! pgrep -f "$W/work/bin/kube-"
 	nothing_written
