@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KUBECTL      DIR_CURRENT "/bin/kubectl"
+#define KUBECTL DIR_CURRENT "/bin/kubectl"
 /* What the manifests of a bundle have in their places (docs/bundle.md): */
 #define DEFAULT_PODS "10.244.0.0/16"
 #define DEFAULT_HOST "\"169.254.97.2\""
