@@ -10,6 +10,7 @@ setup_file() {
 @test "no input crashes a parser" {
 	cd "$BATS_TEST_DIRNAME/../.."
 	local n=0 target name
+	export LSAN_OPTIONS=suppressions=tests/fuzz/lsan.supp:print_suppressions=0
 	for target in build/fuzz/fuzz/fuzz_*; do
 		[ -x "$target" ] && [ -f "$target" ] || continue
 		name=${target##*/}
