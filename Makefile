@@ -91,6 +91,8 @@ check-lint lint: ## formats, warnings of both compilers, analyzers, budgets
 	scripts/lint
 patches-check: ## apply, compile and test the kubeadm patches [K8S_VERSION=...]
 	scripts/patches-check $(K8S_VERSION)
+patches-check-all: ## the same for all versions that releases/ has
+	scripts/patches-check $(PACKAGED)
 bench: ## measure, and print the table of docs/figures.md
 	tests/bench/run
 man: all ## man pages in build/man
@@ -105,7 +107,7 @@ clean: ## remove build/ (dist/ stays)
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-.PHONY: all package try try-down test check test-long e2e fuzz check-lint lint patches-check bench \
+.PHONY: all package try try-down test check test-long e2e fuzz check-lint lint patches-check patches-check-all bench \
 	man unit-programs fuzz-programs clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

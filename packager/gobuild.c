@@ -63,7 +63,6 @@ int gobuild_inputs(const struct gobuild *g, struct strbuf *out, struct err *err)
 {
 	const struct part *p = g->part;
 	auto_strlist names = {0}, patches = {0};
-	auto_free char *overlay = xasprintf("%s/overlay", g->patches_dir);
 	const char *input;
 	size_t at = 0;
 
@@ -80,10 +79,9 @@ int gobuild_inputs(const struct gobuild *g, struct strbuf *out, struct err *err)
 	}
 	all_patches(g, &patches);
 	for (size_t i = 0; i < patches.n; i++)
-		if (add_file(out, patches.v[i], err) < 0)
+		if (patch_is_patch(patches.v[i]) ? add_file(out, patches.v[i], err) < 0
+		                                 : tree_digest(patches.v[i], out, err) < 0)
 			return -1;
-	if (p->series && tree_digest(overlay, out, err) < 0)
-		return -1;
 	while ((input = conf_next(&p->conf, "input", &at)))
 		if (add_file(out, input, err) < 0)
 			return err_wrap(err, "%s needs", p->name);
@@ -136,16 +134,14 @@ static int make_importable(const struct gobuild *g, const char *copy, struct err
 
 static int copy_module(const struct gobuild *g, const char *from, const char *to, struct err *err)
 {
-	auto_free char *overlay = xasprintf("%s/overlay", g->patches_dir);
 	auto_strlist patches = {0};
 
 	if (tree_copy(from, to, err) < 0)
 		return -1;
-	if (g->part->series && fs_exists(overlay) && tree_copy(overlay, to, err) < 0)
-		return -1;
 	all_patches(g, &patches);
 	for (size_t i = 0; i < patches.n; i++)
-		if (patch_apply(to, patches.v[i], err) < 0)
+		if (patch_is_patch(patches.v[i]) ? patch_apply(to, patches.v[i], err) < 0
+		                                 : tree_copy(patches.v[i], to, err) < 0)
 			return -1;
 	return make_importable(g, to, err);
 }

@@ -12,8 +12,7 @@ struct gobuild {
 	const struct part *part;
 	const struct lock *lock; /* NULL: any input is accepted, and noted in the record */
 	const char *work;        /* src/NAME below it is the build's own */
-	const char *patches_dir; /* kubeadm-patches */
-	struct strlist *patches; /* for the copy, full paths, in order */
+	struct strlist *patches; /* and folders of new files for the copy, full paths, in order */
 	const char *key;         /* of the step: part of the program's file name */
 };
 

@@ -7,6 +7,7 @@
 #include "proc.h"
 #include "strbuf.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,77 +21,94 @@ static int minor_of(const char *s)
 	return major > 1000 || minor > 1000 ? -1 : (int)(major * 1000 + minor);
 }
 
-char *series_find(const char *name, const char *text, const char *version, struct err *err)
+/* A path that stays below the folder. */
+static bool is_inside(const char *path)
 {
-	int want = minor_of(version);
-	unsigned line = 1;
+	return path[0] != '/' && !strstr(path, "..");
+}
 
-	for (; *text; line++) {
+int series_select(const char *name, const char *text, const char *dir, const char *version,
+                  struct strlist *out, struct err *err)
+{
+	int want = minor_of(version), first = INT_MAX, last = -1;
+
+	for (unsigned line = 1; *text; line++) {
 		size_t len = strcspn(text, "\n");
 		auto_free char *copy = xstrndup(text, len);
-		char from[16], to[16], dir[64], extra[2];
-		int words = sscanf(copy, "%15s %15s %63s %1s", from, to, dir, extra);
+		char from[16], to[16], path[128], extra[2];
+		int words = sscanf(copy, "%15s %15s %127s %1s", from, to, path, extra);
+		int low = words > 0 ? minor_of(from) : 0, high = words > 1 ? minor_of(to) : 0;
 
 		text += len + (text[len] == '\n');
 		if (words <= 0 || from[0] == '#')
 			continue;
-		if (words != 3 || minor_of(from) < 0 || minor_of(to) < 0 || strchr(dir, '/'))
-			return err_set(err, "%s:%u: not of the form \"from to directory\"", name,
-			               line),
-			       NULL;
-		if (minor_of(from) <= want && want <= minor_of(to))
-			return xstrdup(dir);
+		if (words != 3 || low < 0 || high < low || !is_inside(path))
+			return err_set(err, "%s:%u: not of the form \"from to path\"", name, line);
+		if (low <= want && want <= high)
+			strlist_addf(out, "%s/%s", dir, path);
+		first = low < first ? low : first;
+		last = high > last ? high : last;
 	}
-	err_set(err, "%s has no patches for %s", name, version);
-	return NULL;
+	if (out->n)
+		return 0;
+	if (last < 0)
+		return err_set(err, "%s has no patches for %s", name, version);
+	return err_set(err, "%s has no patches for %s, only for %d.%d to %d.%d", name, version,
+	               first / 1000, first % 1000, last / 1000, last % 1000);
 }
 
-int patch_list(const char *dir, struct strlist *out, struct err *err)
+bool patch_is_patch(const char *path)
 {
-	auto_strlist names = {0};
+	const char *dot = strrchr(path, '.');
 
-	if (fs_list(dir, &names, err) < 0)
-		return -1;
-	for (size_t i = 0; i < names.n; i++) {
-		const char *dot = strrchr(names.v[i], '.');
-
-		if (dot && !strcmp(dot, ".patch"))
-			strlist_addf(out, "%s/%s", dir, names.v[i]);
-	}
-	return 0;
+	return dot && !strcmp(dot, ".patch");
 }
 
-/* The last file that patch(1) spoke of before it failed. */
-static char *failed_file(const char *said)
+/* The rest of the line behind the last mark before end, or NULL. */
+static char *line_after(const char *said, const char *mark, const char *end)
 {
-	static const char mark[] = "patching file ";
 	const char *last = NULL;
 
-	for (const char *p = said; (p = strstr(p, mark)); p += sizeof(mark) - 1)
-		last = p + sizeof(mark) - 1;
-	return last ? xstrndup(last, strcspn(last, "\n")) : xstrdup("a file it does not name");
+	for (const char *p = said; (p = strstr(p, mark)) && p < end; p += strlen(mark))
+		last = p + strlen(mark);
+	return last ? xstrndup(last, strcspn(last, "\n")) : NULL;
+}
+
+/* What patch(1) said, as "FILE (hunk N)": the first hunk that failed, or the file that is not
+ * there. */
+static char *failed_place(const char *said)
+{
+	const char *hunk = strstr(said, " FAILED at "), *missing = strstr(said, "\n|+++ b/");
+	auto_free char *file = hunk ? line_after(said, "checking file ", hunk) : NULL;
+	auto_free char *number = hunk ? line_after(said, "Hunk #", hunk) : NULL;
+
+	if (file && number)
+		return xasprintf("%s (hunk %.*s)", file, (int)strspn(number, "0123456789"), number);
+	if (!missing)
+		return xstrdup("a file it does not name");
+	missing += strlen("\n|+++ b/");
+	return xasprintf("%.*s, which is not there", (int)strcspn(missing, "\t\n"), missing);
 }
 
 int patch_apply(const char *tree, const char *patch, struct err *err)
 {
-	const char *const argv[] = {"patch",     "-p1", "--fuzz=0", "--batch", "--forward",
-	                            "--dry-run", "-i",  patch,      NULL};
-	const char *const argv2[] = {"patch",   "-p1",       "--fuzz=0",
+	const char *const try[] = {"patch",     "-p1", "--fuzz=0", "--batch", "--forward",
+	                           "--dry-run", "-i",  patch,      NULL};
+	const char *const apply[] = {"patch",   "-p1",       "--fuzz=0",
 	                             "--batch", "--forward", "--no-backup-if-mismatch",
 	                             "-i",      patch,       NULL};
-	const struct proc_opts opts = {.dir = tree};
+	const char *const plain[] = {"LC_ALL=C", NULL};
+	const struct proc_opts opts = {.dir = tree, .env = plain};
 	auto_strbuf said = {0};
-	int status = proc_run(argv, &opts, &said, NULL, err);
+	int status = proc_run(try, &opts, &said, NULL, err);
 
 	if (status < 0)
 		return -1;
-	for (char *p = said.buf; p && (p = strstr(p, "checking file ")); p++)
-		memcpy(p, "patching", 8);
 	if (status) {
-		auto_free char *file = failed_file(strbuf_str(&said));
+		auto_free char *place = failed_place(strbuf_str(&said));
 
 		fputs(strbuf_str(&said), stderr);
-		return err_set(err, "%s does not apply to %s", patch, file);
+		return err_set(err, "%s does not apply to %s", patch, place);
 	}
-	return proc_check(argv2, &opts, NULL, err);
+	return proc_check(apply, &opts, NULL, err);
 }

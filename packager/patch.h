@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include <stddef.h>
+#include <stdbool.h>
 
 struct err;
 struct strlist;
 
 /*
- * kubeadm-patches/series: one line for each range of versions, "FROM TO DIRECTORY": minors, both
- * included ("1.37 1.37 1.37"). The patches of a directory are NNNN-topic.patch, in that order.
+ * kubeadm-patches/series: one line for each thing that a range of versions gets, "FROM TO PATH":
+ * minors, both included, and a patch or a folder of new files below dir ("1.30 1.37 overlay").
  */
 
-/* The directory for a version such as v1.37.2; the caller's. A version outside is refused by name.
+/*
+ * The full paths for a version such as v1.37.2, in order. A version that no line covers is refused
+ * by name; name is that of the text, for messages.
  */
-char *series_find(const char *name, const char *text, const char *version, struct err *err);
+int series_select(const char *name, const char *text, const char *dir, const char *version,
+                  struct strlist *out, struct err *err);
 
-/* All *.patch files of a directory, sorted; full paths. */
-int patch_list(const char *dir, struct strlist *out, struct err *err);
+bool patch_is_patch(const char *path);
 
 /* Applies patches with patch -p1 --fuzz=0; a failure names patch and file. */
 int patch_apply(const char *tree, const char *patch, struct err *err);

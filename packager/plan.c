@@ -41,7 +41,6 @@ static struct gobuild gobuild_of(const struct step *s)
 	    .part = c->part,
 	    .lock = lock_of(p),
 	    .work = p->set->work,
-	    .patches_dir = p->set->patches,
 	    .patches = c->part->series ? &p->patches : &none,
 	    .key = s->key,
 	};
@@ -191,16 +190,13 @@ const struct step *plan_compiled(const struct plan *p, const char *part)
 
 static int load_patches(struct plan *p, struct err *err)
 {
-	auto_free char *series = xasprintf("%s/series", p->set->patches), *dir = NULL, *path = NULL;
+	auto_free char *series = xasprintf("%s/series", p->set->patches);
 	auto_strbuf text = {0};
 
 	if (fs_read(series, CONF_MAX, &text, err) < 0)
 		return -1;
-	dir = series_find(series, strbuf_str(&text), p->release.version, err);
-	if (!dir)
-		return -1;
-	path = xasprintf("%s/%s", p->set->patches, dir);
-	return patch_list(path, &p->patches, err);
+	return series_select(series, strbuf_str(&text), p->set->patches, p->release.version,
+	                     &p->patches, err);
 }
 
 static int load_parts(struct plan *p, struct err *err)

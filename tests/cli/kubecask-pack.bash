@@ -91,7 +91,7 @@ make_parts() {
 
 make_patches() {
 	mkdir -p "$W/patches/v1.37" "$W/patches/overlay/app"
-	echo '1.37 1.37 v1.37' >"$W/patches/series"
+	printf '%s\n' '1.36 1.37 overlay' '1.37 1.37 v1.37/0001-new.patch' >"$W/patches/series"
 	printf -- '--- a/app/app.go\n+++ b/app/app.go\n@@ -1,3 +1,3 @@\n package app\n \n-const old = 1\n+const new = 2\n' \
 		>"$W/patches/v1.37/0001-new.patch"
 	echo 'package app' >"$W/patches/overlay/app/more.go"

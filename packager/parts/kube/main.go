@@ -5,7 +5,6 @@
 package main
 
 import (
-	"context"
 	"flag"
 	"fmt"
 	"os"
@@ -17,7 +16,6 @@ import (
 
 	_ "k8s.io/client-go/plugin/pkg/client/auth"
 	"k8s.io/component-base/cli"
-	"k8s.io/component-base/logs"
 	_ "k8s.io/component-base/logs/json/register"
 	_ "k8s.io/component-base/metrics/prometheus/clientgo"
 	_ "k8s.io/component-base/metrics/prometheus/version"
@@ -27,9 +25,8 @@ import (
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
+	"k8s.io/kubernetes/cmd/kube/upstream"
 	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app"
-	kubeadmerrors "k8s.io/kubernetes/cmd/kubeadm/app/util/errors"
-	kubelet "k8s.io/kubernetes/cmd/kubelet/app"
 )
 
 const names = "kube-apiserver, kube-controller-manager, kube-proxy, kube-scheduler, kubeadm, " +
@@ -44,11 +41,11 @@ func run(newCommand func() *cobra.Command) {
 func runKubeadm() {
 	flag.CommandLine = flag.NewFlagSet(os.Args[0], flag.ExitOnError)
 	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ExitOnError)
-	kubeadmerrors.HandleError(kubeadm.Run())
+	upstream.KubeadmDone(kubeadm.Run())
 }
 
 func runKubectl() {
-	logs.GlogSetter(kubectlcmd.GetLogVerbosity(os.Args)) // nolint:errcheck
+	upstream.BeforeKubectl()
 	if err := cli.RunNoErrOutput(kubectlcmd.NewDefaultKubectlCommand()); err != nil {
 		kubectlutil.CheckErr(err)
 	}
@@ -75,7 +72,7 @@ func main() {
 	case "kube-scheduler":
 		run(func() *cobra.Command { return scheduler.NewSchedulerCommand() })
 	case "kubelet":
-		run(func() *cobra.Command { return kubelet.NewKubeletCommand(context.Background()) })
+		run(upstream.NewKubeletCommand)
 	case "kubeadm":
 		runKubeadm()
 	case "kubectl":

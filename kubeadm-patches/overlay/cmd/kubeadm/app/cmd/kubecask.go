@@ -30,6 +30,7 @@ const (
 
 // virtualIP is what the phases ipvs and lvscare of one run of init or join share.
 type virtualIP struct {
+	cmd     *cobra.Command
 	masters []string
 	image   string
 
@@ -39,7 +40,7 @@ type virtualIP struct {
 }
 
 func newVirtualIP(cmd *cobra.Command, masterHelp string) *virtualIP {
-	v := &virtualIP{image: kubecask.LvscareImage}
+	v := &virtualIP{cmd: cmd, image: kubecask.LvscareImage}
 	cmd.Flags().StringSliceVar(&v.masters, masterFlag, nil, masterHelp)
 	cmd.Flags().StringVar(&v.image, lvscareImageFlag, v.image,
 		"Image of the static Pod that keeps the rules of the virtual IP.")
@@ -47,7 +48,27 @@ func newVirtualIP(cmd *cobra.Command, masterHelp string) *virtualIP {
 }
 
 func (v *virtualIP) wanted(workflow.RunData) (bool, error) {
-	return len(v.masters) > 0, nil
+	err := v.configure()
+	return len(v.masters) > 0, err
+}
+
+// configure takes from the --config file what the flags do not say.
+func (v *virtualIP) configure() error {
+	path := v.cmd.Flags().Lookup(options.CfgPath)
+	if path == nil || path.Value.String() == "" {
+		return nil
+	}
+	config, err := kubecask.ReadVirtualIP(path.Value.String())
+	if err != nil || config == nil {
+		return err
+	}
+	if len(v.masters) == 0 {
+		v.masters = config.Masters
+	}
+	if config.LvscareImage != "" && !v.cmd.Flags().Changed(lvscareImageFlag) {
+		v.image = config.LvscareImage
+	}
+	return nil
 }
 
 // guard brings flags, virtual IP and this node's own API server (if it has one) together.
@@ -152,6 +173,18 @@ func join(masters []netip.AddrPort) string {
 		words = append(words, master.String())
 	}
 	return strings.Join(words, ", ")
+}
+
+// wrapPhase lets run decide when upstream's part of a phase is run.
+func wrapPhase(r *workflow.Runner, name string, run func(c workflow.RunData, upstream func(workflow.RunData) error) error) {
+	for i := range r.Phases {
+		if phaseName(r.Phases[i]) == name {
+			upstream := r.Phases[i].Run
+			r.Phases[i].Run = func(c workflow.RunData) error { return run(c, upstream) }
+			return
+		}
+	}
+	panic("no phase " + name)
 }
 
 func phaseName(p workflow.Phase) string {

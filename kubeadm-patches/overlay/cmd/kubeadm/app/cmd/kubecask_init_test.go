@@ -13,6 +13,7 @@ import (
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/minortest"
 )
 
 var upstreamInitPhases = except(newCmdInit(io.Discard, nil), "ipvs", "lvscare")
@@ -55,6 +56,8 @@ func TestInitThroughVirtualIP(t *testing.T) {
 			err: "lvscare: this kernel has no IPVS", calls: []string{runOnce, clean}},
 		{name: "fails before the static pod is there", args: append(endpoint, "--master", "10.0.0.1"), block: true,
 			err: "phase lvscare: write ", calls: []string{runOnce, clean}},
+		{name: "masters in --config", calls: []string{runOnce + " --rs 10.0.0.5:6443 --rs 10.0.0.6:7443"},
+			guard: []string{"10.0.0.1:6443", "10.0.0.5:6443", "10.0.0.6:7443"}},
 		{name: "with --config", args: []string{"--master", "10.0.0.1"}, calls: []string{runOnce}, guard: []string{"10.0.0.1:6443"}},
 	}
 	for _, test := range tests {
@@ -64,8 +67,11 @@ func TestInitThroughVirtualIP(t *testing.T) {
 				blockManifest(t)
 			}
 			args := initArgs(test.args...)
-			if test.name == "with --config" {
-				args = append([]string{"--config", initConfig(t), "--skip-phases", upstreamInitPhases}, test.args...)
+			switch test.name {
+			case "with --config":
+				args = append([]string{"--config", initConfig(t, ""), "--skip-phases", upstreamInitPhases}, test.args...)
+			case "masters in --config":
+				args = []string{"--config", initConfig(t, configMasters), "--skip-phases", upstreamInitPhases}
 			}
 			wantError(t, execute(newCmdInit(io.Discard, nil), args...), test.err)
 			wantCalls(t, called(), test.calls...)
@@ -78,11 +84,11 @@ func TestInitThroughVirtualIP(t *testing.T) {
 	}
 }
 
-func initConfig(t *testing.T) string {
-	return write(t, "init.yaml", "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n"+
+func initConfig(t *testing.T, more string) string {
+	return write(t, "init.yaml", "apiVersion: "+minortest.APIVersion+"\nkind: InitConfiguration\n"+
 		"localAPIEndpoint: {advertiseAddress: 10.0.0.1}\nnodeRegistration: {criSocket: "+testCRISocket+"}\n"+
-		"---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"+
-		"controlPlaneEndpoint: "+testEndpoint+"\nkubernetesVersion: v"+constants.CurrentKubernetesVersion.String()+"\n")
+		"---\napiVersion: "+minortest.APIVersion+"\nkind: ClusterConfiguration\n"+
+		"controlPlaneEndpoint: "+testEndpoint+"\nkubernetesVersion: v"+constants.CurrentKubernetesVersion.String()+"\n"+more)
 }
 
 func TestInitUploadsVirtualIP(t *testing.T) {

@@ -9,7 +9,6 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/client-go/tools/clientcmd"
-	"k8s.io/klog/v2"
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/options"
@@ -17,7 +16,6 @@ import (
 	kubeadmconstants "k8s.io/kubernetes/cmd/kubeadm/app/constants"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 	configutil "k8s.io/kubernetes/cmd/kubeadm/app/util/config"
-	kubeconfigutil "k8s.io/kubernetes/cmd/kubeadm/app/util/kubeconfig"
 	staticpodutil "k8s.io/kubernetes/cmd/kubeadm/app/util/staticpod"
 )
 
@@ -50,6 +48,7 @@ func bindJoin(r *workflow.Runner, cmd *cobra.Command, opt *joinOptions) {
 		Name: "ipvs [api-server-endpoint]", Short: ipvsShort, Long: ipvsLong,
 		InheritFlags: joinPhaseFlags, RunIf: v.wanted, Run: v.runIPVS,
 	})
+	wrapPhase(r, "preflight", v.preflight)
 	insertPhase(r, "kubelet-start", 1, workflow.Phase{
 		Name: "lvscare [api-server-endpoint]", Short: lvscareShort, Long: lvscareLong, Example: lvscareExample,
 		InheritFlags: joinPhaseFlags, RunIf: v.wanted, Run: v.runLvscare,
@@ -86,11 +85,11 @@ func endpointOf(cfg *kubeadmapi.JoinConfiguration) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("discovery file %s: %w", path, err)
 	}
-	_, cluster, err := kubeconfigutil.GetClusterFromKubeConfig(config)
+	server, err := kubecask.ServerOf(config)
 	if err != nil {
 		return "", fmt.Errorf("discovery file %s: %w", path, err)
 	}
-	return cluster.Server, nil
+	return server, nil
 }
 
 func (v joinVirtualIP) load(c workflow.RunData, self bool) (*joinData, *kubecask.Guard, error) {
@@ -116,6 +115,25 @@ func (v joinVirtualIP) runIPVS(c workflow.RunData) error {
 		return err
 	}
 	return v.writeRules(g, data.DryRun())
+}
+
+// preflight, upstream's, is the first that knows the networks of the cluster.
+func (v joinVirtualIP) preflight(c workflow.RunData, upstream func(workflow.RunData) error) error {
+	if err := upstream(c); err != nil {
+		return err
+	}
+	if wanted, err := v.wanted(c); !wanted || err != nil {
+		return err
+	}
+	data, g, err := v.load(c, false)
+	if err != nil {
+		return err
+	}
+	cfg, err := data.InitCfg()
+	if err != nil {
+		return err
+	}
+	return kubecask.CheckOverlap(g.VIP, cfg.Networking.ServiceSubnet, cfg.Networking.PodSubnet)
 }
 
 func (v joinVirtualIP) runLvscare(c workflow.RunData) error {
@@ -147,6 +165,9 @@ func localEndpoint() (*kubeadmapi.APIEndpoint, error) {
 // alone finds virtual IP and masters without join's data: arguments first, then --config, then the
 // static pod that the node has.
 func (v joinVirtualIP) alone(args []string) (*kubecask.Guard, error) {
+	if err := v.configure(); err != nil {
+		return nil, err
+	}
 	old, oldErr := kubecask.ReadGuard()
 	if len(v.masters) == 0 && oldErr == nil {
 		for _, master := range old.Masters {
@@ -197,13 +218,9 @@ func (v joinVirtualIP) lvscareAlone(args []string) error {
 	}
 	dryRunDir := ""
 	if v.opt.dryRun {
-		if dryRunDir, err = dryRunDirectory(); err != nil {
+		if dryRunDir, err = os.MkdirTemp("", "kubeadm-join-dryrun"); err != nil {
 			return err
 		}
 	}
 	return v.writePod(g, dryRunDir)
-}
-
-func dryRunDirectory() (string, error) {
-	return kubeadmconstants.GetDryRunDir(kubeadmconstants.EnvVarJoinDryRunDir, "kubeadm-join-dryrun", klog.Warningf)
 }

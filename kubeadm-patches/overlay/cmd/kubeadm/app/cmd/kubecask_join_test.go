@@ -13,6 +13,7 @@ import (
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/minortest"
 	kubeconfigutil "k8s.io/kubernetes/cmd/kubeadm/app/util/kubeconfig"
 )
 
@@ -104,7 +105,7 @@ func discoveryFile(t *testing.T, server string) string {
 }
 
 func joinConfig(discovery string) string {
-	return "apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n" +
+	return "apiVersion: " + minortest.APIVersion + "\nkind: JoinConfiguration\n" +
 		"nodeRegistration: {criSocket: " + testCRISocket + "}\ndiscovery:\n" + discovery
 }
 
@@ -132,6 +133,69 @@ func TestJoinVirtualIPFromConfig(t *testing.T) {
 				t.Errorf("image %s", g.Image)
 			}
 		})
+	}
+}
+
+const configMasters = "---\napiVersion: kubecask.io/v1alpha1\nkind: VirtualIP\nmasters: [10.0.0.5, '10.0.0.6:7443']\nlvscareImage: example/lvscare:3\n"
+
+func TestJoinMastersFromConfig(t *testing.T) {
+	discovery := "  bootstrapToken: {apiServerEndpoint: '169.254.97.2:6443', token: abcdef.0123456789abcdef, unsafeSkipCAVerification: true}\n"
+	tests := []struct {
+		name, document string
+		flags          []string
+		masters        []string
+		image, err     string
+	}{
+		{name: "document", document: configMasters, masters: []string{"10.0.0.5:6443", "10.0.0.6:7443"}, image: "example/lvscare:3"},
+		{name: "flags win", document: configMasters, flags: []string{"--master", "10.0.0.1", "--lvscare-image", "example/lvscare:2"},
+			masters: []string{"10.0.0.1:6443"}, image: "example/lvscare:2"},
+		{name: "malformed", document: configMasters + "more: 1\n", err: "unknown field \"more\""},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			fakeNode(t, "")
+			path := write(t, "join.yaml", joinConfig(discovery)+test.document)
+			args := append([]string{"--config", path, "--skip-phases", upstreamJoinPhases}, test.flags...)
+			wantError(t, execute(newCmdJoin(io.Discard, nil), args...), test.err)
+			if test.err != "" {
+				return
+			}
+			wantGuard(t, testEndpoint, test.masters...)
+			if g, _ := kubecask.ReadGuard(); g.Image != test.image {
+				t.Errorf("image %s", g.Image)
+			}
+			wantError(t, execute(newCmdJoin(io.Discard, nil), append([]string{"phase", "lvscare", "--config", path}, test.flags...)...), "")
+			wantGuard(t, testEndpoint, test.masters...)
+		})
+	}
+}
+
+func TestConfigValidateKnowsTheVirtualIP(t *testing.T) {
+	discovery := "  bootstrapToken: {apiServerEndpoint: '169.254.97.2:6443', token: abcdef.0123456789abcdef, unsafeSkipCAVerification: true}\n"
+	validate := func(text string) error {
+		return execute(newCmdConfig(io.Discard), "validate", "--config", write(t, "join.yaml", text))
+	}
+	wantError(t, validate(joinConfig(discovery)+configMasters), "")
+	wantError(t, validate(joinConfig(discovery)+"---\napiVersion: kubecask.io/v1alpha1\nkind: Other\n"), "kubecask.io")
+}
+
+// The cluster's networks are known once preflight has been run.
+func TestJoinChecksOverlapAfterPreflight(t *testing.T) {
+	v := joinVirtualIP{newVirtualIP(cmdWithoutFlags(newCmdJoin(io.Discard, nil)), joinMasterHelp), nil}
+	initCfg := &kubeadmapi.InitConfiguration{}
+	initCfg.Networking.ServiceSubnet = "169.254.0.0/16"
+	data := &joinData{initCfg: initCfg, cfg: &kubeadmapi.JoinConfiguration{
+		Discovery: kubeadmapi.Discovery{BootstrapToken: &kubeadmapi.BootstrapTokenDiscovery{APIServerEndpoint: testEndpoint}}}}
+	ran := 0
+	upstream := func(err error) func(any) error {
+		return func(any) error { ran++; return err }
+	}
+	wantError(t, v.preflight(data, upstream(nil)), "")
+	v.masters = []string{"10.0.0.1"}
+	wantError(t, v.preflight(data, upstream(nil)), "virtual IP 169.254.97.2 lies inside the service range 169.254.0.0/16")
+	wantError(t, v.preflight(data, upstream(io.ErrUnexpectedEOF)), "unexpected EOF")
+	if ran != 3 {
+		t.Errorf("upstream's preflight was run %d times", ran)
 	}
 }
 

@@ -16,12 +16,7 @@ import (
 // bindReset lets the phase cleanup-node take the rules of the virtual IP with it, once the static
 // pod that would write them again is gone, and binds the runner as upstream does.
 func bindReset(r *workflow.Runner, cmd *cobra.Command) {
-	for i := range r.Phases {
-		if phaseName(r.Phases[i]) == "cleanup-node" {
-			run := r.Phases[i].Run
-			r.Phases[i].Run = func(c workflow.RunData) error { return cleanupNode(c, run) }
-		}
-	}
+	wrapPhase(r, "cleanup-node", cleanupNode)
 	r.BindToCommand(cmd)
 }
 

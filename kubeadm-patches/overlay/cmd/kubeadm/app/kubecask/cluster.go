@@ -10,6 +10,7 @@ import (
 	"time"
 
 	v1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
@@ -22,27 +23,61 @@ const (
 	// ConfigMapName is the ConfigMap in kube-system that says which virtual IP the cluster has.
 	ConfigMapName = "kubecask"
 
+	// RoleName is the Role in namespace default, and its binding, by which nodes see the list of API servers.
+	RoleName = "kubecask:masters"
+
 	vipKey     = "virtualIP"
 	imageKey   = "lvscareImage"
 	apiTimeout = 5 * time.Second
 )
 
-// Upload stores the virtual IP and lvscare's image in the cluster.
+// Upload stores the virtual IP and lvscare's image in the cluster, and lets nodes see which API servers there are.
 func Upload(client kubernetes.Interface, g *Guard) error {
 	configMap := &v1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: ConfigMapName, Namespace: metav1.NamespaceSystem},
 		Data:       map[string]string{vipKey: g.VIP.String(), imageKey: g.Image},
 	}
-	ctx := context.Background()
 	configMaps := client.CoreV1().ConfigMaps(metav1.NamespaceSystem)
-	_, err := configMaps.Create(ctx, configMap, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		_, err = configMaps.Update(ctx, configMap, metav1.UpdateOptions{})
-	}
-	if err != nil {
+	if err := createOrUpdate(configMap, configMaps.Create, configMaps.Update); err != nil {
 		return fmt.Errorf("store ConfigMap %s/%s: %w", metav1.NamespaceSystem, ConfigMapName, err)
 	}
+	rbac := client.RbacV1()
+	roles, bindings := rbac.Roles(metav1.NamespaceDefault), rbac.RoleBindings(metav1.NamespaceDefault)
+	if err := createOrUpdate(mastersRole(), roles.Create, roles.Update); err != nil {
+		return fmt.Errorf("store Role %s/%s: %w", metav1.NamespaceDefault, RoleName, err)
+	}
+	if err := createOrUpdate(mastersBinding(), bindings.Create, bindings.Update); err != nil {
+		return fmt.Errorf("store RoleBinding %s/%s: %w", metav1.NamespaceDefault, RoleName, err)
+	}
 	return nil
+}
+
+func createOrUpdate[T any](object T, create func(context.Context, T, metav1.CreateOptions) (T, error),
+	update func(context.Context, T, metav1.UpdateOptions) (T, error)) error {
+	_, err := create(context.Background(), object, metav1.CreateOptions{})
+	if apierrors.IsAlreadyExists(err) {
+		_, err = update(context.Background(), object, metav1.UpdateOptions{})
+	}
+	return err
+}
+
+// mastersRole allows to see the one EndpointSlice that says which API servers there are.
+func mastersRole() *rbacv1.Role {
+	return &rbacv1.Role{
+		ObjectMeta: metav1.ObjectMeta{Name: RoleName, Namespace: metav1.NamespaceDefault},
+		Rules: []rbacv1.PolicyRule{{
+			APIGroups: []string{"discovery.k8s.io"}, Resources: []string{"endpointslices"}, ResourceNames: []string{"kubernetes"},
+			Verbs: []string{"get", "list", "watch"},
+		}},
+	}
+}
+
+func mastersBinding() *rbacv1.RoleBinding {
+	return &rbacv1.RoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: RoleName, Namespace: metav1.NamespaceDefault},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "Role", Name: RoleName},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.GroupKind, Name: "system:nodes"}},
+	}
 }
 
 // uploadedVIP is the virtual IP that the cluster says it has; the zero value where it has none.

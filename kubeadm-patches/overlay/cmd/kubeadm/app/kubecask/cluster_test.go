@@ -74,8 +74,25 @@ func TestUpload(t *testing.T) {
 	if fmt.Sprint(configMap.Data) != "map[lvscareImage:example/lvscare:2 virtualIP:169.254.97.2:6443]" {
 		t.Errorf("got %v", configMap.Data)
 	}
-	client.PrependReactor("create", "configmaps", fails)
-	check(t, Upload(client, g), "store ConfigMap kube-system/kubecask: the API server is on fire")
+	role, err := client.RbacV1().Roles("default").Get(context.Background(), "kubecask:masters", metav1.GetOptions{})
+	check(t, err, "")
+	if fmt.Sprint(role.Rules) != "[{[get list watch] [discovery.k8s.io] [endpointslices] [kubernetes] []}]" {
+		t.Errorf("got %v", role.Rules)
+	}
+	binding, err := client.RbacV1().RoleBindings("default").Get(context.Background(), "kubecask:masters", metav1.GetOptions{})
+	check(t, err, "")
+	if binding.RoleRef.Name != role.Name || len(binding.Subjects) != 1 || binding.Subjects[0].Name != "system:nodes" {
+		t.Errorf("got %v", binding)
+	}
+	for resource, want := range map[string]string{
+		"configmaps":   "store ConfigMap kube-system/kubecask: the API server is on fire",
+		"roles":        "store Role default/kubecask:masters: the API server is on fire",
+		"rolebindings": "store RoleBinding default/kubecask:masters: the API server is on fire",
+	} {
+		client := fake.NewSimpleClientset()
+		client.PrependReactor("create", resource, fails)
+		check(t, Upload(client, g), want)
+	}
 }
 
 func fails(k8stesting.Action) (bool, runtime.Object, error) {

@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 )
 
 // DefaultPort is the port of an API server that is named without one.
@@ -149,4 +151,16 @@ func CheckOverlap(vip netip.AddrPort, serviceSubnet, podSubnet string) error {
 		}
 	}
 	return nil
+}
+
+// ServerOf is the API server that a kubeconfig leads to: that of its unnamed cluster, or of its current context.
+func ServerOf(config *clientcmdapi.Config) (string, error) {
+	if cluster := config.Clusters[""]; cluster != nil {
+		return cluster.Server, nil
+	}
+	current := config.Contexts[config.CurrentContext]
+	if current == nil || config.Clusters[current.Cluster] == nil {
+		return "", fmt.Errorf("it has no cluster for its current context %q", config.CurrentContext)
+	}
+	return config.Clusters[current.Cluster].Server, nil
 }

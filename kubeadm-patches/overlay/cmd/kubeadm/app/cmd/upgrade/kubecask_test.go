@@ -3,24 +3,34 @@
 package upgrade
 
 import (
+	"context"
 	"io"
 	"os"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	clientset "k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/kubernetes/fake"
+
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 )
+
+// clusterData is what a phase of apply gets.
+type clusterData struct {
+	dryRunData
+	client clientset.Interface
+}
+
+func (d clusterData) Client() clientset.Interface { return d.client }
 
 type dryRunData bool
 
 func (d dryRunData) DryRun() bool { return bool(d) }
 
-func TestUpgradeHasThePhase(t *testing.T) {
-	cmd := NewCmdUpgrade(io.Discard)
-	for _, name := range []string{"apply", "node"} {
-		sub, _, err := cmd.Find([]string{name, "phase", "lvscare"})
-		if err != nil || sub.Name() != "lvscare" {
-			t.Errorf("upgrade %s: %v", name, err)
-		}
+func TestNodeHasThePhase(t *testing.T) {
+	sub, _, err := NewCmdUpgrade(io.Discard).Find([]string{"node", "phase", "lvscare"})
+	if err != nil || sub.Name() != "lvscare" {
+		t.Error(err)
 	}
 }
 
@@ -57,5 +67,32 @@ func TestUpgradeLvscare(t *testing.T) {
 	}
 	if err := upgradeLvscare(dryRunData(false)); err == nil {
 		t.Error("a manifest that is none of ours was taken")
+	}
+}
+
+func TestUpgradeCluster(t *testing.T) {
+	old := kubecask.ManifestDir
+	t.Cleanup(func() { kubecask.ManifestDir = old })
+	kubecask.ManifestDir = t.TempDir()
+	client := fake.NewSimpleClientset()
+	stored := func() bool {
+		_, err := client.CoreV1().ConfigMaps("kube-system").Get(context.Background(), kubecask.ConfigMapName, metav1.GetOptions{})
+		return err == nil
+	}
+	if err := upgradeCluster(clusterData{false, client}); err != nil || stored() {
+		t.Errorf("a cluster without virtual IP: %v", err)
+	}
+	vip, _ := kubecask.ParseVirtualIP("169.254.97.2:6443")
+	if err := (&kubecask.Guard{VIP: vip, Image: "old"}).Write(); err != nil {
+		t.Fatal(err)
+	}
+	if err := upgradeCluster(clusterData{true, client}); err != nil || stored() {
+		t.Errorf("dry run: %v", err)
+	}
+	if err := upgradeCluster(clusterData{false, client}); err != nil || !stored() {
+		t.Errorf("not stored: %v", err)
+	}
+	if err := upgradeCluster(dryRunData(false)); err == nil {
+		t.Error("no client was no error")
 	}
 }

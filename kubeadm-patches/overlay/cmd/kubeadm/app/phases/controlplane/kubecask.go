@@ -9,7 +9,7 @@ import (
 	"time"
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
-	kubeadmconstants "k8s.io/kubernetes/cmd/kubeadm/app/constants"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
 )
 
 const signingDuration = "--cluster-signing-duration="
@@ -23,13 +23,10 @@ func withSigningDuration(command []string, cfg *kubeadmapi.ClusterConfiguration)
 	if find(signingDuration) >= 0 {
 		return command
 	}
-	validity := kubeadmconstants.CertificateValidityPeriod
-	if cfg.CertificateValidityPeriod != nil {
-		validity = cfg.CertificateValidityPeriod.Duration
-	}
-	value := validity.String()
-	if validity%time.Hour == 0 {
-		value = fmt.Sprintf("%dh", int64(validity.Hours()))
+	life := validity.Leaf(cfg)
+	value := life.String()
+	if life%time.Hour == 0 {
+		value = fmt.Sprintf("%dh", int64(life.Hours()))
 	}
 	next := max(find("--cluster-signing-key-file="), 1) // upstream's flags are sorted, the user's follow
 	return slices.Insert(slices.Clone(command), next, signingDuration+value)

@@ -12,6 +12,7 @@ import (
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	kubeadmconstants "k8s.io/kubernetes/cmd/kubeadm/app/constants"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/minortest"
 )
 
 func TestSigningDurationOfStaticPod(t *testing.T) {
@@ -36,7 +37,7 @@ func TestSigningDurationOfStaticPod(t *testing.T) {
 				ControllerManager: kubeadmapi.ControlPlaneComponent{ExtraArgs: test.extra},
 			}
 			if test.validity != 0 {
-				cfg.CertificateValidityPeriod = &metav1.Duration{Duration: test.validity}
+				minortest.SetLeaf(t, cfg, test.validity)
 			}
 			specs := GetStaticPodSpecs(cfg, &kubeadmapi.APIEndpoint{AdvertiseAddress: "10.0.0.1", BindPort: 6443}, nil)
 			command := specs[kubeadmconstants.KubeControllerManager].Spec.Containers[0].Command

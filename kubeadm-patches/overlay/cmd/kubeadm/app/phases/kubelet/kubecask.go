@@ -16,6 +16,7 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/componentconfigs"
 	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
 )
 
 // servingDir is where the kubelet looks for its own serving certificate, or "" where the user has
@@ -60,11 +61,8 @@ func writeServingCertificate(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kube
 	if name, err = nodeutil.GetHostname(name); err != nil {
 		return err
 	}
-	validity := constants.CertificateValidityPeriod
-	if cfg.CertificateValidityPeriod != nil {
-		validity = cfg.CertificateValidityPeriod.Duration
-	}
-	cert, key, err := kubecask.SelfSigned(name, time.Now().Add(-constants.CertificateBackdate), validity)
+	from := time.Now().Add(-constants.CertificateBackdate)
+	cert, key, err := kubecask.SelfSigned(name, from, validity.Leaf(cfg))
 	if err != nil {
 		return err
 	}

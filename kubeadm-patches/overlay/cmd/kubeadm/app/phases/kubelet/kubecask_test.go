@@ -8,18 +8,18 @@ import (
 	"testing"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	certutil "k8s.io/client-go/util/cert"
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/minortest"
 	configutil "k8s.io/kubernetes/cmd/kubeadm/app/util/config"
 )
 
 // clusterConfig is a defaulted configuration with a KubeletConfiguration of the user.
 func clusterConfig(t *testing.T, kubelet string) *kubeadmapi.ClusterConfiguration {
-	yaml := "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\n" +
+	yaml := "apiVersion: " + minortest.APIVersion + "\nkind: InitConfiguration\n" +
 		"localAPIEndpoint: {advertiseAddress: 10.0.0.1}\n" +
-		"---\napiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.37.2\n" +
+		"---\napiVersion: " + minortest.APIVersion + "\nkind: ClusterConfiguration\nkubernetesVersion: v1.37.2\n" +
 		"---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n" + kubelet
 	cfg, err := configutil.BytesToInitConfiguration([]byte(yaml), true)
 	if err != nil {
@@ -92,7 +92,7 @@ func TestServingCertificateElsewhere(t *testing.T) {
 func TestServingCertificateFollowsDeclaredValidity(t *testing.T) {
 	dir := t.TempDir()
 	cfg := clusterConfig(t, "")
-	cfg.CertificateValidityPeriod = &metav1.Duration{Duration: 48 * time.Hour}
+	minortest.SetLeaf(t, cfg, 48*time.Hour)
 	if err := writeServingCertificate(cfg, &kubeadmapi.NodeRegistrationOptions{Name: "n"}, dir); err != nil {
 		t.Fatal(err)
 	}

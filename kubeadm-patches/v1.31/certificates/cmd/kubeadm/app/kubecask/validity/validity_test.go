@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package kubecask_test
+package validity_test
 
 import (
 	"testing"
