@@ -190,12 +190,32 @@ static int go(const struct gobuild *g, const char *const argv[], const char *dir
 	return status;
 }
 
+/*
+ * Build tags: the part's own, and one for the minor of its main module, such as etcd_v3_5, by which
+ * sources beside part.conf differ between minors. The caller's.
+ */
+static char *build_tags(const struct part *p)
+{
+	const char *own = conf_get(&p->conf, "tags");
+	auto_free char *path = NULL, *version = NULL;
+	char *tags, *at;
+
+	part_module(p->modules.v[0], &path, &version);
+	if (strrchr(version, '.'))
+		*strrchr(version, '.') = '\0';
+	tags = xasprintf("%s%s%s_%s", own ? own : "", own ? "," : "", p->name, version);
+	for (at = strrchr(tags, '_'); *at; at++)
+		if (*at == '.')
+			*at = '_';
+	return tags;
+}
+
 /* Completes go.mod and go.sum; the latter pins every module that takes part. */
 static int resolve(const struct gobuild *g, const char *main, struct conf *record, struct err *err)
 {
-	const char *tags = conf_get(&g->part->conf, "tags");
-	const char *const argv[] = {"go",    "list",           "-mod=mod",       "-deps",
-	                            "-tags", tags ? tags : "", g->part->package, NULL};
+	auto_free char *tags = build_tags(g->part);
+	const char *const argv[] = {"go",    "list", "-mod=mod",       "-deps",
+	                            "-tags", tags,   g->part->package, NULL};
 	auto_free char *sum = xasprintf("%s/go.sum", main), *line = NULL;
 	struct digest d;
 
@@ -209,7 +229,8 @@ static int resolve(const struct gobuild *g, const char *main, struct conf *recor
 
 static int compile(const struct gobuild *g, const char *main, struct conf *record, struct err *err)
 {
-	const char *tags = conf_get(&g->part->conf, "tags"), *more;
+	auto_free char *tags = build_tags(g->part);
+	const char *more;
 	auto_free char *file = xasprintf("%s/bin/%s-%s", g->work, g->part->name, g->key);
 	auto_free char *temp = xasprintf("%s.tmp", file), *size = NULL;
 	auto_strbuf ld = {0};
@@ -220,10 +241,19 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 	strbuf_addstr(&ld, "-s -w -buildid=");
 	while ((more = conf_next(&g->part->conf, "ldflags", &at)))
 		strbuf_addf(&ld, " %s", more);
-	const char *const argv[] = {
-	    "go",    "build",          "-trimpath", "-buildvcs=false", "-mod=readonly",
-	    "-tags", tags ? tags : "", "-ldflags",  strbuf_str(&ld),   "-o",
-	    temp,    g->part->package, NULL};
+	const char *const argv[] = {"go",
+	                            "build",
+	                            "-trimpath",
+	                            "-buildvcs=false",
+	                            "-mod=readonly",
+	                            "-tags",
+	                            tags,
+	                            "-ldflags",
+	                            strbuf_str(&ld),
+	                            "-o",
+	                            temp,
+	                            g->part->package,
+	                            NULL};
 
 	if (go(g, argv, main, "compile it", err) < 0)
 		return -1;

@@ -40,9 +40,12 @@ static int known_minors(const char *dir, const char *version, struct err *err)
 		return -1;
 	for (size_t i = 0; i < names.n; i++) {
 		const char *dot = strstr(names.v[i], ".conf");
+		auto_free char *name = dot && !dot[5]
+		                           ? xstrndup(names.v[i], (size_t)(dot - names.v[i]))
+		                           : NULL;
 
-		if (dot && !dot[5])
-			strbuf_addf(&known, " %.*s", (int)(dot - names.v[i]), names.v[i]);
+		if (name && !release_version_ok(name))
+			strbuf_addf(&known, " %s", name);
 	}
 	return err_set(err, "Kubernetes %s: %s has no file for this minor; it has:%s", version, dir,
 	               known.len ? strbuf_str(&known) : " none");
@@ -66,6 +69,16 @@ static int read_epoch(const struct conf *file, long long *out, struct err *err)
 	return 0;
 }
 
+/* "etcd = v3.7.0" becomes etcd-version. */
+static void add_components(struct conf *vars, const struct conf *file)
+{
+	for (size_t i = 0; i < file->n; i++) {
+		auto_free char *key = xasprintf("%s-version", file->v[i].key);
+
+		conf_set(vars, key, file->v[i].value);
+	}
+}
+
 int release_load(const char *dir, const char *version, struct release *out, struct err *err)
 {
 	struct release r = {.version = xstrdup(version)};
@@ -74,14 +87,16 @@ int release_load(const char *dir, const char *version, struct release *out, stru
 	auto_free char *major = xstrndup(version + 1, strcspn(version, ".") - 1);
 	auto_free char *minor = xstrndup(version + 2 + strlen(major),
 	                                 minor_len - 2 - strlen(major));
-	auto_conf file = {0};
+	auto_free char *own_path = xasprintf("%s/%s.conf", dir, version);
+	auto_conf file = {0}, own = {0};
 
 	if (!fs_exists(path)) {
 		release_release(&r);
 		return known_minors(dir, version, err);
 	}
 	r.lock_path = xasprintf("%s/%s.lock", dir, version);
-	if (conf_load(path, &file, err) < 0 || lock_load(r.lock_path, &r.lock, err) < 0 ||
+	if ((fs_exists(own_path) && conf_load(own_path, &own, err) < 0) ||
+	    conf_load(path, &file, err) < 0 || lock_load(r.lock_path, &r.lock, err) < 0 ||
 	    read_epoch(&file, &r.epoch, err) < 0) {
 		release_release(&r);
 		return -1;
@@ -92,11 +107,8 @@ int release_load(const char *dir, const char *version, struct release *out, stru
 	conf_set(&r.vars, "kubernetes-minor", minor);
 	conf_set(&r.vars, "kubecask-version", KUBECASK_VERSION);
 	conf_set(&r.vars, "lvscare-image", "kubecask.local/lvscare:" KUBECASK_VERSION);
-	for (size_t i = 0; i < file.n; i++) {
-		auto_free char *key = xasprintf("%s-version", file.v[i].key);
-
-		conf_set(&r.vars, key, file.v[i].value);
-	}
+	add_components(&r.vars, &own); /* the first value of a key counts */
+	add_components(&r.vars, &file);
 	*out = r;
 	return 0;
 }

@@ -18,6 +18,9 @@ struct release {
 /* True for vMAJOR.MINOR.PATCH, plain numbers without leading zeros. */
 bool release_version_ok(const char *version);
 
-/* Reads releases/vMAJOR.MINOR.conf and the lock. */
+/*
+ * Reads releases/vMAJOR.MINOR.conf, what vMAJOR.MINOR.PATCH.conf has instead (it need not be
+ * there), and the lock.
+ */
 int release_load(const char *dir, const char *version, struct release *out, struct err *err);
 void release_release(struct release *r);

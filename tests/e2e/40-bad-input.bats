@@ -11,8 +11,8 @@ setup_file() {
 	"$LAB" up -p sudo 3:800M 3>&-
 	"$LAB" wait 3
 	local n
-	for n in 1 3; do on "$n" "useradd -m admin && echo admin:$ADMIN_PASSWORD | chpasswd"; done
-	on 3 "echo 'admin ALL=(ALL) ALL' > /etc/sudoers.d/admin"
+	for n in 1 3; do on "$n" "useradd -m ops && echo ops:$ADMIN_PASSWORD | chpasswd"; done
+	on 3 "echo 'ops ALL=(ALL) ALL' > /etc/sudoers.d/ops"
 	for n in 1 2 3; do script "$n" listing.sh > "$OUT/fresh.$n"; done
 }
 
@@ -82,7 +82,7 @@ untouched() { # N: nothing has come, nothing has gone
 
 as_admin() { # sets ADMIN to the options of a login as an ordinary user, with a password
 	(umask 077 && echo "$ADMIN_PASSWORD" > "$OUT/password")
-	ADMIN=(--user admin --password-file "$OUT/password" --known-hosts "$OUT/known_hosts" --host-key accept-new)
+	ADMIN=(--user ops --password-file "$OUT/password" --known-hosts "$OUT/known_hosts" --host-key accept-new)
 }
 
 @test "an ordinary user on a machine without sudo" {

@@ -24,9 +24,9 @@ static void knows_versions(void **state)
 		assert_false(release_version_ok(bad[i]));
 }
 
-static void write_conf(const char *dir, const char *text)
+static void write_conf(const char *dir, const char *name, const char *text)
 {
-	auto_free char *path = xasprintf("%s/v1.37.conf", dir);
+	auto_free char *path = xasprintf("%s/%s.conf", dir, name);
 	struct err err = {0};
 
 	assert_int_equal(fs_write_atomic(path, text, strlen(text), 0644, &err), 0);
@@ -42,7 +42,7 @@ static void loads_a_release(void **state)
 	(void)state;
 	assert_non_null(mkdtemp(dir));
 	unsetenv("SOURCE_DATE_EPOCH");
-	write_conf(dir, "etcd = v3.7.0\nepoch = 1000\n");
+	write_conf(dir, "v1.37", "etcd = v3.7.0\nepoch = 1000\n");
 	assert_int_equal(release_load(dir, "v1.37.2", &r, &err), 0);
 	assert_int_equal(r.epoch, 1000);
 	assert_string_equal(conf_get(&r.vars, "etcd-version"), "v3.7.0");
@@ -58,6 +58,15 @@ static void loads_a_release(void **state)
 	assert_int_equal(release_load(dir, "v1.37.2", &r, &err), -1);
 	assert_string_equal(err.msg, "SOURCE_DATE_EPOCH: \"soon\" is no time stamp");
 	unsetenv("SOURCE_DATE_EPOCH");
+
+	write_conf(dir, "v1.37.3", "etcd = v3.7.1\n");
+	assert_int_equal(release_load(dir, "v1.37.2", &r, &err), 0);
+	assert_string_equal(conf_get(&r.vars, "etcd-version"), "v3.7.0");
+	release_release(&r);
+	assert_int_equal(release_load(dir, "v1.37.3", &r, &err), 0);
+	assert_string_equal(conf_get(&r.vars, "etcd-version"), "v3.7.1");
+	assert_int_equal(r.epoch, 1000);
+	release_release(&r);
 
 	assert_int_equal(release_load(dir, "v1.29.0", &r, &err), -1);
 	expect = xasprintf("Kubernetes v1.29.0: %s has no file for this minor; it has: v1.37", dir);

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/spf13/cobra"
 	"go.etcd.io/etcd/etcdctl/v3/ctlv3"
@@ -23,19 +22,14 @@ func utl() error {
 		Use:   "etcdutl",
 		Short: "An administrative command line tool for etcd3.",
 	}
-	flags := root.PersistentFlags()
-	flags.DurationVar(&etcdutl.FlockTimeout, "timeout", 10*time.Second,
-		"time to wait to obtain a file lock on db file, 0 to block indefinitely")
-	flags.StringVarP(&etcdutl.OutputFormat, "write-out", "w", "simple",
+	root.PersistentFlags().StringVarP(&etcdutl.OutputFormat, "write-out", "w", "simple",
 		"set the output format (fields, json, protobuf, simple, table)")
 	root.AddCommand(
 		etcdutl.NewDefragCommand(),
 		etcdutl.NewSnapshotCommand(),
-		etcdutl.NewHashKVCommand(),
 		etcdutl.NewVersionCommand(),
-		etcdutl.NewCompletionCommand(),
-		etcdutl.NewMigrateCommand(),
 	)
+	addOfThisMinor(root)
 	root.SetHelpTemplate(`{{.UsageString}}`)
 	return root.Execute()
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // kubeadm, kubelet, kubectl and the four control-plane programs in one: the name it is called by
-// decides, or the first word after "kube". Each entry does what upstream's own main does.
+// decides, or the first word after "kube". Each entry does what upstream's own main does; where that
+// differs between minors, files with build constraints have it.
 package main
 
 import (
@@ -25,7 +26,6 @@ import (
 	controllermanager "k8s.io/kubernetes/cmd/kube-controller-manager/app"
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
-	"k8s.io/kubernetes/cmd/kube/upstream"
 	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app"
 )
 
@@ -41,11 +41,11 @@ func run(newCommand func() *cobra.Command) {
 func runKubeadm() {
 	flag.CommandLine = flag.NewFlagSet(os.Args[0], flag.ExitOnError)
 	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ExitOnError)
-	upstream.KubeadmDone(kubeadm.Run())
+	kubeadmDone(kubeadm.Run())
 }
 
 func runKubectl() {
-	upstream.BeforeKubectl()
+	beforeKubectl()
 	if err := cli.RunNoErrOutput(kubectlcmd.NewDefaultKubectlCommand()); err != nil {
 		kubectlutil.CheckErr(err)
 	}
@@ -72,7 +72,7 @@ func main() {
 	case "kube-scheduler":
 		run(func() *cobra.Command { return scheduler.NewSchedulerCommand() })
 	case "kubelet":
-		run(upstream.NewKubeletCommand)
+		run(newKubeletCommand)
 	case "kubeadm":
 		runKubeadm()
 	case "kubectl":

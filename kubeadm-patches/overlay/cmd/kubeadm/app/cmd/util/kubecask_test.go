@@ -6,25 +6,36 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"k8s.io/client-go/tools/clientcmd"
+	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
 
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 )
+
+func kubeconfig(t *testing.T, server string) string {
+	ca, _, err := kubecask.SelfSigned("ca", time.Now(), time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config := clientcmdapi.NewConfig()
+	config.Clusters["c"] = &clientcmdapi.Cluster{Server: server, CertificateAuthorityData: ca}
+	config.Contexts["x"] = &clientcmdapi.Context{Cluster: "c"}
+	config.CurrentContext = "x"
+	path := filepath.Join(t.TempDir(), "admin.conf")
+	if err := clientcmd.WriteToFile(*config, path); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
 
 func TestJoinCommandNamesMasters(t *testing.T) {
 	oldDir, oldDryRun := kubecask.ManifestDir, kubecask.DryRun
 	t.Cleanup(func() { kubecask.ManifestDir, kubecask.DryRun = oldDir, oldDryRun })
 	kubecask.ManifestDir, kubecask.DryRun = t.TempDir(), true
 
-	config := generateValidKubeConfig()
-	for _, cluster := range config.Clusters {
-		cluster.Server = "https://169.254.97.2:6443"
-	}
-	path := filepath.Join(t.TempDir(), "admin.conf")
-	if err := clientcmd.WriteToFile(*config, path); err != nil {
-		t.Fatal(err)
-	}
+	path := kubeconfig(t, "https://169.254.97.2:6443")
 	plain, err := GetJoinWorkerCommand(path, "abcdef.0123456789abcdef", false)
 	if err != nil || strings.Contains(plain, "--master") {
 		t.Fatalf("without a virtual IP: %q, %v", plain, err)
