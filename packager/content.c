@@ -14,22 +14,31 @@
 
 #define TEMPLATE_MAX (1u << 20)
 
-int content_program(const struct plan_layer *l, struct layer *out, struct err *err)
+/* More names for the program, in its directory; of the value of a key that need not be there. */
+static void add_links(struct layer *out, const struct part *p, const char *key)
 {
-	const char *output = l->part->output, *slash = strrchr(output, '/');
-	int dir = slash ? (int)(slash - output) + 1 : 0;
-	const char *links = conf_get(&l->part->conf, "links");
+	const char *slash = strrchr(p->output, '/'), *links = conf_get(&p->conf, key);
+	int dir = slash ? (int)(slash - p->output) + 1 : 0;
 
-	(void)err;
-	layer_file(out, output, 0755, step_value(l->source, "file"),
-	           step_value(l->source, "sha256"));
 	while (links && *links) {
 		size_t len = strcspn(links, " ");
-		auto_free char *path = xasprintf("%.*s%.*s", dir, output, (int)len, links);
+		auto_free char *path = xasprintf("%.*s%.*s", dir, p->output, (int)len, links);
 
-		layer_link(out, path, output + dir);
+		layer_link(out, path, p->output + dir);
 		links += len + strspn(links + len, " ");
 	}
+}
+
+int content_program(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	auto_free char *minor = part_minor(l->part, '-');
+	auto_free char *key = xasprintf("links-%s", minor);
+
+	(void)err;
+	layer_file(out, l->part->output, 0755, step_value(l->source, "file"),
+	           step_value(l->source, "sha256"));
+	add_links(out, l->part, "links");
+	add_links(out, l->part, key);
 	return 0;
 }
 

@@ -197,17 +197,9 @@ static int go(const struct gobuild *g, const char *const argv[], const char *dir
 static char *build_tags(const struct part *p)
 {
 	const char *own = conf_get(&p->conf, "tags");
-	auto_free char *path = NULL, *version = NULL;
-	char *tags, *at;
+	auto_free char *minor = part_minor(p, '_');
 
-	part_module(p->modules.v[0], &path, &version);
-	if (strrchr(version, '.'))
-		*strrchr(version, '.') = '\0';
-	tags = xasprintf("%s%s%s_%s", own ? own : "", own ? "," : "", p->name, version);
-	for (at = strrchr(tags, '_'); *at; at++)
-		if (*at == '.')
-			*at = '_';
-	return tags;
+	return xasprintf("%s%s%s_%s", own ? own : "", own ? "," : "", p->name, minor);
 }
 
 /* Completes go.mod and go.sum; the latter pins every module that takes part. */

@@ -81,3 +81,17 @@ void part_module(const char *module, char **path, char **version)
 	*path = xstrndup(module, (size_t)(space - module));
 	*version = xstrdup(space + 1);
 }
+
+char *part_minor(const struct part *p, char separator)
+{
+	auto_free char *path = NULL, *version = NULL;
+	char *dot;
+
+	part_module(p->modules.v[0], &path, &version);
+	dot = strrchr(version, '.');
+	if (dot)
+		*dot = '\0';
+	while ((dot = strchr(version, '.')))
+		*dot = separator;
+	return steal(&version);
+}

@@ -12,7 +12,8 @@ struct err;
  * One Go program of the bundle, as packager/parts/NAME/part.conf describes it. Keys:
  *   module   "PATH VERSION", repeated; the first is the main one
  *   package  what to compile; default ".", the *.go files beside part.conf
- *   output   the file's path in its layer; links: more names for it, in the same directory
+ *   output   the file's path in its layer; links: more names for it, in the same directory;
+ *            links-v1-30: more names in minor 1.30 of the main module
  *   tags, ldflags (repeated), cgo = yes, component (name in the bundle's annotations)
  *   copy = yes      the main module is compiled from a patched copy
  *   patch           a patch to the copy, relative to part.conf; repeated
@@ -32,6 +33,9 @@ struct part {
 int part_load(const char *dir, const char *name, const struct conf *vars, struct part *out,
               struct err *err);
 void part_release(struct part *p);
+
+/* The minor of the main module, with a separator: "v1_30" or "v1-30"; the caller's. */
+char *part_minor(const struct part *p, char separator);
 
 /* The path and the version of "PATH VERSION"; the caller's. */
 void part_module(const char *module, char **path, char **version);

@@ -142,3 +142,16 @@ EOF
 	[ "$status" -eq 1 ]
 	[[ $output == *'SOURCE_DATE_EPOCH: "soon" is no time stamp'* ]]
 }
+
+@test "names and sources that only one minor has" {
+	echo 'links-v1-37 = only-37' >>"$W/parts/kube/part.conf"
+	echo 'links-v1-36 = only-36' >>"$W/parts/kube/part.conf"
+	run pack
+	[ "$status" -eq 0 ]
+	grep -q -- '-tags kube_v1_37 ' "$FAKE_LOG"
+	mkdir "$BATS_TEST_TMPDIR/x"
+	tar -C "$BATS_TEST_TMPDIR/x" -xf "$T"
+	for f in "$BATS_TEST_TMPDIR"/x/blobs/sha256/*; do zstd -dcq "$f" 2>/dev/null | tar -tf - 2>/dev/null || :; done >"$BATS_TEST_TMPDIR/list"
+	grep -qx 'bin/only-37' "$BATS_TEST_TMPDIR/list"
+	run ! grep -q only-36 "$BATS_TEST_TMPDIR/list"
+}

@@ -32,6 +32,9 @@ import (
 const names = "kube-apiserver, kube-controller-manager, kube-proxy, kube-scheduler, kubeadm, " +
 	"kubectl, kubelet"
 
+// ofThisMinor has programs that other minors do without.
+var ofThisMinor = map[string]func(){}
+
 func run(newCommand func() *cobra.Command) {
 	os.Exit(cli.Run(newCommand()))
 }
@@ -78,6 +81,10 @@ func main() {
 	case "kubectl":
 		runKubectl()
 	default:
+		if run, ok := ofThisMinor[name]; ok {
+			run()
+			return
+		}
 		fmt.Fprintf(os.Stderr, "kube: called as %q, which is none of %s\n", name, names)
 		os.Exit(2)
 	}
