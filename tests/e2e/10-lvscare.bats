@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # lvscare on a real kernel with IPVS: one User-mode Linux machine on the host's root file system (read-only), network
 # namespaces for a worker and three masters. tests/e2e/lvscare/cases has the cases, which run there in one go; each test
-# here looks at the outcome of one. ONLY=name,name runs just these (the first two always belong to it).
+# here looks at the outcome of one. ONLY=name,name runs just these; the first two make the others possible.
 
 setup_file() {
 	export TOP OUT
@@ -24,7 +24,7 @@ setup_file() {
 		"uml_dir=$OUT/uml/" rootfstype=hostfs hostfs=/ root=/dev/root ro con=null con0=null,fd:1 \
 		"init=$TOP/tests/e2e/lvscare/machine" "share=$OUT" "${words[@]}" > "$OUT/console.log" 2>&1 < /dev/null 3>&- || :
 	[ -s "$OUT/no_ipvs_in_the_kernel.result" ] || {
-		tail -30 "$OUT/console.log" "$OUT/machine.log"
+		tail -n 30 "$OUT/console.log" "$OUT/machine.log"
 		return 1
 	}
 }
