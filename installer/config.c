@@ -149,12 +149,11 @@ bool config_allows_swap(const struct cluster_config *c)
 
 /* ---- documents ---- */
 
-/* kubeadm.k8s.io/v1beta4 came with 1.31. */
-static const char *kubeadm_api(const struct cluster_config *c)
+const char *config_kubeadm_api(const char *k8s_version)
 {
 	int minor = 0;
 
-	return sscanf(c->k8s_version, "v1.%d.", &minor) == 1 && minor < 31
+	return sscanf(k8s_version, "v1.%d.", &minor) == 1 && minor < 31
 	           ? "kubeadm.k8s.io/v1beta3"
 	           : "kubeadm.k8s.io/v1beta4";
 }
@@ -285,7 +284,7 @@ static void add_others(const struct cluster_config *c, json_t *docs)
 
 json_t *config_init_docs(const struct cluster_config *c, const struct node_config *n)
 {
-	const char *api = kubeadm_api(c);
+	const char *api = config_kubeadm_api(c->k8s_version);
 	json_t *init = document(c, api, "InitConfiguration");
 	json_t *kubelet = document(c, "kubelet.config.k8s.io/v1beta1", "KubeletConfiguration");
 	json_t *docs = json_array();
@@ -304,7 +303,7 @@ json_t *config_init_docs(const struct cluster_config *c, const struct node_confi
 json_t *config_join_docs(const struct cluster_config *c, const struct node_config *n,
                          const char *token, const char *ca_hash, const char *certificate_key)
 {
-	json_t *join = document(c, kubeadm_api(c), "JoinConfiguration");
+	json_t *join = document(c, config_kubeadm_api(c->k8s_version), "JoinConfiguration");
 	char vip[ADDR_STR_MAX];
 
 	json_object_set_new(join, "discovery",

@@ -48,5 +48,7 @@ struct node_config {
 json_t *config_init_docs(const struct cluster_config *c, const struct node_config *n);
 json_t *config_join_docs(const struct cluster_config *c, const struct node_config *n,
                          const char *token, const char *ca_hash, const char *certificate_key);
+/* The apiVersion of kubeadm's documents: kubeadm.k8s.io/v1beta4 came with 1.31. */
+const char *config_kubeadm_api(const char *k8s_version);
 /* Does the user's KubeletConfiguration allow swap? */
 bool config_allows_swap(const struct cluster_config *c);

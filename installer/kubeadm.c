@@ -4,6 +4,7 @@
  * goes when kubeadm has ended; nothing secret is in an argument, the environment, a log or a
  * message.
  */
+#include "config.h"
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
@@ -353,14 +354,14 @@ int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err
 	json_t *state = state_load();
 	auto_strlist secrets = {0};
 	char key[65];
+	const char *version = state_string(state, "k8s"), *api = config_kubeadm_api(version);
 	json_t *docs;
 	int rc = random_text("0123456789abcdef", 64, key, err);
 
 	(void)args;
-	docs = json_pack("[{ss ss ss} {ss ss ss}]", "apiVersion", "kubeadm.k8s.io/v1beta4", "kind",
-	                 "InitConfiguration", "certificateKey", rc < 0 ? "" : key, "apiVersion",
-	                 "kubeadm.k8s.io/v1beta4", "kind", "ClusterConfiguration",
-	                 "kubernetesVersion", state_string(state, "k8s"));
+	docs = json_pack("[{ss ss ss} {ss ss ss}]", "apiVersion", api, "kind", "InitConfiguration",
+	                 "certificateKey", rc < 0 ? "" : key, "apiVersion", api, "kind",
+	                 "ClusterConfiguration", "kubernetesVersion", version);
 	json_decref(state);
 	if (rc == 0)
 		rc = write_config(docs, err);

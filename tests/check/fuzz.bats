@@ -7,22 +7,26 @@ setup_file() {
 	make -s -j"$(nproc)" BUILD=build/fuzz CC=clang SANITIZE=address,undefined,fuzzer-no-link fuzz-programs
 }
 
+# fuzz TARGET: its inputs and what it printed end in build/fuzz
+fuzz() {
+	local name=${1##*/}
+	mkdir -p "build/fuzz/found/$name" "tests/fuzz/corpus/$name"
+	"$1" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
+		-artifact_prefix="build/fuzz/crash-$name-" "build/fuzz/found/$name" "tests/fuzz/corpus/$name" \
+		>"build/fuzz/$name.log" 2>&1 && return
+	tail -n 30 "build/fuzz/$name.log"
+	return 1
+}
+
 @test "no input crashes a parser" {
+	local targets=()
 	cd "$BATS_TEST_DIRNAME/../.."
-	local n=0 target name
 	export LSAN_OPTIONS=suppressions=tests/fuzz/lsan.supp:print_suppressions=0
-	for target in build/fuzz/fuzz/fuzz_*; do
-		[ -x "$target" ] && [ -f "$target" ] || continue
-		name=${target##*/}
-		mkdir -p "build/fuzz/found/$name" "tests/fuzz/corpus/$name"
-		"$target" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
-			-artifact_prefix="build/fuzz/crash-$name-" "build/fuzz/found/$name" "tests/fuzz/corpus/$name" \
-			>"build/fuzz/$name.log" 2>&1 || {
-			tail -30 "build/fuzz/$name.log"
-			false
-		}
+	mapfile -t targets < <(find build/fuzz/fuzz -name 'fuzz_*' -type f -executable | sort)
+	[ "${#targets[@]}" -eq "$(find tests/fuzz -name 'fuzz_*.c' | wc -l)" ]
+	export -f fuzz
+	printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'
+	for name in "${targets[@]##*/}"; do
 		echo "# $name: $(awk '/number_of_executed_units/ {print $2}' "build/fuzz/$name.log") inputs" >&3
-		n=$((n + 1))
 	done
-	[ "$n" -eq "$(find tests/fuzz -name 'fuzz_*.c' | wc -l)" ]
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/sets"
 	"k8s.io/klog/v2"
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
@@ -69,6 +70,14 @@ func (v *virtualIP) configure() error {
 		v.image = config.LvscareImage
 	}
 	return nil
+}
+
+// ignoreUnneeded makes warnings of the lack of tools that preflight of Kubernetes before 1.33 insists on
+// and a node of ours does without: kube-proxy has them in its image, and lvscare needs none.
+func ignoreUnneeded(ignored sets.Set[string]) {
+	if ignored != nil {
+		ignored.Insert("fileexisting-conntrack", "fileexisting-iptables")
+	}
 }
 
 // guard brings flags, virtual IP and this node's own API server (if it has one) together.

@@ -72,6 +72,7 @@ func (v initVirtualIP) runIPVS(c workflow.RunData) error {
 	if err != nil {
 		return err
 	}
+	ignoreUnneeded(data.ignorePreflightErrors)
 	return v.writeRules(g, data.DryRun())
 }
 

@@ -114,6 +114,7 @@ func (v joinVirtualIP) runIPVS(c workflow.RunData) error {
 	if err != nil {
 		return err
 	}
+	ignoreUnneeded(data.ignorePreflightErrors)
 	return v.writeRules(g, data.DryRun())
 }
 

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/util/sets"
+
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/minortest"
@@ -209,7 +211,11 @@ func TestJoinControlPlane(t *testing.T) {
 		ControlPlane: &kubeadmapi.JoinControlPlane{LocalAPIEndpoint: kubeadmapi.APIEndpoint{AdvertiseAddress: "10.0.0.2", BindPort: 7443}},
 	}}
 	called := fakeNode(t, "")
+	data.ignorePreflightErrors = sets.New("mem")
 	wantError(t, v.runIPVS(data), "")
+	if !data.ignorePreflightErrors.HasAll("mem", "fileexisting-conntrack", "fileexisting-iptables") {
+		t.Errorf("ignored: %v", data.ignorePreflightErrors)
+	}
 	wantCalls(t, called(), "--run-once --vs "+testEndpoint+" --rs 10.0.0.1:6443")
 	wantError(t, v.runLvscare(data), "")
 	wantGuard(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:7443")

@@ -1,0 +1,171 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # status, output: of bats
+# The patched kubeadm alone, for K8S_VERSION: the installer puts the bundle's files on three machines and does nothing
+# more. init by a configuration file, a worker, a second control plane, certificates and their renewal, reset.
+
+load lib
+KUBECONFIG_ON=/etc/kubernetes/admin.conf
+
+setup_file() {
+	export BATS_TEST_TIMEOUT=900
+	machines 1:2500M 2:2500M 3:1500M
+	local n
+	for n in 1 2 3; do bundle_on "$n"; done
+}
+
+teardown_file() {
+	"$LAB" down -9 -a
+}
+
+setup() {
+	say "$BATS_TEST_DESCRIPTION"
+}
+
+minor() { echo "${K8S_VERSION:-v1.37.2}" | cut -d. -f2; }
+
+# An argument list as the API version of this minor has it: NAME VALUE...
+args() {
+	if [ "$(minor)" -lt 31 ]; then
+		while [ $# -gt 0 ]; do printf '%s: "%s", ' "$1" "$2"; shift 2; done | sed 's/^/{/; s/, $/}/'
+	else
+		while [ $# -gt 0 ]; do printf '{name: %s, value: "%s"}, ' "$1" "$2"; shift 2; done | sed 's/^/[/; s/, $/]/'
+	fi
+}
+
+# The masters stand in the file, not on the command line.
+init_config() {
+	local api=kubeadm.k8s.io/v1beta4
+	[ "$(minor)" -ge 31 ] || api=kubeadm.k8s.io/v1beta3
+	cat <<-Y
+		apiVersion: $api
+		kind: InitConfiguration
+		localAPIEndpoint: {advertiseAddress: $(addr 1)}
+		nodeRegistration:
+		  criSocket: unix:///run/containerd/containerd.sock
+		  kubeletExtraArgs: $(args node-ip "$(addr 1)")
+		  ignorePreflightErrors: [NumCPU, Mem, SystemVerification]
+		---
+		apiVersion: $api
+		kind: ClusterConfiguration
+		kubernetesVersion: ${K8S_VERSION:-v1.37.2}
+		controlPlaneEndpoint: $VIP
+		networking: {podSubnet: 10.244.0.0/16}
+		etcd:
+		  local:
+		    extraArgs: $(args heartbeat-interval 500 election-timeout 5000)
+		controllerManager:
+		  extraArgs: $(args leader-elect-lease-duration 30s leader-elect-renew-deadline 20s leader-elect-retry-period 5s)
+		scheduler:
+		  extraArgs: $(args leader-elect-lease-duration 30s leader-elect-renew-deadline 20s leader-elect-retry-period 5s)
+		---
+		apiVersion: kubecask.io/v1alpha1
+		kind: VirtualIP
+		masters: ["$(addr 1)"]
+	Y
+}
+
+certificates() { # N: all of machine N, checked, listed in $OUT/certs.N.txt
+	rm -rf "$OUT/certs.$1"
+	mkdir -p "$OUT/certs.$1"
+	script "$1" certs.sh | tar -C "$OUT/certs.$1" -xf -
+	"$BATS_TEST_DIRNAME/certs-check" 98 "$OUT/certs.$1" > "$OUT/certs.$1.txt" || { cat "$OUT/certs.$1.txt"; return 1; }
+	say "node$1: $(wc -l < "$OUT/certs.$1.txt") certificates, the first to end: $(awk '{print $5}' "$OUT/certs.$1.txt" | sort | head -1)"
+	grep -q ' /var/lib/kubelet/pki/kubelet.crt ' "$OUT/certs.$1.txt"
+	grep -q 'O=system:nodes' "$OUT/certs.$1.txt"
+}
+
+@test "the bundle's files on three machines, nothing more" {
+	local n control pids=()
+	for n in 1 2 3; do
+		control=--control-plane
+		[ "$n" != 3 ] || control=
+		# shellcheck disable=SC2086 # empty or one word
+		DEADLINE=300 on "$n" "/root/kubecask/install node prepare $control --bundle /root/kubecask/$(basename "$BUNDLE")" 3>&- &
+		pids+=($!)
+	done
+	for n in "${pids[@]}"; do wait "$n"; done
+	[ "$(on 1 kubeadm version -o short)" = "${K8S_VERSION:-v1.37.2}" ]
+}
+
+@test "kubeadm config validate knows the masters' document" {
+	init_config | on 1 'cat > /root/init.yaml'
+	on 1 kubeadm config validate --config /root/init.yaml
+	on 1 'sed "s/^masters:/master:/" /root/init.yaml > /root/bad.yaml'
+	run on 1 kubeadm init --config /root/bad.yaml
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ $output == *'VirtualIP: '*'unknown field "master"'* ]]
+	[ -z "$(real_servers 1)" ]
+}
+
+@test "init through the virtual address by the configuration file" {
+	DEADLINE=600 on 1 kubeadm init --config /root/init.yaml
+	[ "$(real_servers 1)" = "$(addr 1):6443" ]
+	on 1 grep -q "$VIP" $KUBECONFIG_ON
+	on 1 kubectl --kubeconfig $KUBECONFIG_ON apply -f /opt/kubecask/current/manifests/flannel.yaml
+	eventually 180 ready 1 node1
+}
+
+@test "a worker joins by the printed line alone" {
+	local line
+	line=$(on 1 kubeadm token create --print-join-command)
+	[[ $line == *" --master $(addr 1):6443"* ]]
+	DEADLINE=400 on 3 "$line"
+	eventually 180 ready 1 node3
+	[ "$(real_servers 3)" = "$(addr 1):6443" ]
+}
+
+@test "a second control plane joins by the printed line" {
+	local key line
+	key=$(on 1 kubeadm init phase upload-certs --upload-certs --config /root/init.yaml | tail -1)
+	line=$(on 1 kubeadm token create --certificate-key "$key" --print-join-command)
+	DEADLINE=600 on 2 "$line --apiserver-advertise-address $(addr 2) --ignore-preflight-errors NumCPU,Mem,SystemVerification"
+	eventually 180 ready 1 node2
+	# it is a real server of its own rules now, and later lines name it
+	[ "$(real_servers 2)" = "$(printf '%s:6443\n' "$(addr 1)" "$(addr 2)")" ]
+	[[ $(on 1 kubeadm token create --print-join-command) == *" --master $(addr 1):6443 --master $(addr 2):6443"* ]]
+}
+
+@test "every certificate on every node is valid for 98 years and more" {
+	local n
+	for n in 1 2 3; do certificates "$n"; done
+}
+
+@test "kubeadm certs renew all: new ones for as long, check-expiration agrees" {
+	local c end
+	on 1 cat /etc/kubernetes/pki/apiserver.crt > "$OUT/before.crt"
+	on 1 kubeadm certs renew all --config /root/init.yaml
+	run ! cmp "$OUT/before.crt" <(on 1 cat /etc/kubernetes/pki/apiserver.crt)
+	certificates 1
+	on 1 kubeadm certs check-expiration --config /root/init.yaml > "$OUT/expiration"
+	cat "$OUT/expiration"
+	awk '/ UTC / {n++; if ($0 !~ / 9[89]y /) bad = 1} END {exit bad || n < 10}' "$OUT/expiration"
+	# the ends are those of the files
+	for c in apiserver apiserver-kubelet-client front-proxy-client apiserver-etcd-client; do
+		end=$(on 1 cat "/etc/kubernetes/pki/$c.crt" | openssl x509 -noout -enddate | cut -d= -f2)
+		grep "^$c " "$OUT/expiration" | grep -F "$(date -u -d "$end" '+%b %d, %Y %H:%M UTC')"
+	done
+}
+
+@test "a node sees the list of API servers, and no other" {
+	as_kubelet 3 -n default get endpointslices kubernetes
+	run as_kubelet 3 -n kube-system get endpointslices
+	[ "$status" -ne 0 ]
+	[[ $output == *[Ff]orbidden* ]]
+}
+
+@test "upgrade's phase gives the static pod the image of this kubeadm" {
+	local image
+	image=$(on 3 grep 'image:' /etc/kubernetes/manifests/lvscare.yaml)
+	on 3 'sed -i "s#image: .*#image: example.org/lvscare:old#" /etc/kubernetes/manifests/lvscare.yaml'
+	on 3 kubeadm upgrade node phase lvscare
+	[ "$(on 3 grep 'image:' /etc/kubernetes/manifests/lvscare.yaml)" = "$image" ]
+}
+
+@test "reset takes the rules and the static pod with it" {
+	DEADLINE=300 on 3 kubeadm reset --force --cri-socket unix:///run/containerd/containerd.sock
+	[ -z "$(real_servers 3)" ]
+	run ! on 3 test -e /etc/kubernetes/manifests/lvscare.yaml
+	[ -z "$(on 3 ip route show table local proto 197)" ]
+}
