@@ -91,8 +91,8 @@ check-lint lint: ## formats, warnings of both compilers, analyzers, budgets
 	scripts/lint
 patches-check: ## apply, compile and test the kubeadm patches [K8S_VERSION=...]
 	scripts/patches-check $(K8S_VERSION)
-patches-check-all: ## the same for all versions that releases/ has
-	scripts/patches-check $(PACKAGED)
+patches-check-all: ## the same for all versions of kubeadm-patches/versions
+	scripts/patches-check $(shell cat kubeadm-patches/versions)
 bench: ## measure, and print the table of docs/figures.md
 	tests/bench/run
 man: all ## man pages in build/man

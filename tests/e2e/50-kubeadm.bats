@@ -107,13 +107,48 @@ certificates() { # N: all of machine N, checked, listed in $OUT/certs.N.txt
 	eventually 180 ready 1 node1
 }
 
-@test "a worker joins by the printed line alone" {
-	local line
-	line=$(on 1 kubeadm token create --print-join-command)
-	[[ $line == *" --master $(addr 1):6443"* ]]
-	DEADLINE=400 on 3 "$line"
+# A worker's file: the cluster by a discovery file, the masters in their document.
+join_config() { # TOKEN
+	local api=kubeadm.k8s.io/v1beta4
+	[ "$(minor)" -ge 31 ] || api=kubeadm.k8s.io/v1beta3
+	cat <<-Y
+		apiVersion: $api
+		kind: JoinConfiguration
+		discovery:
+		  tlsBootstrapToken: $1
+		  file: {kubeConfigPath: /root/cluster-info.conf}
+		nodeRegistration:
+		  criSocket: unix:///run/containerd/containerd.sock
+		  kubeletExtraArgs: $(args node-ip "$(addr 3)")
+		  ignorePreflightErrors: [NumCPU, Mem, SystemVerification]
+		---
+		apiVersion: kubecask.io/v1alpha1
+		kind: VirtualIP
+		masters: ["$(addr 1)"]
+	Y
+}
+
+@test "a join that fails leaves nothing behind" {
+	k 1 -n kube-public get configmap cluster-info -o 'jsonpath={.data.kubeconfig}' | on 3 'cat > /root/cluster-info.conf'
+	join_config "$(on 1 kubeadm token create)" | on 3 'cat > /root/join.yaml'
+	on 3 kubeadm config validate --config /root/join.yaml
+	on 3 'mkdir -p /etc/kubernetes && touch /etc/kubernetes/kubelet.conf'
+	run on 3 kubeadm join --config /root/join.yaml
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ $output == *"[ipvs] Writing the kernel rules of virtual IP $VIP"* ]]
+	[[ $output == *"/etc/kubernetes/kubelet.conf already exists"* ]]
+	[ -z "$(real_servers 3)" ]
+	[ -z "$(on 3 ip route show table local proto 197)" ]
+	run ! on 3 test -e /etc/kubernetes/manifests
+	on 3 rm /etc/kubernetes/kubelet.conf
+}
+
+@test "a worker joins by a configuration file and a discovery file" {
+	DEADLINE=400 on 3 kubeadm join --config /root/join.yaml
 	eventually 180 ready 1 node3
 	[ "$(real_servers 3)" = "$(addr 1):6443" ]
+	on 3 grep -q "server: https://$VIP" /etc/kubernetes/kubelet.conf
 }
 
 @test "a second control plane joins by the printed line" {
