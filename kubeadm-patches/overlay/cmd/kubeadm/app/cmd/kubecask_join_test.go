@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/sets"
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
@@ -19,7 +20,7 @@ import (
 	kubeconfigutil "k8s.io/kubernetes/cmd/kubeadm/app/util/kubeconfig"
 )
 
-var upstreamJoinPhases = except(newCmdJoin(io.Discard, nil), "ipvs", "lvscare")
+var upstreamJoinPhases = except(func() *cobra.Command { return newCmdJoin(io.Discard, nil) }, "ipvs", "lvscare")
 
 // joinArgs is a join of which only our own phases run.
 func joinArgs(more ...string) []string {
