@@ -11,14 +11,29 @@
 #include <stdio.h>
 #include <string.h>
 
-/* "1.37" or "v1.37.2" as a number that orders minors; -1 when it is neither. */
-static int minor_of(const char *s)
+#define PATCH_MAX 1000
+
+/*
+ * "v1.37.2" or "1.37.2" as a number that orders versions, and a minor such as "1.37" with the patch
+ * release given; -1 when it is neither.
+ */
+static int number_of(const char *s, unsigned patch)
 {
 	unsigned major, minor;
+	char extra;
 
-	if (sscanf(s, "v%u.%u", &major, &minor) != 2 && sscanf(s, "%u.%u", &major, &minor) != 2)
+	s += s[0] == 'v';
+	if (sscanf(s, "%u.%u.%u%c", &major, &minor, &patch, &extra) != 3 &&
+	    sscanf(s, "%u.%u%c", &major, &minor, &extra) != 2)
 		return -1;
-	return major > 1000 || minor > 1000 ? -1 : (int)(major * 1000 + minor);
+	if (major > 100 || minor >= 1000 || patch >= PATCH_MAX)
+		return -1;
+	return (int)((major * 1000 + minor) * PATCH_MAX + patch);
+}
+
+static int minor_of(int number)
+{
+	return number / PATCH_MAX % 1000;
 }
 
 /* A path that stays below the folder. */
@@ -30,14 +45,15 @@ static bool is_inside(const char *path)
 int series_select(const char *name, const char *text, const char *dir, const char *version,
                   struct strlist *out, struct err *err)
 {
-	int want = minor_of(version), first = INT_MAX, last = -1;
+	int want = number_of(version, 0), first = INT_MAX, last = -1;
 
 	for (unsigned line = 1; *text; line++) {
 		size_t len = strcspn(text, "\n");
 		auto_free char *copy = xstrndup(text, len);
 		char from[16], to[16], path[128], extra[2];
 		int words = sscanf(copy, "%15s %15s %127s %1s", from, to, path, extra);
-		int low = words > 0 ? minor_of(from) : 0, high = words > 1 ? minor_of(to) : 0;
+		int low = words > 0 ? number_of(from, 0) : 0;
+		int high = words > 1 ? number_of(to, PATCH_MAX - 1) : 0;
 
 		text += len + (text[len] == '\n');
 		if (words <= 0 || from[0] == '#')
@@ -53,8 +69,8 @@ int series_select(const char *name, const char *text, const char *dir, const cha
 		return 0;
 	if (last < 0)
 		return err_set(err, "%s has no patches for %s", name, version);
-	return err_set(err, "%s has no patches for %s, only for %d.%d to %d.%d", name, version,
-	               first / 1000, first % 1000, last / 1000, last % 1000);
+	return err_set(err, "%s has no patches for %s, only for 1.%d to 1.%d", name, version,
+	               minor_of(first), minor_of(last));
 }
 
 bool patch_is_patch(const char *path)

@@ -8,7 +8,8 @@ struct strlist;
 
 /*
  * kubeadm-patches/series: one line for each thing that a range of versions gets, "FROM TO PATH":
- * minors, both included, and a patch or a folder of new files below dir ("1.30 1.37 overlay").
+ * versions or minors, both included, and a patch or a folder of new files below dir ("1.30 1.37
+ * overlay", "1.34.0 1.34.1 x.patch").
  */
 
 /*

@@ -37,11 +37,28 @@ static void selects_by_minor(void **state)
 	assert_false(patch_is_patch(found.v[0]));
 }
 
+static void selects_by_patch_release(void **state)
+{
+	static const char series[] = "1.34.1 1.34.3 a\n1.34 1.34.0 b\n1.34.4 1.34 c\n";
+	static const char *const expect[] = {"dir/b", "dir/a", "dir/a", "dir/a", "dir/c", "dir/c"};
+	auto_strlist found = {0};
+	struct err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(expect); i++) {
+		auto_free char *version = xasprintf("v1.34.%zu", i);
+
+		assert_int_equal(select_from(series, version, &found, &err), 0);
+		assert_int_equal(found.n, 1);
+		assert_string_equal(found.v[0], expect[i]);
+	}
+}
+
 static void refuses_by_name(void **state)
 {
-	static const char *const bad[] = {"\n1.30 1.36\n",    "\n1.30 1.36 ../x\n",
-	                                  "\n1.30 1.36 /x\n", "\n1.36 1.30 x\n",
-	                                  "\n1.30 x y\n",     "\n1.30 1.30 x y\n"};
+	static const char *const bad[] = {
+	    "\n1.30 1.36\n", "\n1.30 1.36 ../x\n", "\n1.30 1.36 /x\n", "\n1.36 1.30 x\n",
+	    "\n1.30 x y\n",  "\n1.30 1.30 x y\n",  "\n1.30.x 1.31 y\n"};
 	auto_strlist found = {0};
 	struct err err = {0};
 
@@ -116,6 +133,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(selects_by_minor),
+	    cmocka_unit_test(selects_by_patch_release),
 	    cmocka_unit_test(refuses_by_name),
 	    cmocka_unit_test(names_patch_and_file),
 	};

@@ -60,7 +60,7 @@ func except(newCmd func() *cobra.Command, ours ...string) string {
 		}
 	}
 	// some minors have phases that they do not list, which wait for what is not there
-	for _, hidden := range []string{"wait-control-plane", "kubelet-wait-bootstrap"} {
+	for _, hidden := range []string{"wait-control-plane", "etcd-join", "kubelet-wait-bootstrap"} {
 		err := execute(newCmd(), "--skip-phases", hidden+",no-such-phase")
 		if !slices.Contains(names, hidden) && strings.Contains(err.Error(), "no-such-phase") {
 			names = append(names, hidden)
