@@ -5,6 +5,7 @@ package cmd
 import (
 	"context"
 	"io"
+	"slices"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,11 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/minortest"
 )
 
-var upstreamInitPhases = except(func() *cobra.Command { return newCmdInit(io.Discard, nil) }, "ipvs", "lvscare")
+var (
+	initFlags = []string{"--kubernetes-version", "v" + constants.CurrentKubernetesVersion.String(), "--cri-socket", testCRISocket,
+		"--apiserver-advertise-address", "10.0.0.1"}
+	upstreamInitPhases = except(func() *cobra.Command { return newCmdInit(io.Discard, nil) }, initFlags...)
+)
 
 // cmdWithoutFlags is a command to which ours can be added again.
 func cmdWithoutFlags(cmd *cobra.Command) *cobra.Command {
@@ -24,8 +29,7 @@ func cmdWithoutFlags(cmd *cobra.Command) *cobra.Command {
 }
 
 func initArgs(more ...string) []string {
-	return append([]string{"--kubernetes-version", "v" + constants.CurrentKubernetesVersion.String(), "--cri-socket", testCRISocket,
-		"--apiserver-advertise-address", "10.0.0.1", "--skip-phases", upstreamInitPhases}, more...)
+	return append(append(slices.Clone(initFlags), "--skip-phases", upstreamInitPhases), more...)
 }
 
 func TestInitThroughVirtualIP(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -20,12 +21,15 @@ import (
 	kubeconfigutil "k8s.io/kubernetes/cmd/kubeadm/app/util/kubeconfig"
 )
 
-var upstreamJoinPhases = except(func() *cobra.Command { return newCmdJoin(io.Discard, nil) }, "ipvs", "lvscare")
+var (
+	joinFlags = []string{"--token", "abcdef.0123456789abcdef", "--discovery-token-unsafe-skip-ca-verification",
+		"--cri-socket", testCRISocket}
+	upstreamJoinPhases = except(func() *cobra.Command { return newCmdJoin(io.Discard, nil) }, append(joinFlags, testEndpoint)...)
+)
 
 // joinArgs is a join of which only our own phases run.
 func joinArgs(more ...string) []string {
-	return append([]string{"--token", "abcdef.0123456789abcdef", "--discovery-token-unsafe-skip-ca-verification",
-		"--cri-socket", testCRISocket, "--skip-phases", upstreamJoinPhases}, more...)
+	return append(append(slices.Clone(joinFlags), "--skip-phases", upstreamJoinPhases), more...)
 }
 
 func TestJoinThroughVirtualIP(t *testing.T) {
