@@ -79,8 +79,7 @@ int gobuild_inputs(const struct gobuild *g, struct strbuf *out, struct err *err)
 	}
 	all_patches(g, &patches);
 	for (size_t i = 0; i < patches.n; i++)
-		if (patch_is_patch(patches.v[i]) ? add_file(out, patches.v[i], err) < 0
-		                                 : tree_digest(patches.v[i], out, err) < 0)
+		if (patch_inputs(patches.v[i], out, err) < 0)
 			return -1;
 	while ((input = conf_next(&p->conf, "input", &at)))
 		if (add_file(out, input, err) < 0)

@@ -163,6 +163,8 @@ static int add_node(const struct plan *p, struct bundle *b, struct err *err)
 	annotate(d, OCI_ANN_SOURCE, "modules");
 	annotate(d, OCI_ANN_LVSCARE, conf_get(&p->release.vars, "lvscare-image"));
 	annotate(d, "io.kubecask.toolchain", conf_get(&p->env, "go"));
+	annotate(d, OCI_ANN_COMPONENT "kubeadm-patches",
+	         conf_get(&p->release.vars, "kubeadm-patches"));
 	for (size_t i = 0; i < p->n_parts; i++) {
 		auto_free char *key = xasprintf("%s%s", OCI_ANN_COMPONENT, p->parts[i].component);
 		auto_free char *path = NULL, *version = NULL;

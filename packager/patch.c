@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "patch.h"
 
+#include "digest.h"
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
 #include "proc.h"
 #include "strbuf.h"
+#include "tree.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -78,6 +80,18 @@ bool patch_is_patch(const char *path)
 	const char *dot = strrchr(path, '.');
 
 	return dot && !strcmp(dot, ".patch");
+}
+
+int patch_inputs(const char *path, struct strbuf *out, struct err *err)
+{
+	struct digest d;
+
+	if (!patch_is_patch(path))
+		return tree_digest(path, out, err);
+	if (digest_file(path, &d, NULL, err) < 0)
+		return -1;
+	strbuf_addf(out, "%s %s\n", strrchr(path, '/') + 1, d.str);
+	return 0;
 }
 
 /* The rest of the line behind the last mark before end, or NULL. */

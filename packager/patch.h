@@ -4,6 +4,7 @@
 #include <stdbool.h>
 
 struct err;
+struct strbuf;
 struct strlist;
 
 /*
@@ -20,6 +21,9 @@ int series_select(const char *name, const char *text, const char *dir, const cha
                   struct strlist *out, struct err *err);
 
 bool patch_is_patch(const char *path);
+
+/* What a patch or a folder of new files is made of, as lines "name digest"; tests do not count. */
+int patch_inputs(const char *path, struct strbuf *out, struct err *err);
 
 /* Applies patches with patch -p1 --fuzz=0; a failure names patch and file. */
 int patch_apply(const char *tree, const char *patch, struct err *err);

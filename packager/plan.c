@@ -3,6 +3,7 @@
 
 #include "content.h"
 #include "deb.h"
+#include "digest.h"
 #include "err.h"
 #include "fs.h"
 #include "gobuild.h"
@@ -14,6 +15,7 @@
 #include "zst.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -188,6 +190,23 @@ const struct step *plan_compiled(const struct plan *p, const char *part)
 	return NULL;
 }
 
+/* One digest of all patches and new files: kubeadm tells it as its commit, the bundle as a
+ * component. */
+static int name_patches(struct plan *p, struct err *err)
+{
+	auto_strbuf text = {0};
+	struct digest d;
+	char commit[41];
+
+	for (size_t i = 0; i < p->patches.n; i++)
+		if (patch_inputs(p->patches.v[i], &text, err) < 0)
+			return -1;
+	digest_data(text.buf, text.len, &d);
+	snprintf(commit, sizeof(commit), "%.40s", digest_hex(&d));
+	conf_set(&p->release.vars, "kubeadm-patches", commit);
+	return 0;
+}
+
 static int load_patches(struct plan *p, struct err *err)
 {
 	auto_free char *series = xasprintf("%s/series", p->set->patches);
@@ -195,8 +214,10 @@ static int load_patches(struct plan *p, struct err *err)
 
 	if (fs_read(series, CONF_MAX, &text, err) < 0)
 		return -1;
-	return series_select(series, strbuf_str(&text), p->set->patches, p->release.version,
-	                     &p->patches, err);
+	if (series_select(series, strbuf_str(&text), p->set->patches, p->release.version,
+	                  &p->patches, err) < 0)
+		return -1;
+	return name_patches(p, err);
 }
 
 static int load_parts(struct plan *p, struct err *err)

@@ -143,6 +143,16 @@ EOF
 	[[ $output == *'SOURCE_DATE_EPOCH: "soon" is no time stamp'* ]]
 }
 
+@test "the set of patches has a digest, which follows its content" {
+	local digest='.manifests[] | select(.artifactType) | .annotations["io.kubecask.component.kubeadm-patches"]' first
+	pack >/dev/null 2>&1
+	first=$(tar -xOf "$T" index.json | jq -r "$digest")
+	[[ $first =~ ^[0-9a-f]{40}$ ]]
+	echo 'package app // more' >"$W/patches/overlay/app/more.go"
+	pack >/dev/null 2>&1
+	[ "$(tar -xOf "$T" index.json | jq -r "$digest")" != "$first" ]
+}
+
 @test "names and sources that only one minor has" {
 	echo 'links-v1-37 = only-37' >>"$W/parts/kube/part.conf"
 	echo 'links-v1-36 = only-36' >>"$W/parts/kube/part.conf"

@@ -86,6 +86,10 @@ certificates() { # N: all of machine N, checked, listed in $OUT/certs.N.txt
 	done
 	for n in "${pids[@]}"; do wait "$n"; done
 	[ "$(on 1 kubeadm version -o short)" = "${K8S_VERSION:-v1.37.2}" ]
+	on 1 kubeadm version -o json > "$OUT/version.json"
+	jq -e '.clientVersion | .gitTreeState == "clean" and (.gitCommit | length) == 40' "$OUT/version.json"
+	# the set of patches, as the bundle has it
+	"$INSTALL" verify --bundle "$BUNDLE" | grep -x "kubeadm-patches  *$(jq -r .clientVersion.gitCommit "$OUT/version.json")"
 }
 
 @test "kubeadm config validate knows the masters' document" {
