@@ -153,9 +153,8 @@ const char *config_kubeadm_api(const char *k8s_version)
 {
 	int minor = 0;
 
-	return sscanf(k8s_version, "v1.%d.", &minor) == 1 && minor < 31
-	           ? "kubeadm.k8s.io/v1beta3"
-	           : "kubeadm.k8s.io/v1beta4";
+	return sscanf(k8s_version, "v1.%d.", &minor) == 1 && minor < 31 ? "kubeadm.k8s.io/v1beta3"
+	                                                                : "kubeadm.k8s.io/v1beta4";
 }
 
 /* The user's document of a kind, copied, or an empty one of that API. */

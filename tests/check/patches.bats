@@ -4,7 +4,7 @@
 # upstream's without our flags, and a test that notices when a patch is missing. make patches-check-all has them all.
 
 check() {
-	cd "$BATS_TEST_DIRNAME/../.."
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	run scripts/patches-check "$1"
 	echo "$output"
 	[ "$status" -eq 0 ]
@@ -16,7 +16,7 @@ check() {
 @test "the newest" { check "$(tail -1 "$BATS_TEST_DIRNAME/../../kubeadm-patches/versions")"; }
 
 @test "a version without patches is refused by name" {
-	cd "$BATS_TEST_DIRNAME/../.."
+	cd "$BATS_TEST_DIRNAME/../.." || return
 	run scripts/patches-check v1.29.0
 	[ "$status" -eq 1 ]
 	[[ $output == *"kubeadm-patches/series has no patches for v1.29.0"* ]]
