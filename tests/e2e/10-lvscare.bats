@@ -16,8 +16,8 @@ setup_file() {
 	make -C "$TOP" -s "${KUBECASK_BUILD:-build}/lvscare"
 	cp "$TOP/${KUBECASK_BUILD:-build}/lvscare" "$OUT/"
 	CGO_ENABLED=0 go build -trimpath -o "$OUT/peer" "$TOP/tests/lab/peer/main.go"
-	cp -r "$extras/ipvsadm" "$OUT/"
-	ln -s "$kernel/modules" "$OUT/lib/modules"
+	cp -r "$extras/ipvsadm" "$TOP/tests/e2e/lvscare/cases" "$OUT/"
+	cp -r "$kernel/modules" "$OUT/lib/" # a copy: the machine has a /tmp of its own
 	[ -z "${ONLY:-}" ] || words=("only=$ONLY")
 	# on one CPU: a machine that moves between them is four times slower
 	timeout -k 5 180 taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[,-].*//')" "$kernel/linux" mem=512M seccomp=on \
