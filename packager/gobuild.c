@@ -59,15 +59,29 @@ static void all_patches(const struct gobuild *g, struct strlist *out)
 		strlist_add(out, g->patches->v[i]);
 }
 
+/*
+ * Build tags: the part's own, and one for the minor of its main module, such as etcd_v3_5, by which
+ * sources beside part.conf differ between minors. The caller's.
+ */
+static char *build_tags(const struct part *p)
+{
+	const char *own = conf_get(&p->conf, "tags");
+	auto_free char *minor = part_minor(p, '_');
+
+	return xasprintf("%s%s%s_%s", own ? own : "", own ? "," : "", p->name, minor);
+}
+
 int gobuild_inputs(const struct gobuild *g, struct strbuf *out, struct err *err)
 {
 	const struct part *p = g->part;
 	auto_strlist names = {0}, patches = {0};
+	auto_free char *tags = build_tags(p);
 	const char *input;
 	size_t at = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(env_cgo) - 2; i++)
 		strbuf_addf(out, "%s\n", env_cgo[i]);
+	strbuf_addf(out, "tags %s\n", tags);
 	conf_write(&p->conf, out);
 	if (fs_list(p->dir, &names, err) < 0)
 		return -1;
@@ -187,18 +201,6 @@ static int go(const struct gobuild *g, const char *const argv[], const char *dir
 	if (status > 0)
 		return err_set(err, "go could not %s (exit status %d)", what, status);
 	return status;
-}
-
-/*
- * Build tags: the part's own, and one for the minor of its main module, such as etcd_v3_5, by which
- * sources beside part.conf differ between minors. The caller's.
- */
-static char *build_tags(const struct part *p)
-{
-	const char *own = conf_get(&p->conf, "tags");
-	auto_free char *minor = part_minor(p, '_');
-
-	return xasprintf("%s%s%s_%s", own ? own : "", own ? "," : "", p->name, minor);
 }
 
 /* Completes go.mod and go.sum; the latter pins every module that takes part. */
