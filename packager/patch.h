@@ -25,5 +25,5 @@ bool patch_is_patch(const char *path);
 /* What a patch or a folder of new files is made of, as lines "name digest"; tests do not count. */
 int patch_inputs(const char *path, struct strbuf *out, struct err *err);
 
-/* Applies patches with patch -p1 --fuzz=0; a failure names patch and file. */
+/* Applies patches with patch -p1 --fuzz=0; a failure names patch, file and hunk. */
 int patch_apply(const char *tree, const char *patch, struct err *err);

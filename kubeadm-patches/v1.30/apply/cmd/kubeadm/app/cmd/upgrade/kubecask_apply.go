@@ -32,10 +32,11 @@ var newClient = func(kubeconfig string) (clientset.Interface, error) {
 func withLvscare(cmd *cobra.Command) *cobra.Command {
 	run := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		if _, err := kubecask.ReadGuard(); err != nil && !os.IsNotExist(err) {
-			return err
+		_, guardErr := kubecask.ReadGuard()
+		if guardErr != nil && !os.IsNotExist(guardErr) {
+			return guardErr
 		}
-		if err := run(cmd, args); err != nil {
+		if err := run(cmd, args); err != nil || guardErr != nil {
 			return err
 		}
 		dryRun, _ := cmd.Flags().GetBool(options.DryRun)
