@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io/fs"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -112,12 +113,60 @@ func update(subnetFile, out string) (bool, error) {
 	return true, os.Rename(temp, out)
 }
 
+// serviceAddress is the API service's address, as kubelet tells every container; "" outside of a pod.
+func serviceAddress() string {
+	host, port := os.Getenv("KUBERNETES_SERVICE_HOST"), os.Getenv("KUBERNETES_SERVICE_PORT")
+	if host == "" || port == "" {
+		return ""
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// waitService returns once address takes connections, false if it has not by the limit. With the conflist
+// the node is Ready and pods start; those that dial a service before kube-proxy has its rules hang for the
+// 30 s that client-go's dial takes (seen with CoreDNS), because conntrack remembers the flow without them.
+func waitService(address string, limit time.Duration) bool {
+	for end := time.Now().Add(limit); ; time.Sleep(200 * time.Millisecond) {
+		conn, err := net.DialTimeout("tcp", address, time.Second)
+		if err == nil {
+			conn.Close()
+			return true
+		}
+		if time.Now().After(end) {
+			return false
+		}
+	}
+}
+
+func say(words ...any) { fmt.Fprintln(os.Stderr, append([]any{"flannel-conflist:"}, words...)...) }
+
+// firstTime holds the first conflist of a node back until services work there, or for so long.
+func firstTime(subnetFile, out, service string, limit time.Duration) {
+	if _, err := os.Stat(out); err == nil || service == "" {
+		return
+	}
+	for said := false; ; time.Sleep(200 * time.Millisecond) {
+		if _, err := os.Stat(subnetFile); err == nil {
+			break
+		}
+		if !said {
+			say("waiting for", subnetFile)
+			said = true
+		}
+	}
+	if !waitService(service, limit) {
+		say("service", service, "did not answer in", limit, "(is kube-proxy there?); going on without")
+	}
+}
+
 // flannelConflist waits for flanneld's subnet file, writes the conflist and keeps it current.
 func flannelConflist() {
 	subnetFile := flag.String("subnet-file", "/run/flannel/subnet.env", "what flanneld writes")
 	out := flag.String("out", "/etc/cni/net.d/10-flannel.conflist", "what containerd reads")
 	once := flag.Bool("once", false, "stop after the file was written")
+	limit := flag.Duration("service-wait", time.Minute, "how long the first file waits for the API service's address")
 	flag.Parse()
+	firstTime(*subnetFile, *out, serviceAddress(), *limit)
 	said := ""
 	for {
 		wrote, err := update(*subnetFile, *out)
@@ -131,7 +180,7 @@ func flannelConflist() {
 			now = "wrote " + *out
 		}
 		if now != "" && now != said {
-			fmt.Fprintln(os.Stderr, "flannel-conflist: "+now)
+			say(now)
 			said = now
 		}
 		if err == nil && *once {

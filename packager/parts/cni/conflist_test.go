@@ -3,10 +3,12 @@
 package main
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 const sample = `FLANNEL_NETWORK=10.244.0.0/16
@@ -56,5 +58,55 @@ func TestUpdate(t *testing.T) {
 	names, _ := os.ReadDir(dir)
 	if len(names) != 2 {
 		t.Fatalf("left behind: %v", names)
+	}
+}
+
+func TestServiceAddress(t *testing.T) {
+	t.Setenv("KUBERNETES_SERVICE_HOST", "fd00::1")
+	t.Setenv("KUBERNETES_SERVICE_PORT", "")
+	if got := serviceAddress(); got != "" {
+		t.Errorf("without a port: %q", got)
+	}
+	t.Setenv("KUBERNETES_SERVICE_PORT", "443")
+	if got := serviceAddress(); got != "[fd00::1]:443" {
+		t.Errorf("got %q", got)
+	}
+}
+
+// The first conflist waits for the service, and for no longer than the limit; a later one does not.
+func TestFirstTime(t *testing.T) {
+	dir := t.TempDir()
+	in, out := filepath.Join(dir, "subnet.env"), filepath.Join(dir, "10.conflist")
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := closed.Addr().String()
+	closed.Close()
+	if err := os.WriteFile(in, []byte(sample), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	took := func(limit time.Duration) time.Duration {
+		begin := time.Now()
+		firstTime(in, out, address, limit)
+		return time.Since(begin)
+	}
+	if d := took(500 * time.Millisecond); d < 500*time.Millisecond {
+		t.Errorf("gave up after %v", d)
+	}
+	time.AfterFunc(400*time.Millisecond, func() {
+		if l, err := net.Listen("tcp", address); err == nil {
+			t.Cleanup(func() { l.Close() })
+		}
+	})
+	if d := took(time.Hour); d < 300*time.Millisecond {
+		t.Errorf("did not wait: %v", d)
+	}
+	if err := os.WriteFile(out, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	address = "192.0.2.1:443"
+	if d := took(time.Hour); d > time.Second {
+		t.Errorf("waited although the file was there: %v", d)
 	}
 }

@@ -1,0 +1,12 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# The Go code of our own in packager/parts.
+
+@test "flannel-conflist: its Go tests" {
+	cd "$BATS_TEST_DIRNAME/../../packager/parts/cni" || return
+	PATH=$PATH:${KUBECASK_CACHE:-$HOME/.cache/kubecask}/go/bin
+	run go test -count=1 -v conflist.go conflist_test.go
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"--- PASS: TestFirstTime"* ]]
+}
