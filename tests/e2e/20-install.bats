@@ -22,7 +22,7 @@ setup() {
 }
 
 words() { # of an installation of one master and one worker, in the array WORDS
-	WORDS=(--master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$TOP/tests/lab/kubeadm.yaml" --yes
+	WORDS=(--master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$CONFIG" --yes
 		"${SSH[@]}")
 }
 
@@ -175,12 +175,21 @@ with_modprobe() {
 		"volumeMounts": [{"name": "modprobe", "mountPath": "/usr/sbin/modprobe", "readOnly": true}]}]}}}}'
 }
 
+# 1.30 has this mode behind a feature gate
+with_gate() {
+	if [[ ${K8S_VERSION:-v1.37.2} == v1.30.* ]]; then
+		sed -E '/^    featureGates:/d; s/^(    )mode: nftables/&\n\1featureGates: {NFTablesProxyMode: true}/'
+	else
+		cat
+	fi
+}
+
 @test "kube-proxy restarted in nftables mode: the rules are back within a second, the node stays Ready" {
 	local since old watch gap before
 	since=$(ready_since 1 node2)
 	before=$(repairs 2)
 	k 1 -n kube-system get configmap kube-proxy -o yaml > "$OUT/proxy.yaml"
-	sed -E 's/^(    mode:).*/\1 nftables/' "$OUT/proxy.yaml" | on 1 kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f -
+	sed -E 's/^(    mode:).*/\1 nftables/' "$OUT/proxy.yaml" | with_gate | on 1 kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f -
 	with_modprobe
 	on 2 'cat > /root/watch.sh' < "$BATS_TEST_DIRNAME/node/watch.sh"
 	DEADLINE=300 on 2 bash /root/watch.sh "$VIP_HEX" /root/watch.out 3>&- &
@@ -282,7 +291,7 @@ INSTALL_HERE='cd /root/kubecask && exec ./install --config kubeadm.yaml --yes'
 @test "installed on the master itself, without SSH; killed in kubeadm init and run again, it finishes" {
 	local pid
 	bundle_on 1
-	"$LAB" push 1 "$TOP/tests/lab/kubeadm.yaml" /root/kubecask/
+	"$LAB" push 1 "$CONFIG" /root/kubecask/kubeadm.yaml
 	DEADLINE=300 on 1 "echo \$\$ > /root/killed.pid; $INSTALL_HERE" </dev/null >"$OUT/killed.log" 2>&1 3>&- &
 	pid=$!
 	eventually 240 half_way

@@ -36,7 +36,7 @@ renewed() {
 
 @test "three masters and two workers by one command" {
 	installer 800 --master "$(addr 1)" --master "$(addr 2)" --master "$(addr 3)" --node "$(addr 4)" \
-		--node "$(addr 5)" --bundle "$BUNDLE" --config "$TOP/tests/lab/kubeadm.yaml" --yes "${SSH[@]}"
+		--node "$(addr 5)" --bundle "$BUNDLE" --config "$CONFIG" --yes "${SSH[@]}"
 	ready 1 node1 node2 node3 node4 node5
 }
 
