@@ -65,7 +65,13 @@ static void loads_a_release(void **state)
 	release_release(&r);
 	assert_int_equal(release_load(dir, "v1.37.3", &r, &err), 0);
 	assert_string_equal(conf_get(&r.vars, "etcd-version"), "v3.7.1");
+	assert_string_equal(conf_get(&r.vars, "etcd-tools-version"), "v3.7.1");
 	assert_int_equal(r.epoch, 1000);
+	release_release(&r);
+	write_conf(dir, "v1.37.3", "etcd-tools = v3.7.9\n");
+	assert_int_equal(release_load(dir, "v1.37.3", &r, &err), 0);
+	assert_string_equal(conf_get(&r.vars, "etcd-version"), "v3.7.0");
+	assert_string_equal(conf_get(&r.vars, "etcd-tools-version"), "v3.7.9");
 	release_release(&r);
 
 	assert_int_equal(release_load(dir, "v1.29.0", &r, &err), -1);
