@@ -146,6 +146,20 @@ join_config() { # TOKEN
 	[ -z "$(on 3 ip route show table local proto 197)" ]
 	run ! on 3 test -e /etc/kubernetes/manifests
 	on 3 rm /etc/kubernetes/kubelet.conf
+	# a port that somebody else has
+	on 3 systemd-run --quiet --unit=squatter --socket-property=ListenStream=10250 /bin/true
+	run on 3 kubeadm join --config /root/join.yaml
+	echo "$output"
+	on 3 systemctl stop squatter.socket
+	[ "$status" -ne 0 ]
+	[[ $output == *"Port 10250 is in use"* ]]
+	[ -z "$(real_servers 3)" ]
+	run ! on 3 test -e /etc/kubernetes/manifests
+	# no program that writes the rules
+	run on 3 KUBECASK_LVSCARE=/nowhere/lvscare kubeadm join --config /root/join.yaml
+	echo "$output"
+	[ "$status" -ne 0 ]
+	[[ $output == *"/nowhere/lvscare"* ]]
 }
 
 @test "a worker joins by a configuration file and a discovery file" {

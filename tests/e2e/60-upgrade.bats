@@ -1,0 +1,115 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # status, output: of bats
+# A cluster of UPGRADE_FROM, made by an older kubecask, upgraded to K8S_VERSION by kubeadm's own commands: one master, one
+# worker, each prepared with the new bundle's files.
+
+load lib
+FROM=${UPGRADE_FROM:-v1.36.3}
+TO=${K8S_VERSION:-v1.37.2}
+OLDER=$TOP/build/older # programs of an older kubecask, so that its lvscare image has another name
+
+setup_file() {
+	export BATS_TEST_TIMEOUT=1500
+	local b=build/older
+	make -C "$TOP" -s "BUILD=$b" VERSION=0.0.9 all
+	(cd "$TOP" && $b/kubecask-pack --k8s-version "$FROM" --out $b/dist --zstd-level 3 --lvscare $b/lvscare \
+		--pause $b/pause --netfilter-select $b/netfilter-select --install $b/install --work build/pack) >&2
+	machines 1:2500M 2:1500M
+}
+
+teardown_file() {
+	"$LAB" down -9 -a
+}
+
+setup() {
+	over_ssh
+	say "$BATS_TEST_DESCRIPTION"
+}
+
+image_of() { # N: what the static pod there shall run
+	on "$1" sed -n 's/^ *image: //p' /etc/kubernetes/manifests/lvscare.yaml
+}
+
+runs_image() { # N IMAGE: the pod runs it, as the API server sees it
+	[ "$(k 1 -n kube-system get pod "lvscare-node$1" -o 'jsonpath={.spec.containers[0].image} {.status.containerStatuses[0].ready}')" = "$2 true" ]
+}
+
+version_of() { # N: of its kubelet
+	k 1 get node "node$1" -o 'jsonpath={.status.nodeInfo.kubeletVersion}'
+}
+
+is_version() { [ "$(version_of "$1")" = "$2" ]; }
+
+new_files() { # N [--control-plane]: of the new bundle
+	local n=$1
+	shift
+	bundle_on "$n"
+	DEADLINE=300 on "$n" "/root/kubecask/install node prepare $* --bundle /root/kubecask/$(basename "$BUNDLE")"
+	[ "$(on "$n" kubeadm version -o short)" = "$TO" ]
+}
+
+certificates() { # N
+	rm -rf "$OUT/certs.$1"
+	mkdir -p "$OUT/certs.$1"
+	script "$1" certs.sh | tar -C "$OUT/certs.$1" -xf -
+	"$BATS_TEST_DIRNAME/certs-check" 98 "$OUT/certs.$1" > "$OUT/certs.$1.txt" || { cat "$OUT/certs.$1.txt"; return 1; }
+	say "node$1: $(wc -l < "$OUT/certs.$1.txt") certificates, the first to end: $(awk '{print $5}' "$OUT/certs.$1.txt" | sort | head -1)"
+}
+
+@test "a cluster of the older version" {
+	local old=$OLDER/dist/kubecask-$FROM-linux-amd64.tar
+	[ -f "$old" ]
+	INSTALL=$OLDER/dist/install installer 600 --master "$(addr 1)" --node "$(addr 2)" --bundle "$old" --config "$("$LAB" config "$FROM")" --yes "${SSH[@]}"
+	ready 1 node1 node2
+	is_version 1 "$FROM"
+	is_version 2 "$FROM"
+	[ "$(image_of 1)" = kubecask.local/lvscare:0.0.9 ]
+	# what an older kubecask may not have left there
+	k 1 -n default delete role,rolebinding kubecask:masters
+}
+
+@test "upgrade apply --dry-run shows the new static pod and changes nothing" {
+	new_files 1 --control-plane
+	DEADLINE=600 on 1 kubeadm upgrade apply "$TO" --yes --dry-run > "$OUT/dry-run"
+	grep "kubecask.local/lvscare:$(cat "$TOP/VERSION")" "$OUT/dry-run"
+	[ "$(image_of 1)" = kubecask.local/lvscare:0.0.9 ]
+	run k 1 -n default get role kubecask:masters
+	[ "$status" -ne 0 ]
+}
+
+@test "upgrade apply on the master" {
+	local since
+	since=$(ready_since 1 node2)
+	on 1 sha256sum /etc/kubernetes/pki/apiserver.crt > "$OUT/before"
+	DEADLINE=1200 on 1 kubeadm upgrade apply "$TO" --yes
+	run ! diff "$OUT/before" <(on 1 sha256sum /etc/kubernetes/pki/apiserver.crt)
+	on 1 systemctl restart kubelet
+	eventually 120 is_version 1 "$TO"
+	eventually 180 runs_image 1 "kubecask.local/lvscare:$(cat "$TOP/VERSION")"
+	eventually 120 ready 1 node1
+	[ "$(ready_since 1 node2)" = "$since" ]
+	as_kubelet 2 -n default get endpointslices kubernetes
+	certificates 1
+}
+
+@test "upgrade node on the worker" {
+	local before
+	[ "$(image_of 2)" = kubecask.local/lvscare:0.0.9 ]
+	before=$(real_servers 2)
+	new_files 2
+	DEADLINE=600 on 2 kubeadm upgrade node
+	on 2 systemctl restart kubelet
+	eventually 120 is_version 2 "$TO"
+	eventually 180 runs_image 2 "kubecask.local/lvscare:$(cat "$TOP/VERSION")"
+	eventually 120 ready 1 node2
+	[ "$(real_servers 2)" = "$before" ]
+	certificates 2
+}
+
+@test "afterwards: renewed for as long, and plan knows the version" {
+	on 1 kubeadm certs renew all
+	certificates 1
+	[[ $(on 1 kubeadm upgrade plan "$TO" 2>&1) == *"$TO"* ]]
+	[[ $(on 1 kubeadm token create --print-join-command) == *"$VIP "*" --master $(addr 1):6443"* ]]
+}
