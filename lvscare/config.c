@@ -5,20 +5,21 @@
 #include "err.h"
 #include "log.h"
 #include "mem.h"
+#include "tool.h"
 
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CA_FILE "/etc/kubernetes/pki/ca.crt"
+#define CA_FILE CONFIG_CA
 
 /* Values as they stand on the command line, before they are checked. */
 struct raw {
 	bool run_once, clean, insecure, man;
 	const char *vs, *scheduler, *node_ip, *ca_file, *scheme, *path, *method, *body, *level,
 	    *mode;
-	const char *log_format, *iface;
+	const char *log_format, *listen, *iface;
 	struct strlist rs, headers, status;
 	unsigned interval, fast, timeout, tick, fall, rise, masquerade_bit;
 };
@@ -32,6 +33,8 @@ static const char text[] =
     "is taken out, one that answers but is not ready gets no new connections, and one that has "
     "recovered comes back. The last usable server is never taken out. Rules of other virtual "
     "servers are never touched. When lvscare ends, the rules stay and traffic flows on.\n\n"
+    "\"lvscare status\" shows what there is, \"lvscare check\" whether it can be used; both have "
+    "--help.\n\n"
     "Durations are written 500ms, 2s or 1m; a plain number means seconds.\n\n"
     "Exit status: 0 done, or ended by SIGTERM or SIGINT; 1 failed; 2 wrong usage, nothing was "
     "changed.";
@@ -91,7 +94,12 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     "Never verify the servers' certificates.", &r->insecure, 0, 0, false},
 	    {0, "log-level", CLI_STRING, "LEVEL", "error, warn, info or debug (default: info).",
 	     &r->level, 0, 0, false},
-	    {0, "log-format", CLI_STRING, "text", "Only text so far.", &r->log_format, 0, 0, false},
+	    {0, "log-format", CLI_STRING, "text|json", "Form of the log's lines (default: text).",
+	     &r->log_format, 0, 0, false},
+	    {0, "listen", CLI_STRING, "ADDRESS:PORT|none",
+	     "Where health and metrics are served: /healthz, /metrics, /status "
+	     "(default: " CONFIG_LISTEN ").",
+	     &r->listen, 0, 0, false},
 	    /* spellings and options of the Go program */
 	    {0, "health-schem", CLI_STRING, "https|http", NULL, &r->scheme, 0, 0, false},
 	    {0, "health-timeout", CLI_DURATION, "TIME", NULL, &r->timeout, 50, 60000, false},
@@ -127,7 +135,7 @@ void config_man(void)
 	struct cli_command cmd = command(options);
 
 	options_init(options, &r);
-	cli_man(&cmd, NULL, stdout);
+	tool_man(&cmd, stdout);
 }
 
 static bool one_of(const char *s, const char *const *names)
@@ -194,6 +202,18 @@ static int check_node_ip(struct config *c, const struct raw *r, struct err *err)
 	return 0;
 }
 
+int config_listen(const char *s, struct addr *out, struct err *err)
+{
+	*out = (struct addr){0};
+	if (strcmp(s, "none") == 0)
+		return 0;
+	if (addr_parse(s, 0, "--listen", out, err) < 0)
+		return -1;
+	if (!out->port)
+		return err_set_code(err, EXIT_USAGE, "--listen: \"%s\" has no port", s);
+	return 0;
+}
+
 static int check_words(struct config *c, const struct raw *r, struct err *err)
 {
 	static const char *const schedulers[] = {"rr",    "wrr", "lc",  "wlc",  "lblc",
@@ -214,8 +234,9 @@ static int check_words(struct config *c, const struct raw *r, struct err *err)
 		return err_set_code(err, EXIT_USAGE,
 		                    "--log-level: \"%s\" is not error, warn, info or debug",
 		                    r->level);
-	if (strcmp(r->log_format, "text") != 0)
-		return err_set_code(err, EXIT_USAGE, "--log-format: \"%s\" is not text",
+	c->log_json = strcmp(r->log_format, "json") == 0;
+	if (!c->log_json && strcmp(r->log_format, "text") != 0)
+		return err_set_code(err, EXIT_USAGE, "--log-format: \"%s\" is not text or json",
 		                    r->log_format);
 	if (strcmp(r->mode, "route") != 0 && strcmp(r->mode, "link") != 0)
 		return err_set_code(err, EXIT_USAGE, "--mode: \"%s\" is not route or link",
@@ -315,7 +336,8 @@ static int check(struct config *c, const struct raw *r, struct err *err)
 	c->fall = r->fall;
 	c->rise = r->rise;
 	if (check_servers(c, r, err) < 0 || check_node_ip(c, r, err) < 0 ||
-	    check_words(c, r, err) < 0 || check_status(c, r, err) < 0)
+	    config_listen(r->listen, &c->listen, err) < 0 || check_words(c, r, err) < 0 ||
+	    check_status(c, r, err) < 0)
 		return -1;
 	return build_request(c, r, err);
 }
@@ -353,6 +375,7 @@ int config_parse(struct config *c, int argc, char **argv, struct err *err)
 	                .level = "info",
 	                .mode = "route",
 	                .log_format = "text",
+	                .listen = CONFIG_LISTEN,
 	                .interval = 2000,
 	                .fast = 500,
 	                .timeout = 2000,

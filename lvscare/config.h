@@ -7,6 +7,9 @@
 struct cli_command;
 struct err;
 
+#define CONFIG_CA     "/etc/kubernetes/pki/ca.crt"
+#define CONFIG_LISTEN "127.0.0.1:10297" /* nothing of Kubernetes is there */
+
 enum config_action { ACTION_GUARD, ACTION_RUN_ONCE, ACTION_CLEAN, ACTION_MAN };
 
 /* The command line, checked. Zeroed is valid; strings are borrowed from argv. */
@@ -24,7 +27,9 @@ struct config {
 	unsigned interval_ms, fast_ms;  /* between probes: steady, and in transition */
 	unsigned tick_ms;               /* between looks at the kernel's rules */
 	unsigned fall, rise;
-	int log_level;       /* enum log_level */
+	struct addr listen; /* of health and metrics; port 0: nowhere */
+	int log_level;      /* enum log_level */
+	bool log_json;
 	const char *ignored; /* an option that was taken and has no effect here, or NULL */
 };
 
@@ -34,5 +39,7 @@ struct config {
  */
 int config_parse(struct config *c, int argc, char **argv, struct err *err);
 void config_release(struct config *c);
+/* The value of --listen: "none" gives port 0. */
+int config_listen(const char *s, struct addr *out, struct err *err);
 /* The man page, in man(7) format. */
 void config_man(void);

@@ -5,6 +5,15 @@
 
 #include <stdint.h>
 
+/* What was changed in the kernel; counted where it is told. */
+enum change {
+	CHANGE_VIRTUAL_SERVER,
+	CHANGE_REAL_SERVER,
+	CHANGE_ROUTE,
+	CHANGE_SYSCTL,
+	CHANGE_KINDS
+};
+
 /*
  * What the daemon tells: one line per change of state, at most a burst of 60 lines and then one
  * every 2 s; how many were left out is said with the next one that is printed.
@@ -15,6 +24,7 @@ struct events {
 	unsigned tokens;
 	unsigned left_out;
 	unsigned total; /* lines told or left out, so far */
+	unsigned changed[CHANGE_KINDS];
 };
 
 void events_init(struct events *ev, uint64_t now);

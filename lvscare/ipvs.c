@@ -178,6 +178,7 @@ static int apply_service(struct ipvs *b, const struct rules *rules, struct event
 	if (!have.addr.family) {
 		if (put_service(b, &want, IPVS_CMD_NEW_SERVICE, err) < 0)
 			return -1;
+		ev->changed[CHANGE_VIRTUAL_SERVER]++;
 		event(ev, LOG_LVL_INFO, "virtual server %s added, scheduler %s", name,
 		      want.scheduler);
 		return 0;
@@ -189,6 +190,7 @@ static int apply_service(struct ipvs *b, const struct rules *rules, struct event
 		return 0;
 	if (put_service(b, &want, IPVS_CMD_SET_SERVICE, err) < 0)
 		return -1;
+	ev->changed[CHANGE_VIRTUAL_SERVER]++;
 	event(ev, LOG_LVL_INFO,
 	      "virtual server %s set back: scheduler %s (was %s), flags 0 (were %#x)", name,
 	      want.scheduler, have.scheduler, have.flags);
@@ -220,6 +222,7 @@ static int apply_dest(struct ipvs *b, const struct rules *rules, const struct ru
 	if (!have) {
 		if (put_dest(b, &rules->vs, want, IPVS_CMD_NEW_DEST, err) < 0)
 			return -1;
+		ev->changed[CHANGE_REAL_SERVER]++;
 		event(ev, LOG_LVL_INFO, "real server %s added, weight %u", name, want->weight);
 		return 0;
 	}
@@ -228,6 +231,7 @@ static int apply_dest(struct ipvs *b, const struct rules *rules, const struct ru
 		return 0;
 	if (put_dest(b, &rules->vs, want, IPVS_CMD_SET_DEST, err) < 0)
 		return -1;
+	ev->changed[CHANGE_REAL_SERVER]++;
 	event(ev, LOG_LVL_INFO, "real server %s set to weight %u (was %u)", name, want->weight,
 	      have->weight);
 	return 0;
@@ -251,6 +255,7 @@ int ipvs_apply(struct ipvs *b, const struct rules *rules, struct events *ev, str
 			continue;
 		if (del_dest(b, &rules->vs, &have.dest[i], err) < 0)
 			return -1;
+		ev->changed[CHANGE_REAL_SERVER]++;
 		event(ev, LOG_LVL_INFO, "real server %s removed",
 		      addr_str(&have.dest[i].addr, name));
 	}
@@ -272,4 +277,40 @@ int ipvs_remove(struct ipvs *b, const struct addr *vs, struct events *ev, struct
 		return failed(b, rc, err, "remove virtual server", vs);
 	event(ev, LOG_LVL_INFO, "virtual server %s removed", addr_str(vs, name));
 	return 0;
+}
+
+int ipvs_read(struct ipvs *b, const struct addr *vs, struct ipvs_view *out, struct err *err)
+{
+	struct dests dests;
+
+	*out = (struct ipvs_view){0};
+	if (get_service(b, vs, &out->svc, err) < 0)
+		return -1;
+	if (!out->svc.addr.family)
+		return 0;
+	if (get_dests(b, vs, &dests, err) < 0)
+		return -1;
+	memcpy(out->dest, dests.dest, dests.n * sizeof(*dests.dest));
+	out->n = dests.n;
+	return 0;
+}
+
+static void on_listed(void *ctx, const struct nlmsghdr *hdr, struct span body)
+{
+	struct addr *vs = ctx;
+	struct ipvs_service svc;
+
+	(void)hdr;
+	if (!vs->port && ipvs_decode_service(body, &svc) && addr_same_host(&svc.addr, vs))
+		vs->port = svc.addr.port;
+}
+
+bool ipvs_find_port(struct ipvs *b, struct addr *vs)
+{
+	struct nlmsg m;
+
+	vs->port = 0;
+	ipvs_encode_list(&m, b->family);
+	nlsock_ask(&b->sock, &m, on_listed, vs);
+	return vs->port;
 }

@@ -40,3 +40,15 @@ void ipvs_release(struct ipvs *b);
 int ipvs_apply(struct ipvs *b, const struct rules *rules, struct events *ev, struct err *err);
 /* Removes the service; one that is not there is fine. */
 int ipvs_remove(struct ipvs *b, const struct addr *vs, struct events *ev, struct err *err);
+
+/* A service as the kernel has it; svc.addr.family 0: it has none. */
+struct ipvs_view {
+	struct ipvs_service svc;
+	struct ipvs_dest dest[DESTS_MAX];
+	size_t n;
+};
+
+/* Reads without changing anything. */
+int ipvs_read(struct ipvs *b, const struct addr *vs, struct ipvs_view *out, struct err *err);
+/* Takes vs' port from the kernel's service at its address; false when there is none. */
+bool ipvs_find_port(struct ipvs *b, struct addr *vs);

@@ -42,6 +42,11 @@ void ipvs_encode_service(struct nlmsg *m, uint16_t family, uint8_t cmd,
 	nlmsg_end(m, nest);
 }
 
+void ipvs_encode_list(struct nlmsg *m, uint16_t family)
+{
+	genl_begin(m, family, IPVS_CMD_GET_SERVICE, IPVS_GENL_VERSION, NLM_F_DUMP);
+}
+
 void ipvs_encode_dest(struct nlmsg *m, uint16_t family, uint8_t cmd, const struct addr *vs,
                       const struct ipvs_dest *dest, bool full)
 {
@@ -125,5 +130,7 @@ bool ipvs_decode_dest(struct span body, int vs_family, struct ipvs_dest *out)
 	attr_u32(tb[IPVS_DEST_ATTR_WEIGHT], &out->weight);
 	attr_u32(tb[IPVS_DEST_ATTR_U_THRESH], &out->upper);
 	attr_u32(tb[IPVS_DEST_ATTR_L_THRESH], &out->lower);
+	attr_u32(tb[IPVS_DEST_ATTR_ACTIVE_CONNS], &out->active);
+	attr_u32(tb[IPVS_DEST_ATTR_INACT_CONNS], &out->inactive);
 	return true;
 }

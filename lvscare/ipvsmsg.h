@@ -22,12 +22,15 @@ struct ipvs_dest {
 	struct addr addr;
 	uint32_t method; /* IP_VS_CONN_F_MASQ and so on, without other connection flags */
 	uint32_t weight;
-	uint32_t upper, lower; /* connection thresholds, 0: none */
+	uint32_t upper, lower;     /* connection thresholds, 0: none */
+	uint32_t active, inactive; /* connections, as the kernel counts them; told, never written */
 };
 
 /* full: everything about the service (NEW, SET), else only what identifies it (GET, DEL). */
 void ipvs_encode_service(struct nlmsg *m, uint16_t family, uint8_t cmd,
                          const struct ipvs_service *svc, bool full);
+/* Asks for all services. */
+void ipvs_encode_list(struct nlmsg *m, uint16_t family);
 /* A destination of the service at vs; dest NULL asks for the dump of all of them. */
 void ipvs_encode_dest(struct nlmsg *m, uint16_t family, uint8_t cmd, const struct addr *vs,
                       const struct ipvs_dest *dest, bool full);

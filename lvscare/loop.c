@@ -5,9 +5,11 @@
 #include "err.h"
 #include "events.h"
 #include "guard.h"
+#include "listen.h"
 #include "mem.h"
 #include "pool.h"
 #include "probe.h"
+#include "report.h"
 #include "tls.h"
 #include "trust.h"
 
@@ -25,7 +27,11 @@
 #define NOTIFIED_MS 20   /* wait this long for more notifications before looking */
 #define QUIET_MS    200  /* and look at most this often because of them */
 
-enum { SLOT_SIGNAL = DESTS_MAX, SLOT_NETLINK }; /* epoll data; below: index of a server's probe */
+enum {
+	SLOT_SIGNAL = DESTS_MAX,
+	SLOT_NETLINK,
+	SLOT_LISTEN
+}; /* epoll data; below: index of a server's probe */
 
 struct prober {
 	struct probe probe;
@@ -41,11 +47,14 @@ struct loop {
 	struct rules rules;
 	struct events events;
 	struct trust trust;
+	struct metrics metrics;
+	struct listen listen;
 	struct prober prober[DESTS_MAX];
 	int epoll, signals, netlink;
 	uint64_t next_rules, next_path; /* ms */
 	uint64_t last_path;
 	bool failed_open;
+	bool path_failed; /* when it was looked at last */
 	char trouble[sizeof(
 	    ((struct err *)0)->msg)]; /* what the guard failed with last, "" if it works */
 };
@@ -56,6 +65,14 @@ static uint64_t clock_ms(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &ts);
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
+}
+
+static double clock_wall(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_REALTIME, &ts);
+	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
 /* ms with up to a fifth more or less, so that the nodes of a cluster do not ask in step. */
@@ -75,6 +92,21 @@ static int watch(struct loop *l, int fd, uint32_t slot, uint32_t events, int op)
 	return epoll_ctl(l->epoll, op, fd, &ev);
 }
 
+/* A page for whoever asks the daemon how it is. */
+static int on_page(void *ctx, const char *path, struct strbuf *body, const char **type)
+{
+	const struct loop *l = ctx;
+	struct report r = {.pool = &l->pool,
+	                   .rules = &l->rules,
+	                   .metrics = &l->metrics,
+	                   .trouble = l->trouble,
+	                   .tick_ms = l->conf->tick_ms,
+	                   .now = clock_ms(),
+	                   .wall = clock_wall()};
+
+	return report_page(&r, path, body, type);
+}
+
 static int loop_init(struct loop *l, const struct config *conf, struct err *err)
 {
 	sigset_t set;
@@ -82,6 +114,9 @@ static int loop_init(struct loop *l, const struct config *conf, struct err *err)
 	l->conf = conf;
 	l->epoll = l->signals = l->netlink = -1;
 	events_init(&l->events, clock_ms());
+	metrics_init(&l->metrics, clock_ms(), clock_wall());
+	if (listen_init(&l->listen, &conf->listen, on_page, l, err) < 0)
+		return -1;
 	pool_init(&l->pool, conf->rs, conf->n_rs, conf->fall, conf->rise);
 	l->rules = (struct rules){.vs = conf->vs, .scheduler = conf->scheduler};
 	sigemptyset(&set);
@@ -101,6 +136,8 @@ static int loop_init(struct loop *l, const struct config *conf, struct err *err)
 	    watch(l, l->signals, SLOT_SIGNAL, EPOLLIN, EPOLL_CTL_ADD) < 0 ||
 	    watch(l, l->netlink, SLOT_NETLINK, EPOLLIN, EPOLL_CTL_ADD) < 0)
 		return err_set(err, "event loop: %s", strerror(errno));
+	if (l->listen.epoll >= 0)
+		watch(l, l->listen.epoll, SLOT_LISTEN, EPOLLIN, EPOLL_CTL_ADD);
 	if (guard_open(&l->guard, conf, err) < 0)
 		return -1;
 	return guard_check(&l->guard, err);
@@ -110,6 +147,8 @@ static void loop_release(struct loop *l)
 {
 	for (size_t i = 0; i < l->pool.n; i++)
 		probe_stop(&l->prober[i].probe);
+	listen_release(&l->listen);
+	metrics_release(&l->metrics);
 	guard_close(&l->guard);
 	trust_release(&l->trust);
 	mem_auto_close(&l->netlink);
@@ -129,8 +168,9 @@ static void tell_trouble(struct loop *l, const char *msg)
 	strcpy(l->trouble, msg);
 }
 
-/* Looks at the rules, and at the path to them when it is time, and repairs. */
-static void reconcile(struct loop *l, uint64_t now)
+/* Looks at the rules, and at the path to them when it is time, and repairs. expected: what is
+ * wanted has changed itself. */
+static void reconcile(struct loop *l, bool expected, uint64_t now)
 {
 	struct err err = {0};
 	int rc = guard_open(&l->guard, l->conf, &err);
@@ -141,11 +181,14 @@ static void reconcile(struct loop *l, uint64_t now)
 		guard_close(&l->guard); /* the family's number may have changed with its module */
 	if (rc == 0 && now >= l->next_path) {
 		rc = guard_apply_path(&l->guard, &l->events, &err);
+		l->path_failed = rc < 0;
 		l->last_path = now;
 		l->next_path = now + (rc < 0 ? l->conf->tick_ms : PATH_MS);
 		trust_refresh(&l->trust, &l->events);
 	}
-	tell_trouble(l, err.msg);
+	if (rc < 0 || !l->path_failed)
+		tell_trouble(l, err.msg);
+	metrics_reconciled(&l->metrics, &l->events, rc == 0 && !l->path_failed, expected, now);
 	l->next_rules = now + l->conf->tick_ms;
 }
 
@@ -161,7 +204,7 @@ static void rules_changed(struct loop *l, uint64_t now)
 		else
 			event(&l->events, LOG_LVL_INFO, "a real server is up again");
 	}
-	reconcile(l, now);
+	reconcile(l, true, now);
 }
 
 static void tell_state(struct loop *l, size_t i, const struct probe_result *r)
@@ -169,6 +212,7 @@ static void tell_state(struct loop *l, size_t i, const struct probe_result *r)
 	const struct server *s = &l->pool.server[i];
 	char name[ADDR_STR_MAX];
 
+	metrics_transition(&l->metrics, &l->pool, i, r->text, l->events.now);
 	event(&l->events, s->state == SERVER_UP ? LOG_LVL_INFO : LOG_LVL_WARN,
 	      "real server %s is %s: %s", addr_str(&s->addr, name), server_state_name(s->state),
 	      r->text);
@@ -186,6 +230,7 @@ static void probe_done(struct loop *l, size_t i, const struct probe_result *r, u
 	p->next = started + jitter(interval);
 	if (p->next <= now)
 		p->next = now + 1;
+	metrics_probe(&l->metrics, &l->pool, i, r, now - started);
 	log_debug("probe %s: %s", addr_str(&l->pool.server[i].addr, name), r->text);
 	if (!changed)
 		return;
@@ -235,8 +280,10 @@ static uint64_t run_timers(struct loop *l, uint64_t now)
 			probe_begin(l, i, now);
 	}
 	if (now >= l->next_rules || now >= l->next_path)
-		reconcile(l, now);
-	next = l->next_rules < l->next_path ? l->next_rules : l->next_path;
+		reconcile(l, false, now);
+	next = listen_turn(&l->listen, &l->events, now);
+	next = l->next_rules < next ? l->next_rules : next;
+	next = l->next_path < next ? l->next_path : next;
 	for (size_t i = 0; i < l->pool.n; i++) {
 		const struct prober *p = &l->prober[i];
 		uint64_t due = p->probe.stage == PROBE_IDLE ? p->next : p->probe.deadline;
@@ -276,6 +323,8 @@ static void loop_turn(struct loop *l, bool *stop)
 			*stop = true;
 		else if (slot == SLOT_NETLINK)
 			notified(l, now);
+		else if (slot == SLOT_LISTEN)
+			listen_ready(&l->listen, now);
 		else
 			probe_ready(l, slot, now);
 	}

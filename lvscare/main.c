@@ -5,6 +5,7 @@
 #include "guard.h"
 #include "log.h"
 #include "loop.h"
+#include "tool.h"
 
 static int run(const struct config *c, struct err *err)
 {
@@ -31,9 +32,14 @@ int main(int argc, char **argv)
 	int rc;
 
 	log_init("lvscare", LOG_LVL_INFO);
+	if (tool_named(argc, argv)) {
+		rc = tool_run(argc, argv, &err);
+		return rc < 0 ? log_err(&err) : rc;
+	}
 	rc = config_parse(&c, argc, argv, &err);
 	if (rc == 0) {
 		log_init("lvscare", (enum log_level)c.log_level);
+		log_json(c.log_json);
 		if (c.ignored)
 			log_warn("%s has no effect here", c.ignored);
 		rc = run(&c, &err);

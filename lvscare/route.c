@@ -66,18 +66,21 @@ bool route_decode(struct span body, struct route *out)
 	return true;
 }
 
-bool route_decode_address(struct span body, struct addr *out)
+bool route_decode_address(struct span body, struct cidr *out)
 {
 	struct span tb[IFA_LOCAL + 1];
 	struct ifaddrmsg ifa;
 
-	*out = (struct addr){0};
+	*out = (struct cidr){0};
 	if (!span_take(&body, &ifa, sizeof(ifa)) ||
 	    (ifa.ifa_family != AF_INET && ifa.ifa_family != AF_INET6))
 		return false;
 	attr_table(body, tb, IFA_LOCAL + 1);
-	return get_addr(tb[IFA_LOCAL], ifa.ifa_family, out) ||
-	       get_addr(tb[IFA_ADDRESS], ifa.ifa_family, out);
+	if (!get_addr(tb[IFA_LOCAL], ifa.ifa_family, &out->addr) &&
+	    !get_addr(tb[IFA_ADDRESS], ifa.ifa_family, &out->addr))
+		return false;
+	out->bits = ifa.ifa_prefixlen;
+	return out->bits <= addr_len(&out->addr) * 8;
 }
 
 static void on_source(void *ctx, const struct nlmsghdr *hdr, struct span body)
@@ -105,41 +108,63 @@ int route_source(struct nlsock *s, const struct addr *dst, struct addr *src)
 struct own_search {
 	const struct addr *wanted;
 	bool found;
+	struct cidr network; /* one that holds it */
 };
 
 static void on_address(void *ctx, const struct nlmsghdr *hdr, struct span body)
 {
 	struct own_search *search = ctx;
-	struct addr a;
+	struct cidr a;
 
-	if (hdr->nlmsg_type == RTM_NEWADDR && route_decode_address(body, &a) &&
-	    addr_same_host(&a, search->wanted))
-		search->found = true;
+	if (hdr->nlmsg_type != RTM_NEWADDR || !route_decode_address(body, &a))
+		return;
+	search->found |= addr_same_host(&a.addr, search->wanted);
+	if (cidr_contains(&a, search->wanted))
+		search->network = a;
 }
 
-int route_own_address(struct nlsock *s, const struct addr *a, bool *own, struct err *err)
+static int search_addresses(struct nlsock *s, const struct addr *a, struct own_search *search,
+                            struct err *err)
 {
 	struct ifaddrmsg ifa = {.ifa_family = (unsigned char)a->family};
-	struct own_search search = {.wanted = a};
 	char text[256];
 	struct nlmsg m;
 	int rc = -EINTR;
 
+	*search = (struct own_search){.wanted = a};
 	for (int i = 0; i < DUMP_TRIES && rc == -EINTR; i++) {
 		nlmsg_begin(&m, RTM_GETADDR, NLM_F_DUMP);
 		nlmsg_fixed(&m, &ifa, sizeof(ifa));
-		rc = nlsock_ask(s, &m, on_address, &search);
+		rc = nlsock_ask(s, &m, on_address, search);
 	}
-	*own = search.found;
 	if (rc < 0)
 		return err_set(err, "list this node's addresses: %s",
 		               nlsock_strerror(s, rc, text, sizeof(text)));
 	return 0;
 }
 
+int route_own_address(struct nlsock *s, const struct addr *a, bool *own, struct err *err)
+{
+	struct own_search search;
+	int rc = search_addresses(s, a, &search, err);
+
+	*own = search.found;
+	return rc;
+}
+
+int route_network(struct nlsock *s, const struct addr *a, struct cidr *out, struct err *err)
+{
+	struct own_search search;
+	int rc = search_addresses(s, a, &search, err);
+
+	*out = search.network;
+	return rc;
+}
+
 /* Our routes to the virtual address: normally none or one. */
 struct ours {
 	const struct addr *vip;
+	bool any; /* to whatever address of this family */
 	struct route route[OURS_MAX];
 	size_t n;
 };
@@ -155,14 +180,15 @@ static void on_route(void *ctx, const struct nlmsghdr *hdr, struct span body)
 	 * CONFIG_IPV6_MULTIPLE_TABLES keep local routes in the main one */
 	if (r.table != RT_TABLE_LOCAL && (r.dst.family != AF_INET6 || r.table != RT_TABLE_MAIN))
 		return;
-	if (r.proto != ROUTE_PROTO || r.type != RTN_LOCAL || r.dst_len != addr_len(o->vip) * 8 ||
-	    !addr_same_host(&r.dst, o->vip))
+	if (r.proto != ROUTE_PROTO || r.type != RTN_LOCAL || r.dst.family != o->vip->family ||
+	    r.dst_len != addr_len(&r.dst) * 8 || (!o->any && !addr_same_host(&r.dst, o->vip)))
 		return;
 	if (o->n < OURS_MAX)
 		o->route[o->n++] = r;
 }
 
-static int get_ours(struct nlsock *s, const struct addr *vip, struct ours *o, struct err *err)
+static int list_ours(struct nlsock *s, const struct addr *vip, bool any, struct ours *o,
+                     struct err *err)
 {
 	struct route all = {
 	    .dst = {.family = vip->family}, .table = RT_TABLE_LOCAL, .proto = ROUTE_PROTO};
@@ -171,13 +197,34 @@ static int get_ours(struct nlsock *s, const struct addr *vip, struct ours *o, st
 	int rc = -EINTR;
 
 	for (int i = 0; i < DUMP_TRIES && rc == -EINTR; i++) {
-		*o = (struct ours){.vip = vip};
+		*o = (struct ours){.vip = vip, .any = any};
 		route_encode(&m, RTM_GETROUTE, NLM_F_DUMP, &all);
 		nlmsg_put_u32(&m, RTA_TABLE, RT_TABLE_LOCAL);
 		rc = nlsock_ask(s, &m, on_route, o);
 	}
 	if (rc < 0 && rc != -ENOENT) /* ENOENT: the table does not exist yet */
 		return err_set(err, "list routes: %s", nlsock_strerror(s, rc, text, sizeof(text)));
+	return 0;
+}
+
+static int get_ours(struct nlsock *s, const struct addr *vip, struct ours *o, struct err *err)
+{
+	return list_ours(s, vip, false, o, err);
+}
+
+int route_read(struct nlsock *s, const struct addr *vip, struct route *out, struct err *err)
+{
+	struct ours ours = {0};
+
+	*out = (struct route){0};
+	if (vip->family && get_ours(s, vip, &ours, err) < 0)
+		return -1;
+	if (!vip->family &&
+	    (list_ours(s, &(struct addr){.family = AF_INET}, true, &ours, err) < 0 ||
+	     (!ours.n && list_ours(s, &(struct addr){.family = AF_INET6}, true, &ours, err) < 0)))
+		return -1;
+	if (ours.n)
+		*out = ours.route[0];
 	return 0;
 }
 
@@ -248,9 +295,11 @@ int route_apply(struct nlsock *s, const struct addr *vip, const struct addr *src
 		return -1;
 	if (vip->family == AF_INET && remove_wrong(s, &ours, src, err) < 0)
 		return -1;
-	if (!there)
-		event(ev, LOG_LVL_INFO, "route to %s set, source %s", addr_host(vip, vip_name),
-		      addr_host(src, src_name));
+	if (there)
+		return 0;
+	ev->changed[CHANGE_ROUTE]++;
+	event(ev, LOG_LVL_INFO, "route to %s set, source %s", addr_host(vip, vip_name),
+	      addr_host(src, src_name));
 	return 0;
 }
 

@@ -27,12 +27,17 @@ struct route {
 /* Pure functions over bytes. */
 void route_encode(struct nlmsg *m, uint16_t type, uint16_t flags, const struct route *r);
 bool route_decode(struct span body, struct route *out);
-/* An address of an interface out of RTM_NEWADDR. */
-bool route_decode_address(struct span body, struct addr *out);
+/* An address of an interface, and how long its network's prefix is, out of RTM_NEWADDR. */
+bool route_decode_address(struct span body, struct cidr *out);
 
 /* The address that connections from this node to dst leave with; a negative errno if there is no
  * way. */
 int route_source(struct nlsock *s, const struct addr *dst, struct addr *src);
+/* The network of an interface that holds the address; family 0: none does. */
+int route_network(struct nlsock *s, const struct addr *a, struct cidr *out, struct err *err);
+/* Our route to vip, or the first of ours to anything where vip->family is 0 (IPv4 before IPv6);
+ * out->dst.family 0: there is none. */
+int route_read(struct nlsock *s, const struct addr *vip, struct route *out, struct err *err);
 /* Whether an interface of this node has the address. */
 int route_own_address(struct nlsock *s, const struct addr *a, bool *own, struct err *err);
 /*

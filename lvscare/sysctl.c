@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const switches[] = {"expire_nodest_conn", "conntrack"};
+static const char *const switches[SYSCTL_SWITCHES] = {"expire_nodest_conn", "conntrack"};
 
 static bool is_on(const char *path)
 {
@@ -38,6 +38,7 @@ void sysctl_apply(struct sysctl *s, struct events *ev)
 		if (is_on(path))
 			continue;
 		if (turn_on(path) == 0) {
+			ev->changed[CHANGE_SYSCTL]++;
 			event(ev, LOG_LVL_INFO, "net.ipv4.vs.%s set to 1", switches[i]);
 			continue;
 		}
@@ -48,4 +49,17 @@ void sysctl_apply(struct sysctl *s, struct events *ev)
 			      switches[i], path, strerror(errno));
 	}
 	s->told = !all;
+}
+
+const char *sysctl_name(unsigned i)
+{
+	return switches[i];
+}
+
+bool sysctl_on(const char *dir, unsigned i)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, switches[i]);
+	return is_on(path);
 }

@@ -10,7 +10,8 @@ struct events;
  * expire_nodest_conn=1, so that connections to a removed server are reset at their next packet, and
  * conntrack=1, so that stateful firewalls see whole connections.
  */
-#define SYSCTL_DIR "/proc/sys/net/ipv4/vs"
+#define SYSCTL_DIR      "/proc/sys/net/ipv4/vs"
+#define SYSCTL_SWITCHES 2
 
 struct sysctl {
 	const char *dir; /* SYSCTL_DIR; tests use another one */
@@ -20,3 +21,7 @@ struct sysctl {
 /* Compares and repairs. Where it cannot (read-only in a pod, switch not compiled in) it says so
  * once. */
 void sysctl_apply(struct sysctl *s, struct events *ev);
+
+/* The i-th switch of SYSCTL_SWITCHES: its name, and whether it is on. */
+const char *sysctl_name(unsigned i);
+bool sysctl_on(const char *dir, unsigned i);

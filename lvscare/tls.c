@@ -228,3 +228,20 @@ const char *tls_reason(const struct tls *t, char *buf, size_t cap)
 	}
 	return buf;
 }
+
+unsigned tls_problems(const struct tls *t)
+{
+	uint32_t flags = mbedtls_ssl_get_verify_result(&t->ssl);
+	uint32_t known = MBEDTLS_X509_BADCERT_CN_MISMATCH | MBEDTLS_X509_BADCERT_NOT_TRUSTED;
+	unsigned problems = 0;
+
+	if (t->rc != MBEDTLS_ERR_X509_CERT_VERIFY_FAILED || flags == UINT32_MAX)
+		return 0;
+	if (flags & MBEDTLS_X509_BADCERT_CN_MISMATCH)
+		problems |= TLS_OTHER_ADDRESS;
+	if (flags & MBEDTLS_X509_BADCERT_NOT_TRUSTED)
+		problems |= TLS_UNTRUSTED;
+	if (flags & ~known)
+		problems |= TLS_OTHER_PROBLEM;
+	return problems;
+}

@@ -36,3 +36,7 @@ int tls_read(struct tls *t, void *data, size_t len);        /* bytes read, 0 at 
 /* After TLS_FAILED: the socket's errno (0: the failure was TLS's own), and a sentence. */
 int tls_errno(const struct tls *t);
 const char *tls_reason(const struct tls *t, char *buf, size_t cap);
+
+/* What was wrong with the certificate, when that is why the handshake failed. */
+enum tls_problem { TLS_OTHER_ADDRESS = 1, TLS_UNTRUSTED = 2, TLS_OTHER_PROBLEM = 4 };
+unsigned tls_problems(const struct tls *t);

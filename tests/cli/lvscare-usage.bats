@@ -55,10 +55,56 @@ refused() {
 	refused '--run-once and --clean exclude each other' "${GOOD[@]}" --run-once --clean
 }
 
+@test "listen address, log format" {
+	refused '--listen: "10297" is not a numeric IPv4 or IPv6 address' "${GOOD[@]}" --listen 10297
+	refused '--listen: "127.0.0.1" has no port' "${GOOD[@]}" --listen 127.0.0.1
+	refused '--log-format: "xml" is not text or json' "${GOOD[@]}" --log-format xml
+}
+
+@test "headers, methods, paths, bits: what the Go program takes, with its mistakes" {
+	refused '--health-req-headers: "nonsense" is not NAME=VALUE' "${GOOD[@]}" --health-req-headers nonsense
+	refused '--health-req-method: "get" is not a method such as GET' "${GOOD[@]}" --health-req-method get
+	refused '--health-path: "readyz" is not a path such as /readyz' "${GOOD[@]}" --health-path readyz
+	refused '--masqueradebit: "x" is not a whole number' "${GOOD[@]}" --masqueradebit x
+	refused '--interval: "soon" is not a duration such as 500ms, 2s or 1m' "${GOOD[@]}" --interval soon
+	refused '--rs: "10.0.0.1:99999" has no port between 1 and 65535' --vs 169.254.97.2:6443 --rs 10.0.0.1:99999
+}
+
+@test "status and check: their mistakes" {
+	local command
+	for command in status check; do
+		refused "unknown option --rs (see lvscare $command --help)" "$command" --rs 10.0.0.1
+		refused '--vs: "169.254.97.2" has no port' "$command" --vs 169.254.97.2
+		refused '--listen: "x:1" is not a numeric IPv4 or IPv6 address' "$command" --listen x:1
+		refused "unexpected argument \"x\" (see lvscare $command --help)" "$command" x
+	done
+	refused 'unknown option --json (see lvscare check --help)' check --json
+}
+
+@test "status and check: --help, and the man page has them" {
+	run "$LVSCARE" status --help
+	[ "$status" -eq 0 ]
+	[[ $output == "Usage: lvscare status [options]"* && $output == *--vs* && $output == *--listen* && $output == *--json* ]]
+	[[ $output == *"Exit status: 0 all is there"* ]]
+	run "$LVSCARE" check --help
+	[ "$status" -eq 0 ]
+	[[ $output == "Usage: lvscare check [options]"* && $output == *--vs* && $output == *--listen* && $output == *--ca-file* ]]
+	run "$LVSCARE" --man
+	[[ $output == *".SH COMMAND lvscare status"*".SH COMMAND lvscare check"* ]]
+	[[ $output == *'\fB\-\-listen\fR \fIADDRESS:PORT|none\fR'* ]]
+}
+
+@test "status without a daemon and a route says what to do" {
+	run "$LVSCARE" status --listen 127.0.0.1:1
+	echo "$output"
+	[ "$status" -eq 1 ]
+	[[ $output == "lvscare: daemon: none answers at 127.0.0.1:1: connect: Connection refused; and there is no route of lvscare's (ip route show table local proto 197): which virtual server? (--vs)" ]]
+}
+
 @test "--help names every option, --version the version, --man is a page" {
 	run "$LVSCARE" --help
 	[ "$status" -eq 0 ]
-	for o in vs rs run-once clean scheduler node-ip ca-file interval timeout fall rise health-path log-level; do
+	for o in vs rs run-once clean scheduler node-ip ca-file interval timeout fall rise health-path log-level log-format listen; do
 		[[ $output == *"--$o"* ]]
 	done
 	[[ $output != *masqueradebit* ]] # taken, not advertised

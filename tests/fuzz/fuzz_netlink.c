@@ -41,7 +41,7 @@ static void one(const struct nlmsghdr *hdr, struct span body)
 	struct ipvs_service svc;
 	struct ipvs_dest dest;
 	struct route r;
-	struct addr a;
+	struct cidr a;
 	uint16_t family;
 
 	(void)hdr;

@@ -53,6 +53,29 @@ static void the_defaults(void **state)
 	assert_string_equal(c.probe.trailer, "\r\nUser-Agent: lvscare/" KUBECASK_VERSION
 	                                     "\r\nAccept: */*\r\nConnection: close\r\n\r\n");
 	assert_null(c.ignored);
+	assert_string_equal(addr_str(&c.listen, buf), "127.0.0.1:10297");
+	assert_false(c.log_json);
+	config_release(&c);
+}
+
+static void listening_and_logging(void **state)
+{
+	struct config c;
+	struct err err;
+	char buf[ADDR_STR_MAX];
+
+	(void)state;
+	assert_int_equal(parse(&c,
+	                       "lvscare --vs 169.254.97.2:6443 --rs 10.0.0.1 --listen [::1]:9 "
+	                       "--log-format json",
+	                       &err),
+	                 0);
+	assert_string_equal(addr_str(&c.listen, buf), "[::1]:9");
+	assert_true(c.log_json);
+	config_release(&c);
+	assert_int_equal(
+	    parse(&c, "lvscare --vs 169.254.97.2:6443 --rs 10.0.0.1 --listen none", &err), 0);
+	assert_int_equal(c.listen.port, 0);
 	config_release(&c);
 }
 
@@ -129,7 +152,10 @@ static void each_mistake_has_its_sentence(void **state)
 	     "--scheduler: \"random\" is not a scheduler of IPVS (rr, wrr, lc, wlc, lblc, lblcr, "
 	     "dh, sh, mh, sed, nq, fo, ovf, twos)"},
 	    {GOOD "--log-level loud", "--log-level: \"loud\" is not error, warn, info or debug"},
-	    {GOOD "--log-format json", "--log-format: \"json\" is not text"},
+	    {GOOD "--log-format xml", "--log-format: \"xml\" is not text or json"},
+	    {GOOD "--listen 127.0.0.1", "--listen: \"127.0.0.1\" has no port"},
+	    {GOOD "--listen localhost:1",
+	     "--listen: \"localhost:1\" is not a numeric IPv4 or IPv6 address"},
 	    {GOOD "--mode ipip", "--mode: \"ipip\" is not route or link"},
 	    {GOOD "--health-scheme ftp", "--health-scheme: \"ftp\" is not https or http"},
 	    {GOOD "--health-path readyz",
@@ -186,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(the_defaults),
+	    cmocka_unit_test(listening_and_logging),
 	    cmocka_unit_test(command_lines_of_the_go_program),
 	    cmocka_unit_test(each_mistake_has_its_sentence),
 	    cmocka_unit_test(too_many_servers),

@@ -71,10 +71,10 @@ static void routes_come_back_as_they_went(void **state)
 static void short_and_foreign_messages(void **state)
 {
 	struct rtmsg rt = {.rtm_family = AF_INET, .rtm_dst_len = 32};
-	struct ifaddrmsg ifa = {.ifa_family = AF_INET6};
+	struct ifaddrmsg ifa = {.ifa_family = AF_INET6, .ifa_prefixlen = 64};
 	struct route out;
 	struct nlmsg m;
-	struct addr a;
+	struct cidr a;
 
 	(void)state;
 	nlmsg_begin(&m, RTM_NEWROUTE, 0);
@@ -93,14 +93,23 @@ static void short_and_foreign_messages(void **state)
 	assert_false(route_decode_address(body_of(&m), &a));
 	nlmsg_put(&m, IFA_ADDRESS, &in6addr_loopback, 16);
 	assert_true(route_decode_address(body_of(&m), &a));
-	assert_memory_equal(&a.v6, &in6addr_loopback, 16);
+	assert_memory_equal(&a.addr.v6, &in6addr_loopback, 16);
+	assert_int_equal(a.bits, 64);
+	ifa.ifa_prefixlen = 129;
+	nlmsg_begin(&m, RTM_NEWADDR, 0);
+	nlmsg_fixed(&m, &ifa, sizeof(ifa));
+	nlmsg_put(&m, IFA_ADDRESS, &in6addr_loopback, 16);
+	assert_false(route_decode_address(body_of(&m), &a));
 }
 
 /* The kernel's loopback interface is there in every network namespace. */
 static void questions_to_the_kernel(void **state)
 {
 	struct addr loopback = addr("127.0.0.1"), other = addr("192.0.2.77"), src;
+	struct addr nowhere = addr("240.0.0.1");
 	struct err err = {0};
+	struct route r;
+	struct cidr net;
 	struct nlsock s;
 	bool own = false;
 
@@ -110,6 +119,12 @@ static void questions_to_the_kernel(void **state)
 	assert_true(own);
 	assert_int_equal(route_own_address(&s, &other, &own, &err), 0);
 	assert_false(own);
+	assert_int_equal(route_network(&s, &loopback, &net, &err), 0);
+	assert_int_equal(net.bits, 8);
+	assert_int_equal(route_network(&s, &nowhere, &net, &err), 0);
+	assert_int_equal(net.addr.family, 0);
+	assert_int_equal(route_read(&s, &other, &r, &err), 0);
+	assert_int_equal(r.dst.family, 0);
 	assert_int_equal(route_source(&s, &loopback, &src), 0);
 	assert_memory_equal(&src.v4, &loopback.v4, 4);
 	nlsock_release(&s);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "metrics.h"
+
+struct strbuf;
+
+/* The daemon's state as it tells it: everything borrowed. Pure. */
+struct report {
+	const struct pool *pool;
+	const struct rules *rules;
+	const struct metrics *metrics;
+	const char *trouble; /* why the rules cannot be written, or "" */
+	unsigned tick_ms;    /* between two looks at the rules */
+	uint64_t now;        /* ms, the loop's clock */
+	double wall;         /* seconds of the epoch */
+};
+
+/* "" while the rules are looked after, else why not (in buf). */
+const char *report_health(const struct report *r, char *buf, size_t cap);
+/*
+ * A page of the daemon's endpoint, as listen_page_fn: /healthz, /metrics, and /status, whose lines
+ * are read by snapshot.h.
+ */
+int report_page(const struct report *r, const char *path, struct strbuf *body, const char **type);

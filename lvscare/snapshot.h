@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "ipvs.h"
+
+/*
+ * What a running daemon says about itself: its page /status, lines of fields separated by tabs.
+ * Unknown lines are skipped. Whoever answers need not be lvscare: nothing is trusted.
+ */
+struct snapshot_server {
+	struct addr addr;
+	char state[16];
+	unsigned long since; /* seconds in this state */
+	char text[160];      /* what the last probe said */
+};
+
+struct snapshot {
+	char version[32]; /* "": this is no page of lvscare's */
+	struct addr vs;
+	char trouble[512]; /* "": healthy */
+	bool failed_open;
+	unsigned long uptime; /* seconds */
+	long reconciled;      /* ms ago; -1: never */
+	struct snapshot_server server[DESTS_MAX];
+	size_t n;
+};
+
+/* text ends with a NUL. True when it is such a page: it names a version and a virtual server. */
+bool snapshot_parse(const char *text, struct snapshot *out);
+const struct snapshot_server *snapshot_find(const struct snapshot *s, const struct addr *a);

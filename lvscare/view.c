@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "view.h"
+
+#include "ask.h"
+#include "err.h"
+#include "strbuf.h"
+
+#include <linux/netlink.h>
+#include <stdio.h>
+
+#define API_PORT 6443
+
+static void ask_daemon(struct view *v, const struct addr *daemon)
+{
+	auto_strbuf body = {0};
+	struct err err = {0};
+	char name[ADDR_STR_MAX];
+	int status;
+
+	if (!daemon->port) {
+		snprintf(v->no_daemon, sizeof(v->no_daemon), "not asked");
+		return;
+	}
+	status = ask(daemon, "/status", &body, &err);
+	if (status < 0)
+		snprintf(v->no_daemon, sizeof(v->no_daemon), "none answers at %s: %.150s",
+		         addr_str(daemon, name), err.msg);
+	else if (status != 200 || !snapshot_parse(strbuf_str(&body), &v->daemon))
+		snprintf(v->no_daemon, sizeof(v->no_daemon), "what answers at %s is not lvscare",
+		         addr_str(daemon, name));
+}
+
+static void read_route(struct view *v, const struct addr *vs)
+{
+	struct nlsock s;
+	struct err err = {0};
+
+	if (nlsock_open(&s, NETLINK_ROUTE, &err) == 0) {
+		route_read(&s, vs, &v->route, &err);
+		nlsock_release(&s);
+	}
+	snprintf(v->no_route, sizeof(v->no_route), "%.500s", err.msg);
+}
+
+static void read_rules(struct view *v)
+{
+	struct ipvs b;
+	struct err err = {0};
+
+	if (ipvs_open(&b, &err) == 0) {
+		if (!v->vs.port && !ipvs_find_port(&b, &v->vs))
+			v->vs.port = API_PORT;
+		ipvs_read(&b, &v->vs, &v->rules, &err);
+		ipvs_release(&b);
+	}
+	snprintf(v->no_rules, sizeof(v->no_rules), "%.500s", err.msg);
+}
+
+int view_take(struct view *v, const struct addr *vs, const struct addr *daemon, struct err *err)
+{
+	char a[ADDR_STR_MAX], b[ADDR_STR_MAX];
+
+	*v = (struct view){0};
+	ask_daemon(v, daemon);
+	v->vs = *vs;
+	if (!vs->family && !*v->no_daemon)
+		v->vs = v->daemon.vs;
+	read_route(v, &v->vs);
+	if (!v->vs.family)
+		v->vs = v->route.dst;
+	if (!v->vs.family)
+		return err_set(err,
+		               "daemon: %s; and there is no route of lvscare's (ip route show "
+		               "table local proto 197)%s%s: which virtual server? (--vs)",
+		               v->no_daemon, *v->no_route ? ": " : "", v->no_route);
+	read_rules(v);
+	if (!v->vs.port)
+		v->vs.port = API_PORT;
+	if (!*v->no_daemon && !addr_eq(&v->daemon.vs, &v->vs))
+		snprintf(v->no_daemon, sizeof(v->no_daemon), "the one at %s guards %s",
+		         addr_str(daemon, a), addr_str(&v->daemon.vs, b));
+	return 0;
+}

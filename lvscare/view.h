@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "ipvs.h"
+#include "route.h"
+#include "snapshot.h"
+
+struct err;
+
+/* The virtual server as a look from outside finds it: in the kernel, and at the daemon. */
+struct view {
+	struct addr vs;
+	struct snapshot daemon;
+	char no_daemon[256]; /* why none answers for this virtual server, "" when it does */
+	struct ipvs_view rules;
+	char no_rules[512]; /* why the kernel's could not be read, or "" */
+	struct route route; /* dst.family 0: there is none */
+	char no_route[512];
+};
+
+/*
+ * vs->family 0: the one that the daemon guards, or that the kernel has a route of ours for.
+ * daemon->port 0: nobody is asked. Fails when no virtual server is found.
+ */
+int view_take(struct view *v, const struct addr *vs, const struct addr *daemon, struct err *err);

@@ -1,0 +1,171 @@
+/* links: lvscare */
+// SPDX-License-Identifier: Apache-2.0
+#include "report.h"
+#include "snapshot.h"
+#include "strbuf.h"
+#include "unit.h"
+
+#include <string.h>
+
+#define START 5000 /* ms */
+
+/* A daemon with two servers, one of which is down. */
+static struct pool pool;
+static struct metrics metrics;
+static struct rules rules = {.scheduler = "rr",
+                             .vs = {.family = AF_INET, .port = 6443, .bytes = {169, 254, 97, 2}}};
+static struct report report = {
+    .pool = &pool, .rules = &rules, .metrics = &metrics, .trouble = "", .tick_ms = 200};
+
+static int setup(void **state)
+{
+	struct addr rs[2] = {{.family = AF_INET, .port = 6443, .bytes = {10, 0, 0, 1}},
+	                     {.family = AF_INET, .port = 7443, .bytes = {10, 0, 0, 2}}};
+	struct probe_result dead = {.verdict = VERDICT_DEAD, .text = "connect:\trefused\n"};
+	struct events ev;
+
+	(void)state;
+	events_init(&ev, START);
+	pool_init(&pool, rs, 2, 2, 2);
+	metrics_release(&metrics);
+	metrics_init(&metrics, START, 100);
+	pool_report(&pool, 0, VERDICT_READY);
+	pool_report(&pool, 1, VERDICT_DEAD);
+	metrics_probe(&metrics, &pool, 1, &dead, 1);
+	metrics_transition(&metrics, &pool, 1, dead.text, START + 1000);
+	metrics_reconciled(&metrics, &ev, true, false, START + 5000);
+	report.now = START + 5100;
+	report.trouble = "";
+	return 0;
+}
+
+static int page(const char *path, struct strbuf *body)
+{
+	const char *type = "";
+
+	strbuf_reset(body);
+	return report_page(&report, path, body, &type);
+}
+
+static void health(void **state)
+{
+	auto_strbuf body = {0};
+
+	(void)state;
+	assert_int_equal(page("/healthz", &body), 200);
+	assert_string_equal(strbuf_str(&body), "ok\n");
+	report.trouble = "no IPVS"; /* a few failures do not count */
+	report.now = START + 6000;
+	assert_int_equal(page("/healthz", &body), 200);
+	report.now = START + 6001;
+	assert_int_equal(page("/healthz", &body), 503);
+	assert_string_equal(strbuf_str(&body), "the rules were as wanted 1 s ago: no IPVS\n");
+	report.trouble = "";
+	assert_int_equal(page("/healthz", &body), 503);
+	assert_string_equal(strbuf_str(&body),
+	                    "the rules were as wanted 1 s ago: the loop is late\n");
+	report.tick_ms = 5000;
+	assert_int_equal(page("/healthz", &body), 200);
+	report.tick_ms = 200;
+	metrics.reconciled = 0;
+	report.trouble = "no IPVS";
+	assert_int_equal(page("/healthz", &body), 503);
+	assert_string_equal(strbuf_str(&body), "the rules were not written yet: no IPVS\n");
+}
+
+static void pages(void **state)
+{
+	auto_strbuf body = {0};
+	const char *type = "";
+
+	(void)state;
+	assert_int_equal(report_page(&report, "/metrics", &body, &type), 200);
+	assert_string_equal(type, "text/plain; version=0.0.4");
+	assert_non_null(strstr(strbuf_str(&body), "lvscare_build_info{"));
+	assert_int_equal(page("/", &body), 404);
+	assert_int_equal(page("/healthz/", &body), 404);
+}
+
+/* What the daemon says is what "lvscare status" reads. */
+static void status_there_and_back(void **state)
+{
+	auto_strbuf body = {0};
+	struct snapshot s;
+
+	(void)state;
+	report.trouble = "a\nb";
+	report.now = START + 65000;
+	assert_int_equal(page("/status", &body), 200);
+	assert_true(snapshot_parse(strbuf_str(&body), &s));
+	assert_string_equal(s.version, KUBECASK_VERSION);
+	assert_true(addr_eq(&s.vs, &rules.vs));
+	assert_string_equal(s.trouble, "the rules were as wanted 60 s ago: a b");
+	assert_int_equal(s.uptime, 65);
+	assert_int_equal(s.reconciled, 60000);
+	assert_false(s.failed_open);
+	assert_int_equal(s.n, 2);
+	assert_string_equal(s.server[0].state, "up");
+	assert_string_equal(s.server[1].state, "down");
+	assert_int_equal(s.server[1].since, 64);
+	assert_string_equal(s.server[1].text, "connect: refused ");
+	assert_ptr_equal(snapshot_find(&s, &pool.server[1].addr), &s.server[1]);
+	assert_null(snapshot_find(&s, &rules.vs));
+}
+
+static void pages_of_others(void **state)
+{
+	static const char *const bad[] = {"",
+	                                  "<html>hello</html>",
+	                                  "version\t1\n",
+	                                  "version\t1\nvirtual-server\t10.0.0.1\n",
+	                                  "version\t1\nvirtual-server\tx:y\n",
+	                                  "version\t\nvirtual-server\t10.0.0.1:1\n",
+	                                  "virtual-server\t10.0.0.1:1\n"};
+	auto_strbuf many = {0};
+	struct snapshot s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(snapshot_parse(bad[i], &s));
+	assert_true(
+	    snapshot_parse("version\t1\x1b[2J\nvirtual-server\t10.0.0.1:1\nuptime\t-1\n"
+	                   "reconciled\t99999999999999999999\nserver\nserver\t1.2.3.4:5\tup\n"
+	                   "server\t1.2.3.4:5\tup\t1x\tt\nserver\tx\tup\t1\tt\nnew\tthing",
+	                   &s));
+	assert_string_equal(s.version, "1?[2J");
+	assert_int_equal(s.n, 0);
+	assert_int_equal(s.uptime, 0);
+	assert_int_equal(s.reconciled, -1);
+	strbuf_addstr(&many, "version\t1\nvirtual-server\t10.0.0.1:1\n");
+	for (int i = 0; i < 2 * DESTS_MAX; i++)
+		strbuf_addstr(&many,
+		              "server\t1.2.3.4:5\ta-state-with-too-long-a-name\t1\tt\textra\n");
+	assert_true(snapshot_parse(strbuf_str(&many), &s));
+	assert_int_equal(s.n, DESTS_MAX);
+	assert_string_equal(s.server[0].state, "a-state-with-to");
+	strbuf_reset(&many);
+	strbuf_addstr(&many, "version\t1\nvirtual-server\t10.0.0.1:1\ntrouble\t");
+	for (int i = 0; i < 5000; i++)
+		strbuf_addch(&many, 'x');
+	assert_true(snapshot_parse(strbuf_str(&many), &s)); /* a line of no length is left out */
+	assert_string_equal(s.trouble, "");
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	metrics_release(&metrics);
+	return 0;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup(health, setup),
+	    cmocka_unit_test_setup(pages, setup),
+	    cmocka_unit_test_setup(status_there_and_back, setup),
+	    cmocka_unit_test(pages_of_others),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, teardown);
+}
