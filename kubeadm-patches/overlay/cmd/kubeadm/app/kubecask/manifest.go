@@ -14,6 +14,7 @@ import (
 	v1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/yaml"
 )
 
@@ -22,6 +23,9 @@ const (
 	ManifestName = "lvscare.yaml"
 
 	caPath = "/etc/kubernetes/pki/ca.crt"
+
+	// healthPort is where lvscare serves on the node's loopback interface (--listen has the same default).
+	healthPort = 10297
 )
 
 // LvscareImage is the image of the static pod; the build sets it with -ldflags -X.
@@ -49,6 +53,19 @@ func ptr[T any](v T) *T {
 	return &v
 }
 
+// liveness restarts lvscare when it hangs, or could not write the rules for a minute. The rules stay meanwhile, so
+// there is no hurry.
+func liveness() *v1.Probe {
+	return &v1.Probe{
+		ProbeHandler: v1.ProbeHandler{HTTPGet: &v1.HTTPGetAction{
+			Host: "127.0.0.1", Port: intstr.FromInt32(healthPort), Path: "/healthz", Scheme: v1.URISchemeHTTP,
+		}},
+		TimeoutSeconds:   2,
+		PeriodSeconds:    10,
+		FailureThreshold: 6,
+	}
+}
+
 func (g *Guard) container() v1.Container {
 	return v1.Container{
 		Name:            lvscareName,
@@ -60,6 +77,7 @@ func (g *Guard) container() v1.Container {
 			v1.ResourceCPU:    resource.MustParse("5m"),
 			v1.ResourceMemory: resource.MustParse("8Mi"),
 		}},
+		LivenessProbe: liveness(),
 		SecurityContext: &v1.SecurityContext{
 			RunAsUser:                ptr(int64(0)),
 			AllowPrivilegeEscalation: ptr(false),

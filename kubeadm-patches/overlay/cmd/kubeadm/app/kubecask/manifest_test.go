@@ -33,6 +33,15 @@ spec:
     - /etc/kubernetes/pki/ca.crt
     image: example/lvscare:1
     imagePullPolicy: Never
+    livenessProbe:
+      failureThreshold: 6
+      httpGet:
+        host: 127.0.0.1
+        path: /healthz
+        port: 10297
+        scheme: HTTP
+      periodSeconds: 10
+      timeoutSeconds: 2
     name: lvscare
     resources:
       requests:
