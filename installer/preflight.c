@@ -17,8 +17,8 @@
 #define SKEW_ERROR_MS 60000
 #define MIB           (1024 * 1024)
 
-static const int master_ports[] = {6443, 2379, 2380, 10250, 10257, 10259};
-static const int worker_ports[] = {10250};
+static const int master_ports[] = {6443, 2379, 2380, 10250, 10257, 10259, 10297};
+static const int worker_ports[] = {10250, 10297}; /* kubelet; lvscare, for its liveness probe */
 
 /* ---- findings ---- */
 

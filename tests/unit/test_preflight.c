@@ -88,6 +88,8 @@ static void system_checks(void **state)
 	one(check("swap", json_pack("[s]", "/dev/sda2"), true), "Swap", true, "/dev/sda2");
 	one(check("ports_busy", json_pack("[i]", 10250), false), "Port", true,
 	    "port 10250 is in use");
+	one(check("ports_busy", json_pack("[i]", 10297), false), "Port", true,
+	    "port 10297 is in use");
 	one(check("foreign", json_pack("[s]", "/usr/bin/kubelet"), true), "Foreign", true,
 	    "/usr/bin/kubelet");
 	one(check("default_source", json_string(""), true), "Address", true, "default route");
