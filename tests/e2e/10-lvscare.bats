@@ -20,7 +20,7 @@ setup_file() {
 	cp -r "$kernel/modules" "$OUT/lib/" # a copy: the machine has a /tmp of its own
 	[ -z "${ONLY:-}" ] || words=("only=$ONLY")
 	# on one CPU: a machine that moves between them is four times slower
-	timeout -k 5 180 taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[,-].*//')" "$kernel/linux" mem=512M seccomp=on \
+	timeout -k 5 240 taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[,-].*//')" "$kernel/linux" mem=512M seccomp=on \
 		"uml_dir=$OUT/uml/" rootfstype=hostfs hostfs=/ root=/dev/root ro con=null con0=null,fd:1 \
 		"init=$TOP/tests/e2e/lvscare/machine" "share=$OUT" "${words[@]}" > "$OUT/console.log" 2>&1 < /dev/null 3>&- || :
 	[ -s "$OUT/no_ipvs_in_the_kernel.result" ] || {
@@ -54,6 +54,11 @@ passed() {
 @test "a single server is never removed" { passed a_single_server_is_never_removed; }
 @test "the CA is verified once it is there" { passed the_ca_is_verified_once_it_is_there; }
 @test "a certificate for another address is none" { passed a_certificate_for_another_address_is_none; }
+@test "metrics show what happens" { passed metrics_show_what_happens; }
+@test "health says when the rules cannot be written" { passed health_says_when_the_rules_cannot_be_written; }
+@test "an address in use is told and tried again" { passed an_address_in_use_is_told_and_tried_again; }
+@test "status shows daemon and kernel" { passed status_shows_daemon_and_kernel; }
+@test "check finds each defect" { passed check_finds_each_defect; }
 @test "its end leaves the rules and --clean removes them" { passed its_end_leaves_the_rules_and_clean_removes_them; }
 @test "IPv6 works the same" { passed ipv6_works_the_same; }
 @test "read only switches are told once" { passed read_only_switches_are_told_once; }
