@@ -115,3 +115,10 @@ refused() {
 	[ "$status" -eq 0 ]
 	[[ $output == .TH* ]]
 }
+
+@test "one static binary of at most 1.5 MiB, 1 MiB compressed" {
+	local plain=$BATS_TEST_DIRNAME/../../build/lvscare # the one with sanitizers is another thing
+	[[ $(readelf -lW "$plain") != *INTERP* ]]
+	[ "$(stat -c %s "$plain")" -le 1572864 ]
+	[ "$(zstd -19 -c "$plain" | wc -c)" -le 1048576 ]
+}
