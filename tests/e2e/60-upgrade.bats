@@ -28,7 +28,7 @@ setup() {
 }
 
 image_of() { # N: what the static pod there shall run
-	on "$1" sed -n 's/^ *image: //p' /etc/kubernetes/manifests/lvscare.yaml
+	on "$1" cat /etc/kubernetes/manifests/lvscare.yaml | sed -n 's/^ *image: //p'
 }
 
 runs_image() { # N IMAGE: the pod runs it, as the API server sees it

@@ -10,6 +10,7 @@ LAB=$TOP/tests/lab/lab
 DIST=${KUBECASK_DIST:-$TOP/build/test-dist}
 INSTALL=$DIST/install
 BUNDLE=$DIST/kubecask-${K8S_VERSION:-v1.37.2}-linux-amd64.tar
+# shellcheck disable=SC2034 # for the tests
 CONFIG=$("$LAB" config "${K8S_VERSION:-v1.37.2}")
 VIP=169.254.97.2:6443
 VIP_HEX=A9FE6102:192B                     # as /proc/net/ip_vs has it
