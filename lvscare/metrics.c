@@ -4,6 +4,7 @@
 #include "mem.h"
 #include "strbuf.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,6 +50,7 @@ static struct metrics_server *row(struct metrics *m, const struct pool *p, size_
 
 	if (known)
 		return &m->server[known - m->server];
+	assert(m->server || !m->n);
 	for (size_t j = 0; j < m->n; j++)
 		if (in_pool(p, &m->server[j].addr))
 			m->server[kept++] = m->server[j];
