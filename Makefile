@@ -95,6 +95,8 @@ patches-check-all: ## the same for all versions of kubeadm-patches/versions
 	scripts/patches-check $(shell cat kubeadm-patches/versions)
 bench: ## measure, and print the table of docs/figures.md
 	tests/bench/run
+bench-lvscare: ## lvscare next to keepalived, haproxy and nginx under the same faults [TRIALS=20]
+	tests/bench/lvscare
 man: all ## man pages in build/man
 	@mkdir -p $(BUILD)/man
 	$(BUILD)/kubecask-pack --man >$(BUILD)/man/kubecask-pack.8
@@ -108,6 +110,7 @@ help: ## this list
 	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
 
 .PHONY: all package try try-down test check test-long e2e fuzz check-lint lint patches-check patches-check-all bench \
+	bench-lvscare \
 	man unit-programs fuzz-programs clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

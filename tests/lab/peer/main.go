@@ -6,7 +6,8 @@
 //	peer serve DIR NAME ADDR MODE   an API server; the file MODE says how it answers /readyz
 //	peer get ADDR                   one new connection: prints the name of the server that has it
 //	peer load ADDR SECONDS          a new connection each 25 ms: prints how many failed and who answered
-//	peer stream ADDR                one connection that sends and receives until it is cut
+//	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut
+//	peer dial ADDR N                N TCP connections at once: prints how many were made within 20 s, and the slowest
 package main
 
 import (
@@ -75,7 +76,7 @@ func certs(dir string, ips []string) {
 	check(os.Rename(filepath.Join(dir, "ca.crt.tmp"), filepath.Join(dir, "ca.crt")))
 }
 
-// readyz answers as the file says: a status code, "slow", "stall", or "garbage".
+// readyz answers as the file says: a status code, "slow", "late", "stall", or "garbage".
 func readyz(mode string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		b, _ := os.ReadFile(mode)
@@ -83,6 +84,8 @@ func readyz(mode string) http.HandlerFunc {
 		switch m := strings.TrimSpace(string(b)); m {
 		case "slow":
 			time.Sleep(450 * time.Millisecond)
+		case "late":
+			time.Sleep(1900 * time.Millisecond)
 		case "stall":
 			<-r.Context().Done()
 		case "garbage":
@@ -118,9 +121,30 @@ func serve(dir, name, addr, mode string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/readyz", readyz(mode))
 	mux.HandleFunc("/name", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) })
-	mux.HandleFunc("/echo", echo)
-	s := &http.Server{Addr: addr, Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
-	check(s.ListenAndServeTLS(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")))
+	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Master", name)
+		echo(w, r)
+	})
+	s := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
+	l, err := net.Listen("tcp", addr)
+	check(err)
+	check(s.ServeTLS(mute{l, mode}, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")))
+}
+
+// mute accepts and answers nothing, not even TLS, while the file says "mute".
+type mute struct {
+	net.Listener
+	mode string
+}
+
+func (m mute) Accept() (net.Conn, error) {
+	for {
+		c, err := m.Listener.Accept()
+		if b, _ := os.ReadFile(m.mode); err != nil || strings.TrimSpace(string(b)) != "mute" {
+			return c, err
+		}
+		go io.Copy(io.Discard, c)
+	}
 }
 
 func client(timeout time.Duration) *http.Client {
@@ -170,11 +194,32 @@ func load(addr string, seconds float64) {
 	fmt.Printf("total=%d failed=%d %s\n", total, failed, strings.Join(names, " "))
 }
 
-func stream(addr string) {
+func dial(addr string, n int) {
+	begun := time.Now()
+	made := make(chan bool)
+	for range n {
+		go func() {
+			c, err := net.DialTimeout("tcp", addr, 20*time.Second)
+			made <- err == nil
+			if err == nil {
+				c.Close()
+			}
+		}()
+	}
+	good := 0
+	for range n {
+		if <-made {
+			good++
+		}
+	}
+	fmt.Printf("made=%d slowest=%d\n", good, time.Since(begun).Milliseconds())
+}
+
+func stream(addr string, idle bool) {
 	body, feed := io.Pipe()
 	go func() {
 		for {
-			if _, err := fmt.Fprintln(feed, "ping"); err != nil {
+			if _, err := fmt.Fprintln(feed, "ping"); err != nil || idle {
 				return
 			}
 			time.Sleep(50 * time.Millisecond)
@@ -182,7 +227,7 @@ func stream(addr string) {
 	}()
 	r, err := client(0).Post("https://"+addr+"/echo", "text/plain", body)
 	check(err)
-	fmt.Println("up")
+	fmt.Println("up", r.Header.Get("Master"))
 	lines := bufio.NewScanner(r.Body)
 	n := 0
 	for lines.Scan() {
@@ -209,8 +254,15 @@ func main() {
 		check(err)
 		load(a[1], seconds)
 	case len(a) == 2 && a[0] == "stream":
-		stream(a[1])
+		stream(a[1], false)
+	case len(a) == 3 && a[0] == "stream" && a[2] == "idle":
+		stream(a[1], true)
+	case len(a) == 3 && a[0] == "dial":
+		var n int
+		_, err := fmt.Sscan(a[2], &n)
+		check(err)
+		dial(a[1], n)
 	default:
-		log.Fatal("usage: peer certs DIR IP... | serve DIR NAME ADDR MODE | get ADDR | load ADDR SECONDS | stream ADDR")
+		log.Fatal("usage: peer certs DIR IP... | serve DIR NAME ADDR MODE | get ADDR | load ADDR SECONDS | stream ADDR [idle] | dial ADDR N")
 	}
 }
