@@ -106,7 +106,7 @@ func until(some results) string { return spread(some.values(func(r result) int {
 func returned(some results) string {
 	var left results
 	for _, r := range some {
-		if r.Back != 0 {
+		if r.Back != 0 && !(r.Fault == "unready" && r.Until < 0) {
 			left = append(left, r)
 		}
 	}
