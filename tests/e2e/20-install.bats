@@ -122,7 +122,10 @@ connections() { # N: accepted by IPVS since the module was loaded; ip_vs_stats w
 	for n in 1 2 3; do
 		on "$n" test -f /etc/kubernetes/manifests/lvscare.yaml
 		eventually 60 has_pod 1 "lvscare-node$n"
+		on "$n" /opt/kubecask/current/bin/lvscare check > "$OUT/check.$n" || { cat "$OUT/check.$n"; return 1; }
+		grep '^ok  *certificate' "$OUT/check.$n"
 	done
+	[ "$(k 1 -n kube-system get pod lvscare-node2 -o 'jsonpath={.status.containerStatuses[0].restartCount}')" = 0 ]
 }
 
 @test "IPVS table cleared: the rules are back within a second" {
