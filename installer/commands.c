@@ -101,7 +101,7 @@ static int reset(struct run *r, struct err *err)
 
 int cmd_reset(const struct options *o, struct err *err)
 {
-	struct run r = {.opt = o};
+	struct run r = {.opt = o, .alone = true};
 	const struct addr none = {0};
 	int rc;
 
@@ -215,6 +215,14 @@ static int prepare(struct run *r, struct err *err)
 	if (r->opt->json)
 		printf("{\"changed\":%s}\n",
 		       json_is_true(json_object_get(j->result, "changed")) ? "true" : "false");
+	else if (candidate_state(&r->cand[0]) == NODE_MEMBER)
+		printf(
+		    "This machine is in a cluster and has the files of %s now. To upgrade it run\n"
+		    "    kubeadm upgrade apply %s\n"
+		    "if it is the first master, else, after that one,\n"
+		    "    kubeadm upgrade node\n"
+		    "and then: systemctl restart kubelet\n",
+		    r->bundle.k8s_version, r->bundle.k8s_version);
 	else
 		printf("This machine is ready to join. On a master run\n"
 		       "    kubeadm token create --print-join-command\n"

@@ -412,7 +412,7 @@ static void check_membership(const struct candidate *c, size_t n, struct finding
 		if (c[i].master && candidate_state(&c[i]) == NODE_MEMBER && !first)
 			first = &c[i];
 	for (size_t i = 0; i < n; i++) {
-		if (candidate_state(&c[i]) != NODE_MEMBER || &c[i] == first)
+		if (candidate_state(&c[i]) != NODE_MEMBER || &c[i] == first || c[i].alone)
 			continue;
 		if (!first)
 			add(f, &c[i], "Cluster", true,

@@ -34,6 +34,7 @@ struct candidate {
 	const json_t *facts;
 	bool master;
 	bool local;
+	bool alone;                      /* node prepare: whatever cluster it may be in */
 	long long asked_ms, answered_ms; /* our clock around the question, realtime */
 };
 

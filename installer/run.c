@@ -67,6 +67,7 @@ int run_connect(struct run *r, struct err *err)
 		    .facts = j->facts,
 		    .master = j->host->master,
 		    .local = j->host->local,
+		    .alone = r->alone,
 		    .asked_ms = j->asked_ms,
 		    .answered_ms = j->answered_ms,
 		};

@@ -17,6 +17,7 @@
 struct run {
 	const struct options *opt;
 	bool reads_only; /* no lock is taken on the machines */
+	bool alone;      /* which cluster the machine is in does not matter */
 	struct ui ui;
 	struct ssh_config ssh;
 	struct hostlist hosts;

@@ -45,7 +45,8 @@ new_files() { # N [--control-plane]: of the new bundle
 	local n=$1
 	shift
 	bundle_on "$n"
-	DEADLINE=300 on "$n" "/root/kubecask/install node prepare $* --bundle /root/kubecask/$(basename "$BUNDLE")"
+	DEADLINE=300 on "$n" "/root/kubecask/install node prepare $* --bundle /root/kubecask/$(basename "$BUNDLE")" | tee "$OUT/prepared"
+	grep "kubeadm upgrade apply $TO" "$OUT/prepared"
 	[ "$(on "$n" kubeadm version -o short)" = "$TO" ]
 }
 

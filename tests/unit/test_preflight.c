@@ -218,6 +218,11 @@ static void membership(void **state)
 	one(f, "Cluster", true, "another cluster than a");
 	preflight(c + 1, 1, &cfg, need, NULL, &f);
 	one(f, "Cluster", true, "no given master is");
+	c[1].alone = true;
+	preflight(c + 1, 1, &cfg, need, NULL, &f);
+	assert_int_equal(f.n, 0);
+	findings_release(&f);
+	c[1].alone = false;
 	json_object_set_new(b, "ours", json_false());
 	preflight(c, 2, &cfg, need, NULL, &f);
 	assert_string_equal(f.v[0].check, "Cluster");
