@@ -113,6 +113,9 @@ int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 	auto_close int fd = -1;
 
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	/* left by a process that died: in a container every one of them has number 1 */
+	if (fd < 0 && errno == EEXIST && unlink(tmp) == 0)
+		fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
 		return err_set(err, "create %s: %s", tmp, strerror(errno));
 	if (fs_write_all(fd, data, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0) {

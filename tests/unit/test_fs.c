@@ -42,6 +42,27 @@ static void atomic_write_and_read(void **state)
 	assert_non_null(strstr(err.msg, "larger than 3 bytes"));
 }
 
+/* What a process that died on the way left behind is not in the way of the next of its number. */
+static void leavings_are_replaced(void **state)
+{
+	struct err err = {0};
+	auto_strlist names = {0};
+	char tmp[300];
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		snprintf(tmp, sizeof(tmp), "%s.tmp.%d.%d", at("left"), (int)getpid(), i);
+		assert_int_equal(symlink("nowhere", tmp), 0);
+	}
+	assert_int_equal(fs_write_atomic(at("left"), "x", 1, 0600, &err), 0);
+	assert_int_equal(fs_list(at("."), &names, &err), 0);
+	assert_true(strlist_has(&names, "left"));
+	for (int i = 0; i < 30; i++) {
+		snprintf(tmp, sizeof(tmp), "%s.tmp.%d.%d", at("left"), (int)getpid(), i);
+		unlink(tmp);
+	}
+}
+
 static void failed_write_leaves_nothing(void **state)
 {
 	struct err err = {0};
@@ -123,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(atomic_write_and_read),
+	    cmocka_unit_test(leavings_are_replaced),
 	    cmocka_unit_test(failed_write_leaves_nothing),
 	    cmocka_unit_test(directories_and_removal),
 	    cmocka_unit_test(links_are_switched),
