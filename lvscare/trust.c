@@ -22,12 +22,6 @@ void trust_release(struct trust *t)
 	*t = (struct trust){0};
 }
 
-static bool unchanged(const struct stat *a, const struct stat *b)
-{
-	return a->st_ino == b->st_ino && a->st_dev == b->st_dev && a->st_size == b->st_size &&
-	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
-}
-
 static int reload(struct trust *t, struct err *err)
 {
 	auto_strbuf pem = {0};
@@ -45,17 +39,11 @@ static int reload(struct trust *t, struct err *err)
 
 void trust_refresh(struct trust *t, struct events *ev)
 {
-	struct stat now = {0};
 	struct err err = {0};
 
-	if (!t->path)
+	if (!t->path || !stamp_changed(&t->seen, t->path))
 		return;
-	if (stat(t->path, &now) < 0)
-		now = (struct stat){0};
-	if (unchanged(&now, &t->seen))
-		return;
-	t->seen = now;
-	if (!now.st_ino) {
+	if (!stamp_exists(&t->seen)) {
 		event(ev, LOG_LVL_WARN, "%s is gone; the certificates in it are still trusted",
 		      t->path);
 	} else if (reload(t, &err) < 0) {

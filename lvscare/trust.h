@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "stamp.h"
+
 #include <stdbool.h>
-#include <sys/stat.h>
 
 struct config;
 struct err;
@@ -17,7 +18,7 @@ struct tls_trust;
 struct trust {
 	const char *path; /* NULL: never verify */
 	struct tls_trust *tls;
-	struct stat seen; /* the file when it was last looked at; st_ino 0: there was none */
+	struct stamp seen;
 	bool verifies;
 };
 
