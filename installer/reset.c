@@ -320,6 +320,7 @@ static void remove_files(struct node *n, struct troubles *t)
 	                                    "/var/lib/etcd",
 	                                    "/var/lib/containerd",
 	                                    "/var/lib/cni",
+	                                    "/var/lib/lvscare",
 	                                    "/var/log/pods",
 	                                    "/var/log/containers",
 	                                    "/run/containerd",

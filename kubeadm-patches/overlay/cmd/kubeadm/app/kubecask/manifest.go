@@ -24,6 +24,12 @@ const (
 
 	caPath = "/etc/kubernetes/pki/ca.crt"
 
+	// pkiDir has the kubelet's client certificate, with which lvscare asks the cluster for its masters.
+	pkiDir = "/var/lib/kubelet/pki"
+
+	// stateDir is where lvscare remembers them.
+	stateDir = "/var/lib/lvscare"
+
 	// healthPort is where lvscare serves on the node's loopback interface (--listen has the same default).
 	healthPort = 10297
 )
@@ -87,8 +93,18 @@ func (g *Guard) container() v1.Container {
 				Add:  []v1.Capability{"NET_ADMIN"},
 			},
 		},
-		VolumeMounts: []v1.VolumeMount{{Name: "ca", MountPath: caPath, ReadOnly: true}},
+		VolumeMounts: []v1.VolumeMount{
+			{Name: "ca", MountPath: caPath, ReadOnly: true},
+			{Name: "kubelet-pki", MountPath: pkiDir, ReadOnly: true},
+			{Name: "state", MountPath: stateDir},
+		},
 	}
+}
+
+func hostVolume(name, path string, kind v1.HostPathType) v1.Volume {
+	return v1.Volume{Name: name, VolumeSource: v1.VolumeSource{
+		HostPath: &v1.HostPathVolumeSource{Path: path, Type: &kind},
+	}}
 }
 
 // Pod is the static pod. It needs the kubelet and nothing of the cluster: no Secret, no ConfigMap.
@@ -108,12 +124,11 @@ func (g *Guard) Pod() *v1.Pod {
 			SecurityContext: &v1.PodSecurityContext{
 				SeccompProfile: &v1.SeccompProfile{Type: v1.SeccompProfileTypeRuntimeDefault},
 			},
-			Volumes: []v1.Volume{{
-				Name: "ca",
-				VolumeSource: v1.VolumeSource{HostPath: &v1.HostPathVolumeSource{
-					Path: caPath, Type: ptr(v1.HostPathFile),
-				}},
-			}},
+			Volumes: []v1.Volume{
+				hostVolume("ca", caPath, v1.HostPathFile),
+				hostVolume("kubelet-pki", pkiDir, v1.HostPathDirectoryOrCreate),
+				hostVolume("state", stateDir, v1.HostPathDirectoryOrCreate),
+			},
 		},
 	}
 }

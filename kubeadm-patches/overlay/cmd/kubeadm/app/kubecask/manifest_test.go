@@ -60,6 +60,11 @@ spec:
     - mountPath: /etc/kubernetes/pki/ca.crt
       name: ca
       readOnly: true
+    - mountPath: /var/lib/kubelet/pki
+      name: kubelet-pki
+      readOnly: true
+    - mountPath: /var/lib/lvscare
+      name: state
   dnsPolicy: Default
   hostNetwork: true
   priorityClassName: system-node-critical
@@ -71,6 +76,14 @@ spec:
       path: /etc/kubernetes/pki/ca.crt
       type: File
     name: ca
+  - hostPath:
+      path: /var/lib/kubelet/pki
+      type: DirectoryOrCreate
+    name: kubelet-pki
+  - hostPath:
+      path: /var/lib/lvscare
+      type: DirectoryOrCreate
+    name: state
 `
 
 // manifests makes an own directory of static pods, that is not there yet.
