@@ -22,7 +22,7 @@ ALL_LDFLAGS = -Wl,--gc-sections,--build-id=none $(SAN) $(LDFLAGS)
 LIBS_common    := -ljansson -lcrypto
 LIBS_packager  := -larchive -lzstd -ljansson -lcrypto
 LIBS_installer := $(DEPS)/libssh2/lib/libssh2.a -lcrypto -larchive -lzstd -lz -lacl -lnettle -ljansson -lfyaml -lm
-LIBS_lvscare   := $(addprefix $(DEPS)/mbedtls/lib/,libmbedtls.a libmbedx509.a libmbedcrypto.a)
+LIBS_lvscare   := $(addprefix $(DEPS)/mbedtls/lib/,libmbedtls.a libmbedx509.a libmbedcrypto.a) -ljansson
 
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
 inner   = $(filter-out %/main.o,$(call objects,$(1)))
@@ -63,7 +63,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libcommon.a $(foreach p,packager insta
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l) $(ALL_LDFLAGS) -o $@ $< \
 		$(foreach l,$(call links,$<),$(call linked,$l)) $(BUILD)/libcommon.a -lcmocka \
-		$(foreach l,$(call links,$<),$(LIBS_$l)) -ljansson -lcrypto
+		$(foreach l,$(call links,$<),$(LIBS_$l)) -ljansson -lssl -lcrypto
 # libFuzzer needs clang: the objects are compiled anew in a build of their own (make fuzz)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libcommon.a $(foreach p,packager installer lvscare,$(call inner,$(p)))
 	@mkdir -p $(@D)

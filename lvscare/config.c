@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "cli.h"
+#include "conffile.h"
 #include "err.h"
 #include "log.h"
 #include "mem.h"
@@ -12,19 +13,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CA_FILE CONFIG_CA
+#define CLIENT_CERT "/var/lib/kubelet/pki/kubelet-client-current.pem"
+#define CA_FILE     CONFIG_CA
 
 /* Values as they stand on the command line, before they are checked. */
 struct raw {
 	bool run_once, clean, insecure, man;
 	const char *vs, *scheduler, *node_ip, *ca_file, *scheme, *path, *method, *body, *level,
 	    *mode;
-	const char *log_format, *listen, *iface;
+	const char *log_format, *listen, *iface, *client_cert, *state_file, *file;
 	struct strlist rs, headers, status;
 	unsigned interval, fast, timeout, tick, fall, rise, masquerade_bit;
 };
 
-#define OPTIONS_MAX 32
+#define OPTIONS_MAX 40
 
 static const char text[] =
     "One virtual address stands for all API servers of a cluster; the kernel's IPVS forwards each "
@@ -33,6 +35,16 @@ static const char text[] =
     "is taken out, one that answers but is not ready gets no new connections, and one that has "
     "recovered comes back. The last usable server is never taken out. Rules of other virtual "
     "servers are never touched. When lvscare ends, the rules stay and traffic flows on.\n\n"
+    "Which API servers there are is learned from the cluster, as soon as its certificate authority "
+    "and a client certificate are there: the EndpointSlice of default/kubernetes is watched. What "
+    "it says replaces the servers of --rs and is remembered in the state file, for the next start; "
+    "a "
+    "server that it does not name stays for as long as it answers. "
+    "A list is never replaced by an empty one, and with nobody up all servers that were ever known "
+    "are tried. --run-once asks nobody; it adds what the state file says.\n\n"
+    "The configuration file has one option each line, by its long name and without dashes: "
+    "\"rs 10.0.0.1:6443\". Options of the command line win, lists are joined. It is read again on "
+    "SIGHUP and when it has changed; a file with a mistake in it changes nothing.\n\n"
     "\"lvscare status\" shows what there is, \"lvscare check\" whether it can be used; both have "
     "--help.\n\n"
     "Durations are written 500ms, 2s or 1m; a plain number means seconds.\n\n"
@@ -49,19 +61,25 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     &r->rs, 0, 0, true},
 	    {0, "run-once", CLI_FLAG, NULL, "Write the rules and exit.", &r->run_once, 0, 0, false},
 	    {'C', "clean", CLI_FLAG, NULL,
-	     "Remove the rules of this virtual server and exit; --rs is not needed.", &r->clean, 0,
-	     0, false},
+	     "Remove the rules and the state file, and exit (no --rs).", &r->clean, 0, 0, false},
+	    {'c', "config", CLI_STRING, "FILE", "More options, one each line (see below).",
+	     &r->file, 0, 0, false},
 	    {0, "scheduler", CLI_STRING, "NAME", "IPVS scheduler (default: rr).", &r->scheduler, 0,
 	     0, false},
 	    {0, "node-ip", CLI_STRING, "ADDRESS",
 	     "Source of connections to the virtual server (default: the address from which this "
-	     "node "
-	     "reaches the first real server).",
+	     "node reaches the first real server).",
 	     &r->node_ip, 0, 0, false},
 	    {0, "ca-file", CLI_STRING, "FILE",
 	     "Certificate authority of the API servers; verified as soon as the file exists "
 	     "(default: " CA_FILE ").",
 	     &r->ca_file, 0, 0, false},
+	    {0, "client-cert", CLI_STRING, "FILE|none",
+	     "Certificate and key to ask the cluster for its API servers (default: " CLIENT_CERT
+	     ").",
+	     &r->client_cert, 0, 0, false},
+	    {0, "state-file", CLI_STRING, "FILE|none",
+	     "Where they are remembered (default: " MASTERS_FILE ").", &r->state_file, 0, 0, false},
 	    {0, "interval", CLI_DURATION, "TIME", "Between two probes of a server (default: 2s).",
 	     &r->interval, 100, 0, false},
 	    {0, "fast-interval", CLI_DURATION, "TIME",
@@ -74,8 +92,7 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     false},
 	    {0, "fall", CLI_UINT, "N",
 	     "Failed probes in a row that take a server out (default: 2); a refused connection "
-	     "takes "
-	     "it out at once.",
+	     "takes it out at once.",
 	     &r->fall, 1, 100, false},
 	    {0, "rise", CLI_UINT, "N", "Good probes in a row that bring it back (default: 2).",
 	     &r->rise, 1, 100, false},
@@ -156,9 +173,9 @@ static int check_servers(struct config *c, const struct raw *r, struct err *err)
 		return -1;
 	if (!c->vs.port)
 		return err_set_code(err, EXIT_USAGE, "--vs: \"%s\" has no port", r->vs);
-	if (r->rs.n > DESTS_MAX / 2) /* as many strangers can be seen and removed beside them */
+	if (r->rs.n > MASTERS_MAX)
 		return err_set_code(err, EXIT_USAGE, "--rs: %zu real servers are more than %d",
-		                    r->rs.n, DESTS_MAX / 2);
+		                    r->rs.n, MASTERS_MAX);
 	for (size_t i = 0; i < r->rs.n; i++) {
 		struct addr *rs = &c->rs[c->n_rs];
 
@@ -321,6 +338,16 @@ static int build_request(struct config *c, const struct raw *r, struct err *err)
 	return 0;
 }
 
+/* Without a verified server nobody is asked for masters, and so there are none to remember. */
+static void check_discovery(struct config *c, const struct raw *r)
+{
+	bool off = r->insecure || strcmp(r->scheme, "http") == 0 ||
+	           strcmp(r->client_cert, "none") == 0;
+
+	c->client_cert = off ? NULL : r->client_cert;
+	c->state_file = off || strcmp(r->state_file, "none") == 0 ? NULL : r->state_file;
+}
+
 static int check(struct config *c, const struct raw *r, struct err *err)
 {
 	if (r->run_once && r->clean)
@@ -335,6 +362,7 @@ static int check(struct config *c, const struct raw *r, struct err *err)
 	c->probe.timeout_ms = r->timeout;
 	c->fall = r->fall;
 	c->rise = r->rise;
+	check_discovery(c, r);
 	if (check_servers(c, r, err) < 0 || check_node_ip(c, r, err) < 0 ||
 	    config_listen(r->listen, &c->listen, err) < 0 || check_words(c, r, err) < 0 ||
 	    check_status(c, r, err) < 0)
@@ -365,10 +393,13 @@ static int plain_flags(int argc, char **argv, const struct cli_option *options)
 	return out;
 }
 
-int config_parse(struct config *c, int argc, char **argv, struct err *err)
+/* One command line, with the words of a file in it (final) or perhaps naming one. */
+static int parse(struct config *c, int argc, char **argv, bool final, struct err *err)
 {
 	struct raw r = {.scheduler = "rr",
 	                .ca_file = CA_FILE,
+	                .client_cert = CLIENT_CERT,
+	                .state_file = MASTERS_FILE,
 	                .scheme = "https",
 	                .path = "/readyz",
 	                .method = "GET",
@@ -386,16 +417,13 @@ int config_parse(struct config *c, int argc, char **argv, struct err *err)
 	struct cli_command cmd = command(options);
 	int rc;
 
-	if (argc > 1 && strcmp(argv[1], "care") == 0) {
-		argv++;
-		argc--;
-	}
 	options_init(options, &r);
-	argc = plain_flags(argc, argv, options);
 	rc = cli_parse(&cmd, argc, argv, NULL, err);
+	if (r.file)
+		c->file = r.file;
 	if (rc == 0 && r.man)
 		c->action = ACTION_MAN;
-	else if (rc == 0)
+	else if (rc == 0 && (final || !r.file))
 		rc = check(c, &r, err);
 	strlist_release(&r.rs);
 	strlist_release(&r.headers);
@@ -403,9 +431,56 @@ int config_parse(struct config *c, int argc, char **argv, struct err *err)
 	return rc;
 }
 
+static int parse_with_file(struct config *c, struct err *err)
+{
+	static const char *const not_in_file[] = {"config", "run-once", "clean", "man", NULL};
+	struct cli_option options[OPTIONS_MAX];
+	struct raw r = {0};
+
+	options_init(options, &r);
+	strlist_add(&c->words, c->argv[0]);
+	if (conffile_read(c->file, options, not_in_file, &c->words, err) < 0)
+		return -1;
+	for (int i = 1; i < c->argc; i++)
+		strlist_add(&c->words, c->argv[i]);
+	if (parse(c, (int)c->words.n, c->words.v, true, err) < 0)
+		return err_wrap(err, "%s", c->file);
+	return 0;
+}
+
+int config_parse(struct config *c, int argc, char **argv, struct err *err)
+{
+	struct cli_option options[OPTIONS_MAX];
+	struct raw r = {0};
+	int rc;
+
+	if (argc > 1 && strcmp(argv[1], "care") == 0) {
+		argv++;
+		argc--;
+	}
+	options_init(options, &r);
+	c->argc = plain_flags(argc, argv, options);
+	c->argv = argv;
+	rc = parse(c, c->argc, argv, false, err);
+	return rc == 0 && c->file && c->action != ACTION_MAN ? parse_with_file(c, err) : rc;
+}
+
+int config_reload(struct config *fresh, const struct config *old, struct err *err)
+{
+	*fresh = (struct config){0};
+	if (config_parse(fresh, old->argc, old->argv, err) == 0) {
+		if (addr_eq(&fresh->vs, &old->vs))
+			return 0;
+		err_set(err, "%s: --vs cannot change while lvscare runs", old->file);
+	}
+	config_release(fresh);
+	return -1;
+}
+
 void config_release(struct config *c)
 {
 	strbuf_release(&c->request);
 	strbuf_release(&c->trailer);
+	strlist_release(&c->words);
 	*c = (struct config){0};
 }

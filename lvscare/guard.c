@@ -100,11 +100,15 @@ int guard_apply_path(struct guard *g, struct events *ev, struct err *err)
 static int write_once(struct guard *g, struct events *ev, struct err *err)
 {
 	const struct config *c = g->conf;
-	struct rules rules = {.vs = c->vs, .scheduler = c->scheduler, .n = c->n_rs};
+	struct rules rules = {.vs = c->vs, .scheduler = c->scheduler};
+	struct masters masters;
+	struct addrs rs;
 	struct addr src;
 
-	for (size_t i = 0; i < c->n_rs; i++)
-		rules.dest[i] = (struct rules_dest){.addr = c->rs[i], .weight = 1};
+	masters_start(&masters, c, ev);
+	masters_wanted(&masters, &rs, &(size_t){0});
+	for (rules.n = 0; rules.n < rs.n; rules.n++)
+		rules.dest[rules.n] = (struct rules_dest){.addr = rs.a[rules.n], .weight = 1};
 	/* what can fail without a change comes first */
 	if (guard_check(g, err) < 0 || find_source(g, &src, err) < 0)
 		return -1;
@@ -140,5 +144,7 @@ int guard_clean(const struct config *c, struct events *ev, struct err *err)
 		return -1;
 	rc = route_remove(&routes, &c->vs, ev, err);
 	nlsock_release(&routes);
+	if (rc == 0 && c->state_file)
+		rc = masters_forget(&c->vs, c->state_file, err);
 	return rc;
 }

@@ -28,8 +28,8 @@ int guard_apply_rules(struct guard *g, const struct rules *rules, struct events 
 /* The same for the switches and the route, whose source follows this node's address. */
 int guard_apply_path(struct guard *g, struct events *ev, struct err *err);
 
-/* All of it, once, with every real server. */
+/* All of it, once, with every real server: the command line's and those remembered. */
 int guard_run_once(const struct config *c, struct events *ev, struct err *err);
-/* Removes the virtual server and its route; what is not there is fine, a kernel without IPVS too.
- */
+/* Removes the virtual server, its route and the state file; what is not there is fine, a kernel
+ * without IPVS too. */
 int guard_clean(const struct config *c, struct events *ev, struct err *err);

@@ -2,10 +2,12 @@
 #include "loop.h"
 
 #include "config.h"
+#include "discover.h"
 #include "err.h"
 #include "events.h"
 #include "guard.h"
 #include "listen.h"
+#include "masters.h"
 #include "mem.h"
 #include "pool.h"
 #include "probe.h"
@@ -23,35 +25,43 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_MS     1000 /* route, switches and CA file are looked at this often, and when told */
-#define NOTIFIED_MS 20   /* wait this long for more notifications before looking */
-#define QUIET_MS    200  /* and look at most this often because of them */
+#define PATH_MS     1000  /* route, switches and CA file are looked at this often, and when told */
+#define NOTIFIED_MS 20    /* wait this long for more notifications before looking */
+#define QUIET_MS    200   /* and look at most this often because of them */
+#define FILES_MS    1000  /* configuration and certificates are looked at this often */
+#define SAVE_MS     30000 /* between two tries to write the state file */
+#define LINGER_MS   10000 /* who has left the list is asked until he was down for so long */
 
-enum {
-	SLOT_SIGNAL = DESTS_MAX,
-	SLOT_NETLINK,
-	SLOT_LISTEN
-}; /* epoll data; below: index of a server's probe */
+/* epoll data; below: index of a server's probe */
+enum { SLOT_SIGNAL = DESTS_MAX, SLOT_NETLINK, SLOT_DISCOVER, SLOT_LISTEN };
 
 struct prober {
 	struct probe probe;
-	uint64_t next; /* ms: when the next probe starts */
+	uint64_t next;       /* ms: when the next probe starts */
+	uint64_t down_since; /* ms, 0: it is not */
 	enum verdict last;
 	bool told; /* last was logged */
 };
 
 struct loop {
-	const struct config *conf;
+	struct config *conf;
 	struct guard guard;
 	struct pool pool;
 	struct rules rules;
 	struct events events;
 	struct trust trust;
+	struct masters masters;
+	struct discover discover;
+	struct stamp conf_seen;
+	bool conf_changed; /* when it was looked at last: read it once it is still */
+	bool set_changed;  /* other servers are to be asked */
+	bool unsaved_told;
 	struct metrics metrics;
 	struct listen listen;
 	struct prober prober[DESTS_MAX];
 	int epoll, signals, netlink;
 	uint64_t next_rules, next_path; /* ms */
+	uint64_t next_files, next_save; /* ms; 0: nothing to save */
 	uint64_t last_path;
 	bool failed_open;
 	bool path_failed; /* when it was looked at last */
@@ -92,6 +102,19 @@ static int watch(struct loop *l, int fd, uint32_t slot, uint32_t events, int op)
 	return epoll_ctl(l->epoll, op, fd, &ev);
 }
 
+/* The servers to begin with: who is remembered, and the others when they have answered. */
+static void first_set(struct loop *l, const struct config *conf)
+{
+	struct addrs want;
+	int from[DESTS_MAX];
+	size_t sure;
+
+	masters_start(&l->masters, conf, &l->events);
+	masters_wanted(&l->masters, &want, &sure);
+	pool_init(&l->pool, want.a, sure, conf->fall, conf->rise);
+	pool_set(&l->pool, want.a, want.n, from);
+}
+
 /* A page for whoever asks the daemon how it is. */
 static int on_page(void *ctx, const char *path, struct strbuf *body, const char **type)
 {
@@ -107,21 +130,22 @@ static int on_page(void *ctx, const char *path, struct strbuf *body, const char 
 	return report_page(&r, path, body, type);
 }
 
-static int loop_init(struct loop *l, const struct config *conf, struct err *err)
+static int loop_init(struct loop *l, struct config *conf, struct err *err)
 {
 	sigset_t set;
 
 	l->conf = conf;
 	l->epoll = l->signals = l->netlink = -1;
 	events_init(&l->events, clock_ms());
+	first_set(l, conf);
 	metrics_init(&l->metrics, clock_ms(), clock_wall());
 	if (listen_init(&l->listen, &conf->listen, on_page, l, err) < 0)
 		return -1;
-	pool_init(&l->pool, conf->rs, conf->n_rs, conf->fall, conf->rise);
 	l->rules = (struct rules){.vs = conf->vs, .scheduler = conf->scheduler};
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	if (tls_init(err) < 0 ||
@@ -136,6 +160,10 @@ static int loop_init(struct loop *l, const struct config *conf, struct err *err)
 	    watch(l, l->signals, SLOT_SIGNAL, EPOLLIN, EPOLL_CTL_ADD) < 0 ||
 	    watch(l, l->netlink, SLOT_NETLINK, EPOLLIN, EPOLL_CTL_ADD) < 0)
 		return err_set(err, "event loop: %s", strerror(errno));
+	discover_init(&l->discover, l->epoll, SLOT_DISCOVER, conf->vs.family, conf->client_cert,
+	              conf->ca_file);
+	if (conf->file)
+		stamp_changed(&l->conf_seen, conf->file);
 	if (l->listen.epoll >= 0)
 		watch(l, l->listen.epoll, SLOT_LISTEN, EPOLLIN, EPOLL_CTL_ADD);
 	if (guard_open(&l->guard, conf, err) < 0)
@@ -147,6 +175,7 @@ static void loop_release(struct loop *l)
 {
 	for (size_t i = 0; i < l->pool.n; i++)
 		probe_stop(&l->prober[i].probe);
+	discover_release(&l->discover);
 	listen_release(&l->listen);
 	metrics_release(&l->metrics);
 	guard_close(&l->guard);
@@ -203,6 +232,11 @@ static void rules_changed(struct loop *l, uint64_t now)
 			      "no real server is up: connections go on to the last known ones");
 		else
 			event(&l->events, LOG_LVL_INFO, "a real server is up again");
+		if (l->failed_open && l->masters.told) {
+			masters_doubt(&l->masters);
+			discover_restart(&l->discover, now);
+			l->set_changed = true;
+		}
 	}
 	reconcile(l, true, now);
 }
@@ -230,6 +264,10 @@ static void probe_done(struct loop *l, size_t i, const struct probe_result *r, u
 	p->next = started + jitter(interval);
 	if (p->next <= now)
 		p->next = now + 1;
+	if (l->pool.server[i].state != SERVER_DOWN)
+		p->down_since = 0;
+	else if (!p->down_since)
+		p->down_since = now;
 	metrics_probe(&l->metrics, &l->pool, i, r, now - started);
 	log_debug("probe %s: %s", addr_str(&l->pool.server[i].addr, name), r->text);
 	if (!changed)
@@ -263,6 +301,199 @@ static void probe_ready(struct loop *l, size_t i, uint64_t now)
 		watch(l, p->fd, (uint32_t)i, p->events, EPOLL_CTL_MOD);
 }
 
+static void tell_set(struct loop *l, const struct addrs *want)
+{
+	char name[ADDR_STR_MAX];
+
+	for (size_t i = 0; i < l->pool.n; i++)
+		if (!addrs_have(want, &l->pool.server[i].addr))
+			event(&l->events, LOG_LVL_INFO, "real server %s is no longer one",
+			      addr_str(&l->pool.server[i].addr, name));
+	for (size_t i = 0; i < want->n; i++)
+		if (!pool_has(&l->pool, &want->a[i]))
+			event(&l->events, LOG_LVL_INFO,
+			      "real server %s is new: used once it is ready",
+			      addr_str(&want->a[i], name));
+}
+
+/*
+ * Whether a server that is not on the cluster's list is gone. As long as it answers it is used, or
+ * drained: an API server leaves the list when its end begins, and when etcd is slow.
+ */
+static bool gone(const struct loop *l, size_t i, uint64_t now)
+{
+	uint64_t since = l->prober[i].down_since;
+
+	return since && now >= since + LINGER_MS;
+}
+
+/* Who is wanted, and who is not but lingers. */
+static void next_set(const struct loop *l, struct addrs *want, uint64_t now)
+{
+	masters_wanted(&l->masters, want, &(size_t){0});
+	for (size_t i = 0; i < l->pool.n && l->masters.told; i++)
+		if (!gone(l, i, now))
+			addrs_add(want, &l->pool.server[i].addr);
+}
+
+static bool somebody_left(const struct loop *l, uint64_t now)
+{
+	struct addrs want;
+
+	next_set(l, &want, now);
+	return want.n < l->pool.n;
+}
+
+/* Other servers are to be asked: those that stay keep their state; probes under way begin anew. */
+static void change_set(struct loop *l, uint64_t now)
+{
+	struct prober old[DESTS_MAX];
+	struct addrs want;
+	int from[DESTS_MAX];
+
+	l->set_changed = false;
+	next_set(l, &want, now);
+	tell_set(l, &want);
+	for (size_t i = 0; i < l->pool.n; i++) {
+		struct prober *p = &l->prober[i];
+
+		if (p->probe.stage != PROBE_IDLE)
+			p->next = now;
+		probe_stop(&p->probe);
+		old[i] = *p;
+	}
+	pool_set(&l->pool, want.a, want.n, from);
+	for (size_t i = 0; i < l->pool.n; i++)
+		if (from[i] >= 0)
+			l->prober[i] = old[from[i]];
+		else
+			l->prober[i] = (struct prober){.next = now, .down_since = now};
+	rules_changed(l, now);
+}
+
+/* What the cluster has said about its masters. */
+static void learn(struct loop *l, uint64_t now)
+{
+	const struct addrs *list = discover_news(&l->discover);
+
+	if (!list || !masters_learn(&l->masters, list))
+		return;
+	l->set_changed = true;
+	l->next_save = l->conf->state_file ? now : 0;
+}
+
+static void save(struct loop *l, uint64_t now)
+{
+	const struct config *c = l->conf;
+	struct err err = {0};
+
+	l->next_save = 0;
+	if (masters_save(&l->masters, c->state_file, masters_mark(c->ca_file), &err) == 0)
+		return;
+	l->next_save = now + SAVE_MS;
+	if (!l->unsaved_told)
+		event(&l->events, LOG_LVL_WARN, "the masters are not remembered: %s", err.msg);
+	l->unsaved_told = true;
+}
+
+/* Another address for health and metrics. */
+static void listen_elsewhere(struct loop *l)
+{
+	struct err err = {0};
+
+	if (addr_eq(&l->listen.addr, &l->conf->listen))
+		return;
+	listen_release(&l->listen);
+	if (listen_init(&l->listen, &l->conf->listen, on_page, l, &err) < 0)
+		event(&l->events, LOG_LVL_ERROR, "%s", err.msg);
+	else if (l->listen.epoll >= 0)
+		watch(l, l->listen.epoll, SLOT_LISTEN, EPOLLIN, EPOLL_CTL_ADD);
+}
+
+/* Everything that points into the old configuration, or follows from it. */
+static void take_config(struct loop *l, struct config *fresh, struct trust *trust, uint64_t now)
+{
+	const struct config *c = l->conf;
+
+	for (size_t i = 0; i < l->pool.n; i++) {
+		probe_stop(&l->prober[i].probe);
+		l->prober[i].next = now;
+	}
+	discover_release(&l->discover);
+	trust_release(&l->trust);
+	config_release(l->conf);
+	*l->conf = *fresh;
+	l->trust = *trust;
+	l->rules.scheduler = c->scheduler;
+	l->pool.fall = c->fall;
+	l->pool.rise = c->rise;
+	log_init("lvscare", (enum log_level)c->log_level);
+	log_json(c->log_json);
+	listen_elsewhere(l);
+	discover_init(&l->discover, l->epoll, SLOT_DISCOVER, c->vs.family, c->client_cert,
+	              c->ca_file);
+	if (c->client_cert)
+		masters_seed(&l->masters, c->rs, c->n_rs);
+	else
+		masters_init(&l->masters, &c->vs, c->rs, c->n_rs); /* nobody is asked any more */
+	l->set_changed = true;
+	l->next_path = l->next_rules = l->next_files = now;
+	l->next_save = l->masters.told && c->state_file ? now : 0;
+}
+
+/* Reads the configuration again; one that cannot be used changes nothing. */
+static void reload(struct loop *l, uint64_t now)
+{
+	struct guard guard = l->guard;
+	struct config fresh;
+	struct trust trust;
+	struct err err = {0};
+	bool good = config_reload(&fresh, l->conf, &err) == 0;
+
+	guard.conf = &fresh;
+	if (good && ((guard.open && guard_check(&guard, &err) < 0) ||
+	             trust_init(&trust, fresh.insecure ? NULL : fresh.ca_file, &err) < 0)) {
+		config_release(&fresh);
+		good = false;
+	}
+	if (!good) {
+		event(&l->events, LOG_LVL_ERROR, "%s; the configuration stays as it was", err.msg);
+		return;
+	}
+	take_config(l, &fresh, &trust, now);
+	event(&l->events, LOG_LVL_INFO, "configuration read again from %s", l->conf->file);
+}
+
+static void hung_up(struct loop *l, uint64_t now)
+{
+	if (l->conf->file)
+		reload(l, now);
+	else
+		event(&l->events, LOG_LVL_INFO,
+		      "SIGHUP: there is no configuration file (--config) to read again");
+}
+
+/* A file that has just changed may still be written: it is read when it has stayed for a look. */
+static void look_at_files(struct loop *l, uint64_t now)
+{
+	l->next_files = now + FILES_MS;
+	discover_refresh(&l->discover, &l->events, now);
+	l->set_changed |= somebody_left(l, now);
+	if (!l->conf->file)
+		return;
+	if (stamp_changed(&l->conf_seen, l->conf->file)) {
+		l->conf_changed = true;
+	} else if (l->conf_changed) {
+		l->conf_changed = false;
+		reload(l, now);
+	}
+}
+
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Everything whose time has come; returns when the next thing is due. */
 static uint64_t run_timers(struct loop *l, uint64_t now)
 {
@@ -279,16 +510,23 @@ static uint64_t run_timers(struct loop *l, uint64_t now)
 		if (p->probe.stage == PROBE_IDLE && now >= p->next)
 			probe_begin(l, i, now);
 	}
+	if (now >= l->next_files)
+		look_at_files(l, now);
+	next = discover_turn(&l->discover, &l->pool, &l->events, now);
+	learn(l, now);
+	if (l->set_changed)
+		change_set(l, now);
+	if (l->next_save && now >= l->next_save)
+		save(l, now);
 	if (now >= l->next_rules || now >= l->next_path)
 		reconcile(l, false, now);
-	next = listen_turn(&l->listen, &l->events, now);
-	next = l->next_rules < next ? l->next_rules : next;
-	next = l->next_path < next ? l->next_path : next;
+	next = sooner(next, listen_turn(&l->listen, &l->events, now));
+	next = sooner(next, sooner(l->next_files, sooner(l->next_rules, l->next_path)));
 	for (size_t i = 0; i < l->pool.n; i++) {
 		const struct prober *p = &l->prober[i];
 		uint64_t due = p->probe.stage == PROBE_IDLE ? p->next : p->probe.deadline;
 
-		next = due < next ? due : next;
+		next = sooner(next, due);
 	}
 	return next;
 }
@@ -306,6 +544,19 @@ static void notified(struct loop *l, uint64_t now)
 		l->next_path = at;
 }
 
+/* SIGHUP reads the configuration again, the others end the daemon. */
+static void signalled(struct loop *l, bool *stop, uint64_t now)
+{
+	struct signalfd_siginfo si;
+
+	while (read(l->signals, &si, sizeof(si)) == sizeof(si)) {
+		if (si.ssi_signo == SIGHUP)
+			hung_up(l, now);
+		else
+			*stop = true;
+	}
+}
+
 static void loop_turn(struct loop *l, bool *stop)
 {
 	struct epoll_event ready[16];
@@ -320,9 +571,11 @@ static void loop_turn(struct loop *l, bool *stop)
 		uint32_t slot = ready[i].data.u32;
 
 		if (slot == SLOT_SIGNAL)
-			*stop = true;
+			signalled(l, stop, now);
 		else if (slot == SLOT_NETLINK)
 			notified(l, now);
+		else if (slot == SLOT_DISCOVER)
+			discover_ready(&l->discover, &l->events, now);
 		else if (slot == SLOT_LISTEN)
 			listen_ready(&l->listen, now);
 		else
@@ -330,7 +583,7 @@ static void loop_turn(struct loop *l, bool *stop)
 	}
 }
 
-int loop_run(const struct config *conf, struct err *err)
+int loop_run(struct config *conf, struct err *err)
 {
 	struct loop *l = xcalloc(1, sizeof(*l));
 	char name[ADDR_STR_MAX];
@@ -339,7 +592,7 @@ int loop_run(const struct config *conf, struct err *err)
 
 	if (rc == 0) {
 		log_info("guards virtual server %s with %zu real servers",
-		         addr_str(&conf->vs, name), conf->n_rs);
+		         addr_str(&conf->vs, name), l->pool.n);
 		trust_refresh(&l->trust, &l->events);
 		pool_rules(&l->pool, &l->rules);
 		while (!stop)

@@ -7,7 +7,7 @@
 #include "loop.h"
 #include "tool.h"
 
-static int run(const struct config *c, struct err *err)
+static int run(struct config *c, struct err *err)
 {
 	struct events ev;
 

@@ -20,6 +20,31 @@ void pool_init(struct pool *p, const struct addr *rs, size_t n, unsigned fall, u
 		p->server[i] = (struct server){.addr = rs[i], .state = SERVER_NEW};
 }
 
+static int find(const struct pool *p, const struct addr *a)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (addr_eq(&p->server[i].addr, a))
+			return (int)i;
+	return -1;
+}
+
+bool pool_has(const struct pool *p, const struct addr *a)
+{
+	return find(p, a) >= 0;
+}
+
+void pool_set(struct pool *p, const struct addr *rs, size_t n, int from[static DESTS_MAX])
+{
+	struct pool old = *p;
+
+	p->n = n;
+	for (size_t i = 0; i < n; i++) {
+		from[i] = find(&old, &rs[i]);
+		p->server[i] = from[i] >= 0 ? old.server[from[i]]
+		                            : (struct server){.addr = rs[i], .state = SERVER_DOWN};
+	}
+}
+
 static bool usable(const struct server *s)
 {
 	return s->state == SERVER_NEW || s->state == SERVER_UP;

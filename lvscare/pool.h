@@ -32,6 +32,12 @@ struct pool {
 };
 
 void pool_init(struct pool *p, const struct addr *rs, size_t n, unsigned fall, unsigned rise);
+bool pool_has(const struct pool *p, const struct addr *a);
+/*
+ * Another set of servers. Those that stay keep what is known of them; from[i] says where the i-th
+ * was before, or -1. New ones are taken in as down: they are used once they have answered well.
+ */
+void pool_set(struct pool *p, const struct addr *rs, size_t n, int from[static DESTS_MAX]);
 /* Takes one result in; true when the server's state changed. */
 bool pool_report(struct pool *p, size_t i, enum verdict v);
 /* Whether a server is between two states: it is asked sooner again then. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <mbedtls/debug.h>
 #include <mbedtls/error.h>
+#include <mbedtls/platform_util.h>
 #include <mbedtls/psa_util.h>
 #include <mbedtls/ssl.h>
 #include <psa/crypto.h>
@@ -22,6 +23,8 @@ struct tls_trust {
 	unsigned refs;
 	mbedtls_ssl_config conf;
 	mbedtls_x509_crt ca;
+	mbedtls_x509_crt own; /* nothing in it unless tls_trust_identify was called */
+	mbedtls_pk_context key;
 };
 
 struct tls {
@@ -52,11 +55,10 @@ int tls_init(struct err *err)
 	return 0;
 }
 
-static int trust_load(struct tls_trust *t, const char *pem, size_t len, struct err *err)
+static int load_certificates(mbedtls_x509_crt *into, const char *text, struct err *err)
 {
-	auto_free char *text = xstrndup(pem, len); /* the parser wants the NUL */
 	char why[128];
-	int rc = mbedtls_x509_crt_parse(&t->ca, (const unsigned char *)text, strlen(text) + 1);
+	int rc = mbedtls_x509_crt_parse(into, (const unsigned char *)text, strlen(text) + 1);
 
 	if (rc == 0)
 		return 0;
@@ -66,6 +68,13 @@ static int trust_load(struct tls_trust *t, const char *pem, size_t len, struct e
 	return err_set(err, "no certificate in it can be read: %s", why);
 }
 
+static int trust_load(struct tls_trust *t, const char *pem, size_t len, struct err *err)
+{
+	auto_free char *text = xstrndup(pem, len); /* the parser wants the NUL */
+
+	return load_certificates(&t->ca, text, err);
+}
+
 struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err)
 {
 	struct tls_trust *t = xcalloc(1, sizeof(*t));
@@ -73,6 +82,8 @@ struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err)
 	t->refs = 1;
 	mbedtls_ssl_config_init(&t->conf);
 	mbedtls_x509_crt_init(&t->ca);
+	mbedtls_x509_crt_init(&t->own);
+	mbedtls_pk_init(&t->key);
 	if (pem && trust_load(t, pem, len, err) < 0) {
 		tls_trust_unref(t);
 		return NULL;
@@ -91,6 +102,36 @@ struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err)
 	return t;
 }
 
+static int load_identity(struct tls_trust *t, const char *text, struct err *err)
+{
+	char why[128];
+	int rc;
+
+	if (load_certificates(&t->own, text, err) < 0)
+		return -1;
+	rc = mbedtls_pk_parse_key(&t->key, (const unsigned char *)text, strlen(text) + 1, NULL, 0,
+	                          mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+	if (rc) {
+		mbedtls_strerror(rc, why, sizeof(why));
+		return err_set(err, "no key in it can be read: %s", why);
+	}
+	if (mbedtls_pk_check_pair(&t->own.pk, &t->key, mbedtls_psa_get_random,
+	                          MBEDTLS_PSA_RANDOM_STATE))
+		return err_set(err, "its key does not belong to its certificate");
+	if (mbedtls_ssl_conf_own_cert(&t->conf, &t->own, &t->key))
+		return err_set(err, "Mbed TLS: configuration failed");
+	return 0;
+}
+
+int tls_trust_identify(struct tls_trust *t, const char *pem, size_t len, struct err *err)
+{
+	auto_free char *text = xstrndup(pem, len);
+	int rc = load_identity(t, text, err);
+
+	mbedtls_platform_zeroize(text, strlen(text));
+	return rc;
+}
+
 struct tls_trust *tls_trust_ref(struct tls_trust *t)
 {
 	t->refs++;
@@ -103,6 +144,8 @@ void tls_trust_unref(struct tls_trust *t)
 		return;
 	mbedtls_ssl_config_free(&t->conf);
 	mbedtls_x509_crt_free(&t->ca);
+	mbedtls_x509_crt_free(&t->own);
+	mbedtls_pk_free(&t->key);
 	free(t);
 }
 

@@ -19,6 +19,8 @@ int tls_init(struct err *err);
 /* Whom to trust: the certificates in pem, or anybody when pem is NULL. Shared by reference count:
  * connections under way keep the trust they began with. */
 struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err);
+/* Who this side is, to servers that ask: certificate and key in one PEM file's text. */
+int tls_trust_identify(struct tls_trust *t, const char *pem, size_t len, struct err *err);
 struct tls_trust *tls_trust_ref(struct tls_trust *t);
 void tls_trust_unref(struct tls_trust *t); /* NULL is fine */
 

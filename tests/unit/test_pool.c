@@ -156,6 +156,47 @@ static void nobody_was_ever_up(void **state)
 	assert_string_equal(now(), "1=1");
 }
 
+/* The servers with these last parts, in this order; "0-12": where each was before. */
+static const char *become(const char *parts)
+{
+	static char text[64];
+	struct addr rs[8] = {{0}};
+	int from[DESTS_MAX];
+	size_t n = strlen(parts);
+
+	for (size_t i = 0; i < n; i++)
+		rs[i] = (struct addr){.family = AF_INET,
+		                      .bytes = {10, 0, 0, (uint8_t)(parts[i] - '0')},
+		                      .port = 6443};
+	pool_set(&pool, rs, n, from);
+	text[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		sprintf(text + strlen(text), "%s",
+		        from[i] < 0 ? "-" : (char[]){(char)('0' + from[i]), 0});
+	return text;
+}
+
+static void another_set(void **state)
+{
+	(void)state;
+	start(3);
+	all_up();
+	report(1, VERDICT_UNREADY, 2);
+	assert_string_equal(become("4321"), "-210"); /* states go with the servers */
+	assert_string_equal(now(), "3=1 2=0 1=1");
+	assert_true(pool_has(&pool, &pool.server[0].addr));
+	assert_false(pool_report(&pool, 0, VERDICT_READY)); /* a new one has to prove itself */
+	assert_true(pool_report(&pool, 0, VERDICT_READY));
+	assert_string_equal(now(), "4=1 3=1 2=0 1=1");
+	assert_string_equal(become("12"), "32");
+	assert_string_equal(now(), "1=1 2=0");
+	assert_int_equal(pool.n, 2);
+	assert_string_equal(become("5"), "-"); /* nobody known: the new one, untried */
+	assert_true(pool.n == 1 && !strcmp(now(), "5=1") && pool.failed_open);
+	assert_true(pool_report(&pool, 0, VERDICT_READY));
+	assert_false(pool_has(&pool, &(struct addr){.family = AF_INET}));
+}
+
 /* Whatever happens: somebody always takes new connections, and who is up always does. */
 static void never_empty(void **state)
 {
@@ -191,6 +232,7 @@ int main(void)
 	    cmocka_unit_test(nobody_up_and_some_answer),
 	    cmocka_unit_test(nobody_up_and_nobody_answers),
 	    cmocka_unit_test(nobody_was_ever_up),
+	    cmocka_unit_test(another_set),
 	    cmocka_unit_test(never_empty),
 	};
 

@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "masters.h"
+
+#include "config.h"
+#include "err.h"
+#include "events.h"
+#include "fs.h"
+#include "mem.h"
+#include "strbuf.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STATE_MAX   16384      /* bytes of the file */
+#define CA_FILE_MAX (1u << 20) /* bytes */
+#define STATE_DIR   "/var/lib/lvscare"
+
+bool addrs_have(const struct addrs *l, const struct addr *a)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (addr_eq(&l->a[i], a))
+			return true;
+	return false;
+}
+
+bool addrs_add(struct addrs *l, const struct addr *a)
+{
+	if (addrs_have(l, a))
+		return true;
+	if (l->n == MASTERS_MAX)
+		return false;
+	l->a[l->n++] = *a;
+	return true;
+}
+
+void masters_init(struct masters *m, const struct addr *vs, const struct addr *seeds, size_t n)
+{
+	*m = (struct masters){.vs = *vs};
+	masters_seed(m, seeds, n);
+}
+
+void masters_seed(struct masters *m, const struct addr *seeds, size_t n)
+{
+	m->seeds.n = 0;
+	for (size_t i = 0; i < n; i++)
+		addrs_add(&m->seeds, &seeds[i]);
+}
+
+/* Those who were known and are no longer, then the former ones that did not come back. */
+static void move_former(struct masters *m, const struct addrs *list)
+{
+	struct addrs former = {.n = 0};
+
+	for (size_t i = 0; i < m->known.n; i++)
+		if (!addrs_have(list, &m->known.a[i]))
+			addrs_add(&former, &m->known.a[i]);
+	for (size_t i = 0; i < m->former.n; i++)
+		if (!addrs_have(list, &m->former.a[i]))
+			addrs_add(&former, &m->former.a[i]);
+	m->former = former;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct addr *x = a, *y = b;
+	int rc = memcmp(x->bytes, y->bytes, addr_len(x));
+
+	return rc ? rc : (int)x->port - (int)y->port;
+}
+
+bool masters_learn(struct masters *m, const struct addrs *list)
+{
+	struct addrs fresh = {.n = 0};
+	bool news = !m->told;
+
+	for (size_t i = 0; i < list->n; i++)
+		if (list->a[i].family == m->vs.family && !addr_same_host(&list->a[i], &m->vs))
+			addrs_add(&fresh, &list->a[i]);
+	if (!fresh.n)
+		return false;
+	qsort(fresh.a, fresh.n, sizeof(fresh.a[0]), compare);
+	news |= fresh.n != m->known.n;
+	for (size_t i = 0; i < fresh.n && !news; i++)
+		news = !addr_eq(&fresh.a[i], &m->known.a[i]);
+	m->told = true;
+	if (!news)
+		return false;
+	move_former(m, &fresh);
+	m->known = fresh;
+	return true;
+}
+
+void masters_doubt(struct masters *m)
+{
+	m->told = false;
+}
+
+void masters_wanted(const struct masters *m, struct addrs *out, size_t *sure)
+{
+	*out = m->known.n ? m->known : m->seeds;
+	*sure = out->n;
+	if (m->told)
+		return;
+	for (size_t i = 0; i < m->seeds.n; i++)
+		addrs_add(out, &m->seeds.a[i]);
+	for (size_t i = 0; i < m->former.n; i++)
+		addrs_add(out, &m->former.a[i]);
+}
+
+static int bad_line(const char *path, unsigned n, struct err *err)
+{
+	return err_set(err, "%s: line %u is not one that lvscare writes; not used", path, n);
+}
+
+static int parse_line(struct masters *m, char *line, uint64_t *mark)
+{
+	char *value = strchr(line, ' ');
+	struct err ignored = {0};
+	struct addr a;
+	char *end;
+
+	if (*line == '#' || !*line)
+		return 0;
+	if (!value)
+		return -1;
+	*value++ = '\0';
+	if (strcmp(line, "ca") == 0) {
+		*mark = strtoull(value, &end, 16);
+		return *end || end == value ? -1 : 0;
+	}
+	if (addr_parse(value, 0, line, &a, &ignored) < 0 || !a.port)
+		return -1;
+	if (strcmp(line, "vs") == 0)
+		m->vs = a;
+	else if (strcmp(line, "master") == 0)
+		return addrs_add(&m->known, &a) ? 0 : -1;
+	else if (strcmp(line, "former") == 0)
+		return addrs_add(&m->former, &a) ? 0 : -1;
+	else
+		return -1;
+	return 0;
+}
+
+/* 0 when there is no such file, 1 when it was read. */
+static int parse_file(struct masters *m, const char *path, uint64_t *mark, struct err *err)
+{
+	auto_strbuf text = {0};
+	char *next, *line;
+
+	*m = (struct masters){0};
+	*mark = 0;
+	if (access(path, F_OK) < 0 && errno == ENOENT)
+		return 0;
+	if (fs_read(path, STATE_MAX, &text, err) < 0)
+		return -1;
+	next = text.buf;
+	for (unsigned n = 1; (line = strsep(&next, "\n")); n++)
+		if (parse_line(m, line, mark) < 0)
+			return bad_line(path, n, err);
+	return 1;
+}
+
+int masters_load(struct masters *m, const char *path, uint64_t mark, struct err *err)
+{
+	struct masters got;
+	uint64_t got_mark;
+	int rc = parse_file(&got, path, &got_mark, err);
+
+	if (rc <= 0)
+		return rc;
+	if (!addr_eq(&got.vs, &m->vs) || !mark || got_mark != mark)
+		return 0;
+	for (size_t i = 0; i < got.known.n; i++)
+		if (got.known.a[i].family != m->vs.family ||
+		    addr_same_host(&got.known.a[i], &m->vs))
+			return err_set(err, "%s: a master that cannot be one; not used", path);
+	if (!got.known.n)
+		return 0;
+	m->known = got.known;
+	m->former = got.former;
+	return 1;
+}
+
+static void add_lines(struct strbuf *out, const char *word, const struct addrs *l)
+{
+	char name[ADDR_STR_MAX];
+
+	for (size_t i = 0; i < l->n; i++)
+		strbuf_addf(out, "%s %s\n", word, addr_str(&l->a[i], name));
+}
+
+int masters_save(const struct masters *m, const char *path, uint64_t mark, struct err *err)
+{
+	auto_strbuf text = {0}, old = {0};
+	struct err ignored = {0};
+	auto_free char *dir = xstrdup(path);
+	char name[ADDR_STR_MAX];
+	char *slash = strrchr(dir, '/');
+
+	if (slash && slash != dir) {
+		*slash = '\0';
+		if (fs_mkdir_p(dir, 0755, err) < 0)
+			return -1;
+	}
+	strbuf_addf(&text,
+	            "# the API servers behind this virtual server, as the cluster last said; "
+	            "written by lvscare\nvs %s\nca %016" PRIx64 "\n",
+	            addr_str(&m->vs, name), mark);
+	add_lines(&text, "master", &m->known);
+	add_lines(&text, "former", &m->former);
+	if (fs_read(path, STATE_MAX, &old, &ignored) == 0 && old.len == text.len &&
+	    memcmp(old.buf, text.buf, text.len) == 0)
+		return 0;
+	return fs_write_atomic(path, strbuf_str(&text), text.len, 0644, err);
+}
+
+int masters_forget(const struct addr *vs, const char *path, struct err *err)
+{
+	struct masters got;
+	struct err ignored = {0};
+	uint64_t mark;
+
+	if (parse_file(&got, path, &mark, &ignored) > 0 && !addr_eq(&got.vs, vs))
+		return 0;
+	if (access(path, F_OK) == 0 && unlink(path) < 0)
+		return err_set(err, "remove %s: %s", path, strerror(errno));
+	if (strcmp(path, MASTERS_FILE) == 0)
+		rmdir(STATE_DIR); /* where nothing else is in it */
+	return 0;
+}
+
+uint64_t masters_mark(const char *ca_file)
+{
+	auto_strbuf pem = {0};
+	struct err ignored = {0};
+	uint64_t h = 0xcbf29ce484222325; /* FNV-1a */
+
+	if (fs_read(ca_file, CA_FILE_MAX, &pem, &ignored) < 0)
+		return 0;
+	for (size_t i = 0; i < pem.len; i++)
+		h = (h ^ (uint8_t)pem.buf[i]) * 0x100000001b3;
+	return h ? h : 1;
+}
+
+void masters_start(struct masters *m, const struct config *c, struct events *ev)
+{
+	struct err err = {0};
+	int rc;
+
+	masters_init(m, &c->vs, c->rs, c->n_rs);
+	if (!c->state_file)
+		return;
+	rc = masters_load(m, c->state_file, masters_mark(c->ca_file), &err);
+	if (rc < 0)
+		event(ev, LOG_LVL_WARN, "%s", err.msg);
+	else if (rc > 0)
+		event(ev, LOG_LVL_INFO, "%s names %zu API servers", c->state_file, m->known.n);
+}

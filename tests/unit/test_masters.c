@@ -1,0 +1,315 @@
+/* links: lvscare */
+// SPDX-License-Identifier: Apache-2.0
+#include "config.h"
+#include "err.h"
+#include "events.h"
+#include "fs.h"
+#include "log.h"
+#include "masters.h"
+#include "strbuf.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static struct masters m;
+static char dir[] = "/tmp/masters.XXXXXX";
+static char file[64], ca[64];
+
+static struct addr at(const char *s)
+{
+	struct addr a = {0};
+	struct err err = {0};
+
+	assert_int_equal(addr_parse(s, 6443, "test", &a, &err), 0);
+	return a;
+}
+
+/* Addresses of 10.0.0.0/24 by their last parts: "1 2". */
+static struct addrs some(const char *parts)
+{
+	struct addrs l = {.n = 0};
+
+	for (const char *p = parts; *p; p++) {
+		char text[16];
+		struct addr a;
+
+		if (*p == ' ')
+			continue;
+		snprintf(text, sizeof(text), "10.0.0.%c", *p);
+		a = at(text);
+		addrs_add(&l, &a);
+	}
+	return l;
+}
+
+static const char *shown(const struct addrs *l)
+{
+	static char text[128];
+
+	text[0] = '\0';
+	for (size_t i = 0; i < l->n; i++)
+		sprintf(text + strlen(text), "%s%u", i ? " " : "", l->a[i].bytes[3]);
+	return text;
+}
+
+/* Who is wanted: "1 2 | 3", those behind the bar only once they have answered. */
+static const char *wanted(void)
+{
+	static char text[128];
+	struct addrs want, sure;
+	size_t n;
+
+	masters_wanted(&m, &want, &n);
+	sure = want;
+	sure.n = n;
+	strcpy(text, shown(&sure));
+	if (n == want.n)
+		return text;
+	want.n -= n;
+	memmove(want.a, want.a + n, want.n * sizeof(want.a[0]));
+	strcat(text, " | ");
+	return strcat(text, shown(&want));
+}
+
+static void start(const char *seeds)
+{
+	struct addr vs = at("169.254.97.2");
+	struct addrs l = some(seeds);
+
+	masters_init(&m, &vs, l.a, l.n);
+}
+
+static bool learn(const char *parts)
+{
+	struct addrs l = some(parts);
+
+	return masters_learn(&m, &l);
+}
+
+static void seeds_until_the_cluster_speaks(void **state)
+{
+	(void)state;
+	start("1 2");
+	assert_string_equal(wanted(), "1 2");
+	assert_true(learn("3 1"));
+	assert_string_equal(wanted(), "1 3"); /* 2 left, 3 came */
+	assert_false(learn("1 3"));           /* no news */
+	assert_true(learn("1"));
+	assert_string_equal(wanted(), "1");
+	assert_string_equal(shown(&m.former), "3");
+	assert_true(learn("3 4"));
+	assert_string_equal(wanted(), "3 4");
+	assert_string_equal(shown(&m.former), "1");
+}
+
+static void never_shrunk_to_nothing(void **state)
+{
+	struct addrs l = {.n = 0};
+	struct addr vs6 = at("fd97::2"), a6 = at("fd00::1");
+
+	(void)state;
+	start("1 2");
+	assert_false(learn(""));
+	assert_string_equal(wanted(), "1 2");
+	assert_true(learn("1 2 3"));
+	assert_false(learn(""));
+	assert_string_equal(wanted(), "1 2 3");
+	addrs_add(&l, &m.vs); /* the virtual server itself and other families are no masters */
+	addrs_add(&l, &a6);
+	assert_false(masters_learn(&m, &l));
+	assert_string_equal(wanted(), "1 2 3");
+	masters_init(&m, &vs6, &a6, 1);
+	assert_true(masters_learn(&m, &l));
+	assert_int_equal(m.known.n, 1);
+}
+
+static void with_nobody_up_all_count_again(void **state)
+{
+	(void)state;
+	start("1 2");
+	learn("2 3");
+	learn("3");
+	masters_doubt(&m);
+	assert_string_equal(wanted(), "3 | 1 2");
+	assert_true(learn("3")); /* said anew: news although it is the same */
+	assert_string_equal(wanted(), "3");
+	masters_doubt(&m);
+	assert_true(learn("1 2"));
+	assert_string_equal(wanted(), "1 2");
+}
+
+static void a_list_has_an_end(void **state)
+{
+	struct addrs l = {.n = 0};
+	struct addr a = at("10.0.1.0");
+
+	(void)state;
+	for (; a.bytes[3] < MASTERS_MAX; a.bytes[3]++)
+		assert_true(addrs_add(&l, &a));
+	assert_false(addrs_add(&l, &a));
+	a.bytes[3] = 3;
+	assert_true(addrs_add(&l, &a)); /* is there */
+	start("1 2");
+	masters_learn(&m, &l);
+	masters_doubt(&m);
+	assert_int_equal(strlen(wanted()) > 0, 1);
+	for (int i = 0; i < 3; i++) { /* more former ones than fit */
+		learn(i % 2 ? "1" : "2");
+		masters_learn(&m, &l);
+	}
+	assert_true(m.former.n <= MASTERS_MAX);
+}
+
+static int load(uint64_t mark, struct err *err)
+{
+	*err = (struct err){0};
+	start("1 2");
+	return masters_load(&m, file, mark, err);
+}
+
+static void remembered(void **state)
+{
+	struct err err = {0};
+	struct stat first, second;
+	struct addr other = at("169.254.97.3");
+
+	(void)state;
+	assert_int_equal(load(7, &err), 0); /* no file */
+	start("1 2");
+	learn("3 4 5");
+	learn("4 5");
+	assert_int_equal(masters_save(&m, file, 7, &err), 0);
+	assert_int_equal(stat(file, &first), 0);
+	assert_int_equal(masters_save(&m, file, 7, &err), 0); /* the same: not written */
+	assert_int_equal(stat(file, &second), 0);
+	assert_int_equal(first.st_ino, second.st_ino);
+	assert_int_equal(load(7, &err), 1);
+	assert_string_equal(wanted(), "4 5 | 1 2 3");
+	assert_false(m.told);
+	assert_int_equal(load(8, &err), 0); /* another cluster's */
+	assert_string_equal(wanted(), "1 2");
+	assert_int_equal(load(0, &err), 0); /* no certificate authority */
+	m.vs = other;
+	assert_int_equal(masters_load(&m, file, 7, &err), 0);
+	assert_int_equal(masters_forget(&other, file, &err), 0);
+	assert_true(fs_exists(file));
+	start("1");
+	assert_int_equal(masters_forget(&m.vs, file, &err), 0);
+	assert_false(fs_exists(file));
+	assert_int_equal(masters_forget(&m.vs, file, &err), 0);
+}
+
+static void odd_files(void **state)
+{
+	static const struct {
+		const char *text, *msg;
+	} cases[] = {
+	    {"what\n", "line 1 is not one that lvscare writes; not used"},
+	    {"# x\n\nmaster\n", "line 3 is not one that lvscare writes; not used"},
+	    {"vs 169.254.97.2:6443\nmaster 10.0.0.1\n",
+	     "line 2 is not one that lvscare writes; not used"},
+	    {"master api:6443\n", "line 1 is not one that lvscare writes; not used"},
+	    {"ca xyz\n", "line 1 is not one that lvscare writes; not used"},
+	    {"vs 169.254.97.2:6443\nca 7\nmaster [fd00::1]:6443\n",
+	     "a master that cannot be one; not used"},
+	    {"vs 169.254.97.2:6443\nca 7\nmaster 169.254.97.2:1\n",
+	     "a master that cannot be one; not used"},
+	    {"vs 169.254.97.2:6443\nca 7\n", NULL},
+	    {"", NULL},
+	};
+	char want[200];
+	struct err err;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		err = (struct err){0};
+		assert_int_equal(
+		    fs_write_atomic(file, cases[i].text, strlen(cases[i].text), 0600, &err), 0);
+		assert_int_equal(load(7, &err), cases[i].msg ? -1 : 0);
+		snprintf(want, sizeof(want), "%s: %s", file, cases[i].msg ? cases[i].msg : "");
+		if (cases[i].msg)
+			assert_string_equal(err.msg, want);
+		assert_string_equal(wanted(), "1 2");
+	}
+	unlink(file);
+}
+
+static void the_mark_is_that_of_the_content(void **state)
+{
+	struct err err = {0};
+	uint64_t mark;
+
+	(void)state;
+	assert_int_equal(masters_mark(ca), 0);
+	assert_int_equal(fs_write_atomic(ca, "one", 3, 0600, &err), 0);
+	mark = masters_mark(ca);
+	assert_true(mark != 0);
+	assert_int_equal(fs_write_atomic(ca, "two", 3, 0600, &err), 0);
+	assert_true(masters_mark(ca) != mark);
+	assert_int_equal(fs_write_atomic(ca, "one", 3, 0600, &err), 0);
+	assert_true(masters_mark(ca) == mark);
+}
+
+/* What run-once writes and the daemon begins with. */
+static void a_start(void **state)
+{
+	struct config c = {.n_rs = 1, .rs = {at("10.0.0.1")}, .vs = at("169.254.97.2")};
+	struct events ev;
+	struct err err = {0};
+
+	(void)state;
+	events_init(&ev, 0);
+	c.state_file = file;
+	c.ca_file = ca;
+	masters_start(&m, &c, &ev);
+	assert_string_equal(wanted(), "1");
+	learn("3");
+	assert_int_equal(fs_write_atomic(ca, "one", 3, 0600, &err), 0);
+	assert_int_equal(masters_save(&m, file, masters_mark(ca), &err), 0);
+	masters_start(&m, &c, &ev);
+	assert_string_equal(wanted(), "3 | 1");
+	c.state_file = NULL;
+	masters_start(&m, &c, &ev);
+	assert_string_equal(wanted(), "1");
+	unlink(file);
+	unlink(ca);
+}
+
+static int make_dir(void **state)
+{
+	(void)state;
+	log_init("test", LOG_LVL_ERROR);
+	if (!mkdtemp(dir))
+		return -1;
+	snprintf(file, sizeof(file), "%s/new/masters", dir); /* its folder is made */
+	snprintf(ca, sizeof(ca), "%s/ca.crt", dir);
+	return 0;
+}
+
+static int remove_dir(void **state)
+{
+	struct err err = {0};
+
+	(void)state;
+	return fs_remove_tree(dir, &err);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(seeds_until_the_cluster_speaks),
+	    cmocka_unit_test(never_shrunk_to_nothing),
+	    cmocka_unit_test(with_nobody_up_all_count_again),
+	    cmocka_unit_test(a_list_has_an_end),
+	    cmocka_unit_test(remembered),
+	    cmocka_unit_test(odd_files),
+	    cmocka_unit_test(the_mark_is_that_of_the_content),
+	    cmocka_unit_test(a_start),
+	};
+
+	return cmocka_run_group_tests(tests, make_dir, remove_dir);
+}
