@@ -20,7 +20,7 @@ setup_file() {
 	cp -r "$kernel/modules" "$OUT/lib/" # a copy: the machine has a /tmp of its own
 	[ -z "${ONLY:-}" ] || words=("only=$ONLY")
 	# on one CPU: a machine that moves between them is four times slower
-	timeout -k 5 240 taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[,-].*//')" "$kernel/linux" mem=512M seccomp=on \
+	timeout -k 5 400 taskset -c "$(taskset -pc $$ | sed 's/.*: //; s/[,-].*//')" "$kernel/linux" mem=512M seccomp=on \
 		"uml_dir=$OUT/uml/" rootfstype=hostfs hostfs=/ root=/dev/root ro con=null con0=null,fd:1 \
 		"init=$TOP/tests/e2e/lvscare/machine" "share=$OUT" "${words[@]}" > "$OUT/console.log" 2>&1 < /dev/null 3>&- || :
 	[ -s "$OUT/no_ipvs_in_the_kernel.result" ] || {
@@ -63,4 +63,13 @@ passed() {
 @test "IPv6 works the same" { passed ipv6_works_the_same; }
 @test "read only switches are told once" { passed read_only_switches_are_told_once; }
 @test "only CAP_NET_ADMIN is needed" { passed only_cap_net_admin_is_needed; }
+@test "masters are learned from the cluster" { passed masters_are_learned_from_the_cluster; }
+@test "an empty list takes nothing away" { passed an_empty_list_takes_nothing_away; }
+@test "a watch that fails is begun anew" { passed a_watch_that_fails_is_begun_anew; }
+@test "a cluster that does not answer is told once" { passed a_cluster_that_does_not_answer_is_told_once; }
+@test "a restart finds masters that are remembered" { passed a_restart_finds_masters_that_are_remembered; }
+@test "who was a master is tried when nobody is left" { passed who_was_a_master_is_tried_when_nobody_is_left; }
+@test "a renewed client certificate is used at once" { passed a_renewed_client_certificate_is_used_at_once; }
+@test "without a client certificate nobody is asked" { passed without_a_client_certificate_nobody_is_asked; }
+@test "the configuration is read again" { passed the_configuration_is_read_again; }
 @test "memory and files stay" { passed memory_and_files_stay; }

@@ -2,8 +2,10 @@
 
 // Peer stands in for API servers and for their clients in the tests of lvscare.
 //
-//	peer certs DIR IP...            ca.crt, tls.crt and tls.key for these addresses
-//	peer serve DIR NAME ADDR MODE   an API server; the file MODE says how it answers /readyz
+//	peer certs DIR IP...            ca.crt, tls.crt and tls.key for these addresses; client-1.pem and
+//	                                client-2.pem for the clients node-1 and node-2
+//	peer serve DIR NAME ADDR MODE   an API server; the file MODE says how it answers /readyz, and files
+//	                                in DIR what it says about the API servers there are (see slices)
 //	peer get ADDR                   one new connection: prints the name of the server that has it
 //	peer load ADDR SECONDS          a new connection each 25 ms: prints how many failed and who answered
 //	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut
@@ -18,6 +20,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -40,6 +43,25 @@ func check(err error) {
 
 func writePEM(path, kind string, der []byte) {
 	check(os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
+}
+
+// clientCert writes certificate and key into one file, as the kubelet does.
+func clientCert(path, name string, ca *x509.Certificate, caKey *ecdsa.PrivateKey) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	check(err)
+	leaf := &x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: name},
+		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}
+	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
+	check(err)
+	keyDER, err := x509.MarshalECPrivateKey(key)
+	check(err)
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})...)
+	check(os.WriteFile(path, text, 0o600))
 }
 
 func certs(dir string, ips []string) {
@@ -68,6 +90,9 @@ func certs(dir string, ips []string) {
 	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
 	check(err)
+	for _, n := range []string{"1", "2"} {
+		clientCert(filepath.Join(dir, "client-"+n+".pem"), "node-"+n, ca, caKey)
+	}
 	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
 	check(err)
 	writePEM(filepath.Join(dir, "tls.crt"), "CERTIFICATE", der)
@@ -117,6 +142,135 @@ func echo(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// slices is what an API server says about EndpointSlice default/kubernetes. Files in dir rule it:
+//
+//	masters       the addresses, one each line; without the file there is no slice
+//	slices.mode   a status code, or "expired" (events of status 410), "gone" (HTTP 410 for a watch),
+//	              "cut" (a watch is cut off), "endless" (a line without end); without the file all is well
+//	slices.client the only client that may ask; without the file any that has a certificate
+//	slices.log    one line for each request
+type slices struct{ dir, name string }
+
+func (s slices) read(name string) (string, bool) {
+	b, err := os.ReadFile(filepath.Join(s.dir, name))
+	return strings.TrimSpace(string(b)), err == nil
+}
+
+type object map[string]any
+
+// now is the slice of this moment, nil when there is none, and its version.
+func (s slices) now() (slice object, version string) {
+	text, there := s.read("masters")
+	version = "1"
+	if info, err := os.Stat(filepath.Join(s.dir, "masters")); err == nil {
+		version = fmt.Sprint(info.ModTime().UnixNano())
+	}
+	if !there {
+		return nil, version
+	}
+	endpoints := []object{}
+	for _, ip := range strings.Fields(text) {
+		endpoints = append(endpoints, object{"addresses": []string{ip}, "conditions": object{"ready": true}})
+	}
+	return object{
+		"kind": "EndpointSlice", "metadata": object{"name": "kubernetes", "resourceVersion": version},
+		"addressType": "IPv4", "endpoints": endpoints,
+		"ports": []object{{"name": "https", "protocol": "TCP", "port": 6443}},
+	}, version
+}
+
+func status(w http.ResponseWriter, code int, message string) {
+	w.WriteHeader(code)
+	json.NewEncoder(w).Encode(object{"kind": "Status", "code": code, "message": message})
+}
+
+// refused answers what a client may not ask, and what slices.mode says.
+func (s slices) refused(w http.ResponseWriter, r *http.Request, mode string) bool {
+	code, client := 0, "nobody"
+	if len(r.TLS.PeerCertificates) > 0 {
+		client = r.TLS.PeerCertificates[0].Subject.CommonName
+	}
+	f, err := os.OpenFile(filepath.Join(s.dir, "slices.log"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
+	check(err)
+	fmt.Fprintln(f, s.name, client, r.URL)
+	f.Close()
+	fmt.Sscan(mode, &code)
+	only, limited := s.read("slices.client")
+	switch {
+	case client == "nobody":
+		status(w, http.StatusUnauthorized, "Unauthorized")
+	case limited && only != client, r.URL.Query().Get("fieldSelector") != "metadata.name=kubernetes":
+		status(w, http.StatusForbidden, "endpointslices is forbidden: User "+client+" cannot list it")
+	case code != 0:
+		status(w, code, "because I say so")
+	default:
+		return false
+	}
+	return true
+}
+
+func (s slices) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	mode, _ := s.read("slices.mode")
+	if s.refused(w, r, mode) {
+		return
+	}
+	if r.URL.Query().Get("watch") != "" {
+		s.watch(w, r)
+		return
+	}
+	slice, version := s.now()
+	items := []object{}
+	if slice != nil {
+		items = append(items, slice)
+	}
+	json.NewEncoder(w).Encode(object{
+		"kind": "EndpointSliceList", "metadata": object{"resourceVersion": version}, "items": items,
+	})
+}
+
+// watch sends an event when the version changes, and bookmarks, until the client or slices.mode ends it.
+func (s slices) watch(w http.ResponseWriter, r *http.Request) {
+	known := r.URL.Query().Get("resourceVersion")
+	send := func(kind string, object object) {
+		json.NewEncoder(w).Encode(map[string]any{"type": kind, "object": object})
+		w.(http.Flusher).Flush()
+	}
+	mode, _ := s.read("slices.mode")
+	if mode == "gone" {
+		status(w, http.StatusGone, "too old")
+		return
+	}
+	w.(http.Flusher).Flush()
+	for n := 0; r.Context().Err() == nil; n++ {
+		mode, _ := s.read("slices.mode")
+		switch mode {
+		case "cut":
+			panic(http.ErrAbortHandler)
+		case "expired":
+			send("ERROR", object{"kind": "Status", "code": 410, "message": "too old"})
+			return
+		case "endless":
+			for r.Context().Err() == nil {
+				io.WriteString(w, strings.Repeat("x", 4096))
+			}
+			return
+		}
+		slice, version := s.now()
+		if slice != nil && version != known {
+			send("MODIFIED", slice)
+		} else if slice == nil && known != "" {
+			send("DELETED", object{"metadata": object{"resourceVersion": version}})
+			known = ""
+		} else if n%10 == 9 {
+			send("BOOKMARK", object{"metadata": object{"resourceVersion": version}})
+		}
+		if slice != nil {
+			known = version
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
 func serve(dir, name, addr, mode string) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/readyz", readyz(mode))
@@ -125,7 +279,13 @@ func serve(dir, name, addr, mode string) {
 		w.Header().Set("Master", name)
 		echo(w, r)
 	})
-	s := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
+	mux.Handle("/apis/discovery.k8s.io/v1/namespaces/default/endpointslices", slices{dir, name})
+	clients := x509.NewCertPool()
+	if ca, err := os.ReadFile(filepath.Join(dir, "pki", "ca.crt")); err == nil {
+		clients.AppendCertsFromPEM(ca)
+	}
+	s := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0),
+		TLSConfig: &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: clients}}
 	l, err := net.Listen("tcp", addr)
 	check(err)
 	check(s.ServeTLS(mute{l, mode}, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")))
