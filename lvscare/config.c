@@ -23,7 +23,7 @@ struct raw {
 	    *mode;
 	const char *log_format, *listen, *iface, *client_cert, *state_file, *file;
 	struct strlist rs, headers, status;
-	unsigned interval, fast, timeout, tick, fall, rise, masquerade_bit;
+	unsigned interval, fast, timeout, tick, fall, rise, slow_start, masquerade_bit;
 };
 
 #define OPTIONS_MAX 40
@@ -83,8 +83,9 @@ static void options_init(struct cli_option *o, struct raw *r)
 	    {0, "interval", CLI_DURATION, "TIME", "Between two probes of a server (default: 2s).",
 	     &r->interval, 100, 0, false},
 	    {0, "fast-interval", CLI_DURATION, "TIME",
-	     "The same while a server's state is about to change (default: 500ms).", &r->fast, 50,
-	     0, false},
+	     "The same while a server's state is about to change or its port is closed, and "
+	     "between two questions on a connection that is kept (default: 500ms).",
+	     &r->fast, 50, 0, false},
 	    {0, "timeout", CLI_DURATION, "TIME", "Deadline of one probe (default: 2s).",
 	     &r->timeout, 50, 60000, false},
 	    {0, "tick", CLI_DURATION, "TIME",
@@ -96,6 +97,10 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     &r->fall, 1, 100, false},
 	    {0, "rise", CLI_UINT, "N", "Good probes in a row that bring it back (default: 2).",
 	     &r->rise, 1, 100, false},
+	    {0, "slow-start", CLI_DURATION, "TIME",
+	     "How long a server that has come back gets less than its share, with the schedulers "
+	     "wrr, wlc, sed and nq (default: 30s).",
+	     &r->slow_start, 0, 3600000, false},
 	    {0, "health-scheme", CLI_STRING, "https|http", "How to ask (default: https).",
 	     &r->scheme, 0, 0, false},
 	    {0, "health-path", CLI_STRING, "PATH", "What to ask for (default: /readyz).", &r->path,
@@ -231,6 +236,14 @@ int config_listen(const char *s, struct addr *out, struct err *err)
 	return 0;
 }
 
+/* Others give each the same, or go by connections or addresses alone. */
+static bool weighted(const char *scheduler)
+{
+	static const char *const names[] = {"wrr", "wlc", "sed", "nq", NULL};
+
+	return one_of(scheduler, names);
+}
+
 static int check_words(struct config *c, const struct raw *r, struct err *err)
 {
 	static const char *const schedulers[] = {"rr",    "wrr", "lc",  "wlc",  "lblc",
@@ -320,8 +333,8 @@ static int build_request(struct config *c, const struct raw *r, struct err *err)
 		                    "--health-req-method: \"%s\" is not a method such as GET",
 		                    r->method);
 	strbuf_addf(&c->request, "%s %s HTTP/1.1\r\nHost: ", r->method, r->path);
-	strbuf_addstr(&c->trailer, "\r\nUser-Agent: lvscare/" KUBECASK_VERSION
-	                           "\r\nAccept: */*\r\nConnection: close\r\n");
+	strbuf_addstr(&c->trailer,
+	              "\r\nUser-Agent: lvscare/" KUBECASK_VERSION "\r\nAccept: */*\r\n");
 	for (size_t i = 0; i < r->headers.n; i++) {
 		const char *h = r->headers.v[i];
 		const char *eq = strchr(h, '=');
@@ -363,6 +376,7 @@ static int check(struct config *c, const struct raw *r, struct err *err)
 	c->fall = r->fall;
 	c->rise = r->rise;
 	check_discovery(c, r);
+	c->slow_start_ms = weighted(r->scheduler) ? r->slow_start : 0;
 	if (check_servers(c, r, err) < 0 || check_node_ip(c, r, err) < 0 ||
 	    config_listen(r->listen, &c->listen, err) < 0 || check_words(c, r, err) < 0 ||
 	    check_status(c, r, err) < 0)
@@ -412,7 +426,8 @@ static int parse(struct config *c, int argc, char **argv, bool final, struct err
 	                .timeout = 2000,
 	                .tick = 200,
 	                .fall = 2,
-	                .rise = 2};
+	                .rise = 2,
+	                .slow_start = 30000};
 	struct cli_option options[OPTIONS_MAX];
 	struct cli_command cmd = command(options);
 	int rc;

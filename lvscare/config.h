@@ -38,7 +38,8 @@ struct config {
 	struct addr listen; /* of health and metrics; port 0: nowhere */
 	int log_level;      /* enum log_level */
 	bool log_json;
-	const char *ignored; /* an option that was taken and has no effect here, or NULL */
+	unsigned slow_start_ms; /* 0: none, or a scheduler without weights */
+	const char *ignored;    /* an option that was taken and has no effect here, or NULL */
 };
 
 /*

@@ -3,6 +3,7 @@
 
 #include "config.h"
 #include "err.h"
+#include "order.h"
 #include "route.h"
 
 #include <linux/netlink.h>
@@ -107,6 +108,7 @@ static int write_once(struct guard *g, struct events *ev, struct err *err)
 
 	masters_start(&masters, c, ev);
 	masters_wanted(&masters, &rs, &(size_t){0});
+	order_here(rs.a, rs.n);
 	for (rules.n = 0; rules.n < rs.n; rules.n++)
 		rules.dest[rules.n] = (struct rules_dest){.addr = rs.a[rules.n], .weight = 1};
 	/* what can fail without a change comes first */

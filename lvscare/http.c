@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "http.h"
 
-#include <stdbool.h>
 #include <string.h>
+#include <strings.h>
+
+#define HEAD_MAX 16384 /* bytes; API servers send a few hundred */
 
 static bool digit(char c)
 {
@@ -28,4 +30,94 @@ int http_status(const char *buf, size_t len)
 		return -1;
 	status = (buf[9] - '0') * 100 + (buf[10] - '0') * 10 + (buf[11] - '0');
 	return status >= 100 && status <= 599 ? status : -1;
+}
+
+/* The value of a header line if it is the one of that name (with its colon), or NULL. */
+static const char *header(const char *line, const char *name)
+{
+	size_t len = strlen(name);
+
+	if (strncasecmp(line, name, len) != 0)
+		return NULL;
+	return line + len + strspn(line + len, " \t");
+}
+
+static void take_length(struct http_reply *r, const char *value)
+{
+	uint64_t n = 0;
+
+	if (!digit(*value) || strspn(value, "0123456789") > 9 || r->sized) {
+		r->odd = true; /* nonsense, or said twice */
+		return;
+	}
+	for (; digit(*value); value++)
+		n = n * 10 + (uint64_t)(*value - '0');
+	r->odd |= *value != '\0';
+	r->sized = true;
+	r->left = n;
+}
+
+static void end_of_head(struct http_reply *r)
+{
+	if (!r->sized || r->odd || r->closes || r->status < 200)
+		r->stage = HTTP_OTHER;
+	else
+		r->stage = r->left ? HTTP_BODY : HTTP_DONE;
+}
+
+static void take_line(struct http_reply *r)
+{
+	const char *value;
+
+	if (!r->status) {
+		r->status = http_status(r->line, r->len);
+		if (r->status <= 0)
+			r->stage = HTTP_BAD;
+		r->closes |= r->line[7] == '0'; /* HTTP/1.0 */
+		return;
+	}
+	r->line[r->len - 1] = '\0'; /* was the line feed */
+	r->line[strcspn(r->line, "\r")] = '\0';
+	if (!*r->line)
+		end_of_head(r);
+	else if ((value = header(r->line, "Content-Length:")))
+		take_length(r, value);
+	else if (header(r->line, "Transfer-Encoding:"))
+		r->odd = true;
+	else if ((value = header(r->line, "Connection:")) && strcasecmp(value, "keep-alive") != 0)
+		r->closes = true;
+}
+
+static void take_head(struct http_reply *r, char c)
+{
+	if (++r->head > HEAD_MAX) {
+		r->stage = r->status ? HTTP_OTHER : HTTP_BAD;
+		return;
+	}
+	if (r->len < sizeof(r->line) - 1 || c == '\n')
+		r->line[r->len < sizeof(r->line) ? r->len++ : r->len - 1] = c;
+	if (!r->status && http_status(r->line, r->len) < 0)
+		r->stage = HTTP_BAD;
+	else if (c == '\n') {
+		take_line(r);
+		r->len = 0;
+	}
+}
+
+void http_feed(struct http_reply *r, const char *buf, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && r->stage == HTTP_HEAD)
+		take_head(r, buf[i++]);
+	if (r->stage == HTTP_BODY) {
+		size_t n = len - i < r->left ? len - i : (size_t)r->left;
+
+		r->left -= n;
+		i += n;
+		if (!r->left)
+			r->stage = HTTP_DONE;
+	}
+	if (r->stage == HTTP_DONE && i < len) /* more than was asked for */
+		r->stage = HTTP_OTHER;
 }

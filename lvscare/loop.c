@@ -2,6 +2,7 @@
 #include "loop.h"
 
 #include "config.h"
+#include "cut.h"
 #include "discover.h"
 #include "err.h"
 #include "events.h"
@@ -9,9 +10,11 @@
 #include "listen.h"
 #include "masters.h"
 #include "mem.h"
+#include "order.h"
 #include "pool.h"
 #include "probe.h"
 #include "report.h"
+#include "sentinel.h"
 #include "tls.h"
 #include "trust.h"
 
@@ -35,10 +38,15 @@
 /* epoll data; below: index of a server's probe */
 enum { SLOT_SIGNAL = DESTS_MAX, SLOT_NETLINK, SLOT_DISCOVER, SLOT_LISTEN };
 
+#define SLOT_SENTINEL 0x100 /* plus the index of a server */
+
 struct prober {
 	struct probe probe;
+	struct sentinel sentinel;
 	uint64_t next;       /* ms: when the next probe starts */
 	uint64_t down_since; /* ms, 0: it is not */
+	uint64_t alarmed;    /* ms: when the sentinel called for a probe */
+	bool again;          /* it did so while one was under way */
 	enum verdict last;
 	bool told; /* last was logged */
 };
@@ -58,6 +66,7 @@ struct loop {
 	bool unsaved_told;
 	struct metrics metrics;
 	struct listen listen;
+	struct cut cut;
 	struct prober prober[DESTS_MAX];
 	int epoll, signals, netlink;
 	uint64_t next_rules, next_path; /* ms */
@@ -111,7 +120,9 @@ static void first_set(struct loop *l, const struct config *conf)
 
 	masters_start(&l->masters, conf, &l->events);
 	masters_wanted(&l->masters, &want, &sure);
+	order_here(want.a, sure);
 	pool_init(&l->pool, want.a, sure, conf->fall, conf->rise);
+	l->pool.ramp_ms = conf->slow_start_ms;
 	pool_set(&l->pool, want.a, want.n, from);
 }
 
@@ -171,14 +182,21 @@ static int loop_init(struct loop *l, struct config *conf, struct err *err)
 	return guard_check(&l->guard, err);
 }
 
+static void prober_stop(struct prober *p)
+{
+	probe_stop(&p->probe);
+	sentinel_stop(&p->sentinel);
+}
+
 static void loop_release(struct loop *l)
 {
 	for (size_t i = 0; i < l->pool.n; i++)
-		probe_stop(&l->prober[i].probe);
+		prober_stop(&l->prober[i]);
 	discover_release(&l->discover);
 	listen_release(&l->listen);
 	metrics_release(&l->metrics);
 	guard_close(&l->guard);
+	cut_release(&l->cut);
 	trust_release(&l->trust);
 	mem_auto_close(&l->netlink);
 	mem_auto_close(&l->signals);
@@ -241,6 +259,34 @@ static void rules_changed(struct loop *l, uint64_t now)
 	reconcile(l, true, now);
 }
 
+static bool in_rules(const struct loop *l, const struct addr *a)
+{
+	for (size_t i = 0; i < l->rules.n; i++)
+		if (addr_eq(&l->rules.dest[i].addr, a))
+			return true;
+	return false;
+}
+
+/* A server's state has changed. Who was connected to a dead one is noted before it is removed. */
+static void state_changed(struct loop *l, size_t i, uint64_t now)
+{
+	const struct server *s = &l->pool.server[i];
+	char name[ADDR_STR_MAX];
+	size_t n;
+
+	if (s->state == SERVER_DOWN)
+		cut_collect(&l->cut, &l->conf->vs, &s->addr, CUT_CONNS);
+	rules_changed(l, now);
+	if (in_rules(l, &s->addr)) { /* nothing better is left: those who hang on may do so */
+		cut_release(&l->cut);
+		return;
+	}
+	n = cut_run(&l->cut);
+	if (n)
+		event(&l->events, LOG_LVL_INFO, "%zu connections to %s cut", n,
+		      addr_str(&s->addr, name));
+}
+
 static void tell_state(struct loop *l, size_t i, const struct probe_result *r)
 {
 	const struct server *s = &l->pool.server[i];
@@ -252,16 +298,37 @@ static void tell_state(struct loop *l, size_t i, const struct probe_result *r)
 	      r->text);
 }
 
+/* A server whose port is closed costs nothing to ask: no handshake takes place. */
+static unsigned pace(const struct loop *l, size_t i, enum verdict v)
+{
+	if (pool_in_transition(&l->pool, i) || v == VERDICT_DEAD)
+		return l->conf->fast_ms;
+	return l->conf->interval_ms;
+}
+
+/* The connection of a probe that was answered becomes the sentinel. */
+static void keep(struct loop *l, size_t i, uint64_t now)
+{
+	struct prober *p = &l->prober[i];
+
+	sentinel_adopt(&p->sentinel, &p->probe, l->conf->fast_ms, now);
+	watch(l, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events, EPOLL_CTL_DEL);
+	watch(l, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events, EPOLL_CTL_ADD);
+}
+
 static void probe_done(struct loop *l, size_t i, const struct probe_result *r, uint64_t now)
 {
 	struct prober *p = &l->prober[i];
 	char name[ADDR_STR_MAX];
 	bool changed = pool_report(&l->pool, i, r->verdict);
-	unsigned interval = pool_in_transition(&l->pool, i) ? l->conf->fast_ms
-	                                                    : l->conf->interval_ms;
-	uint64_t started = p->probe.deadline - l->conf->probe.timeout_ms;
+	uint64_t started = p->probe.started;
 
-	p->next = started + jitter(interval);
+	p->next = started + jitter(pace(l, i, r->verdict));
+	if (p->again && r->verdict == VERDICT_FAILED)
+		p->next = now; /* it may have been cut with the sentinel */
+	p->again = false;
+	if (p->probe.stage == PROBE_ANSWERED)
+		keep(l, i, now);
 	if (p->next <= now)
 		p->next = now + 1;
 	if (l->pool.server[i].state != SERVER_DOWN)
@@ -272,8 +339,9 @@ static void probe_done(struct loop *l, size_t i, const struct probe_result *r, u
 	log_debug("probe %s: %s", addr_str(&l->pool.server[i].addr, name), r->text);
 	if (!changed)
 		return;
+	p->alarmed = 0; /* who has just come back may be killed again */
 	tell_state(l, i, r);
-	rules_changed(l, now);
+	state_changed(l, i, now);
 }
 
 static void probe_begin(struct loop *l, size_t i, uint64_t now)
@@ -285,6 +353,45 @@ static void probe_begin(struct loop *l, size_t i, uint64_t now)
 		probe_done(l, i, &r, now);
 	else
 		watch(l, p->fd, (uint32_t)i, p->events, EPOLL_CTL_ADD);
+}
+
+/* Ends what is said to be dead sooner, but never asks without pause because of it. */
+static void alarm_raised(struct loop *l, size_t i, uint64_t now)
+{
+	struct prober *p = &l->prober[i];
+
+	if (p->alarmed && now < p->alarmed + l->conf->interval_ms)
+		return;
+	p->alarmed = now;
+	p->again = p->probe.stage != PROBE_IDLE;
+	p->next = now;
+}
+
+static void sentinel_turn(struct loop *l, size_t i, uint64_t now)
+{
+	struct prober *p = &l->prober[i];
+	uint32_t before = p->sentinel.events;
+	struct probe_result r;
+	enum sentinel_news news = sentinel_step(&p->sentinel, now, &r);
+	char name[ADDR_STR_MAX];
+	bool changed = false;
+
+	if (p->sentinel.stage != SENTINEL_NONE && p->sentinel.events != before)
+		watch(l, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events,
+		      EPOLL_CTL_MOD);
+	if (news == SENTINEL_QUIET)
+		return;
+	log_debug("sentinel %s: %s", addr_str(&l->pool.server[i].addr, name), r.text);
+	if (news != SENTINEL_LOST)
+		changed = pool_hear(&l->pool, i, r.verdict);
+	if (news != SENTINEL_ANSWERED)
+		alarm_raised(l, i, now);
+	if (pool_in_transition(&l->pool, i) && p->next > now + l->conf->fast_ms)
+		p->next = now + l->conf->fast_ms;
+	if (!changed)
+		return;
+	tell_state(l, i, &r);
+	state_changed(l, i, now);
 }
 
 static void probe_ready(struct loop *l, size_t i, uint64_t now)
@@ -359,7 +466,7 @@ static void change_set(struct loop *l, uint64_t now)
 
 		if (p->probe.stage != PROBE_IDLE)
 			p->next = now;
-		probe_stop(&p->probe);
+		prober_stop(p);
 		old[i] = *p;
 	}
 	pool_set(&l->pool, want.a, want.n, from);
@@ -416,7 +523,7 @@ static void take_config(struct loop *l, struct config *fresh, struct trust *trus
 	const struct config *c = l->conf;
 
 	for (size_t i = 0; i < l->pool.n; i++) {
-		probe_stop(&l->prober[i].probe);
+		prober_stop(&l->prober[i]);
 		l->prober[i].next = now;
 	}
 	discover_release(&l->discover);
@@ -427,6 +534,7 @@ static void take_config(struct loop *l, struct config *fresh, struct trust *trus
 	l->rules.scheduler = c->scheduler;
 	l->pool.fall = c->fall;
 	l->pool.rise = c->rise;
+	l->pool.ramp_ms = c->slow_start_ms;
 	log_init("lvscare", (enum log_level)c->log_level);
 	log_json(c->log_json);
 	listen_elsewhere(l);
@@ -503,7 +611,9 @@ static uint64_t run_timers(struct loop *l, uint64_t now)
 		struct prober *p = &l->prober[i];
 		struct probe_result r;
 
-		if (p->probe.stage != PROBE_IDLE && now >= p->probe.deadline) {
+		if (p->sentinel.stage != SENTINEL_NONE && now >= p->sentinel.due)
+			sentinel_turn(l, i, now);
+		if (p->probe.stage != PROBE_IDLE && now >= probe_due(&p->probe)) {
 			probe_expire(&p->probe, &r);
 			probe_done(l, i, &r, now);
 		}
@@ -518,14 +628,18 @@ static uint64_t run_timers(struct loop *l, uint64_t now)
 		change_set(l, now);
 	if (l->next_save && now >= l->next_save)
 		save(l, now);
+	if (pool_ramp(&l->pool, now))
+		rules_changed(l, now);
 	if (now >= l->next_rules || now >= l->next_path)
 		reconcile(l, false, now);
 	next = sooner(next, listen_turn(&l->listen, &l->events, now));
 	next = sooner(next, sooner(l->next_files, sooner(l->next_rules, l->next_path)));
 	for (size_t i = 0; i < l->pool.n; i++) {
 		const struct prober *p = &l->prober[i];
-		uint64_t due = p->probe.stage == PROBE_IDLE ? p->next : p->probe.deadline;
+		uint64_t due = p->probe.stage == PROBE_IDLE ? p->next : probe_due(&p->probe);
 
+		if (p->sentinel.stage != SENTINEL_NONE)
+			due = sooner(due, p->sentinel.due);
 		next = sooner(next, due);
 	}
 	return next;
@@ -578,7 +692,9 @@ static void loop_turn(struct loop *l, bool *stop)
 			discover_ready(&l->discover, &l->events, now);
 		else if (slot == SLOT_LISTEN)
 			listen_ready(&l->listen, now);
-		else
+		else if (slot >= SLOT_SENTINEL)
+			sentinel_turn(l, slot - SLOT_SENTINEL, now);
+		else if (slot < DESTS_MAX)
 			probe_ready(l, slot, now);
 	}
 }

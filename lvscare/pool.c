@@ -17,7 +17,8 @@ void pool_init(struct pool *p, const struct addr *rs, size_t n, unsigned fall, u
 {
 	*p = (struct pool){.fall = fall, .rise = rise, .n = n};
 	for (size_t i = 0; i < n; i++)
-		p->server[i] = (struct server){.addr = rs[i], .state = SERVER_NEW};
+		p->server[i] = (struct server){
+		    .addr = rs[i], .state = SERVER_NEW, .share = SHARE_FULL};
 }
 
 static int find(const struct pool *p, const struct addr *a)
@@ -41,7 +42,9 @@ void pool_set(struct pool *p, const struct addr *rs, size_t n, int from[static D
 	for (size_t i = 0; i < n; i++) {
 		from[i] = find(&old, &rs[i]);
 		p->server[i] = from[i] >= 0 ? old.server[from[i]]
-		                            : (struct server){.addr = rs[i], .state = SERVER_DOWN};
+		                            : (struct server){.addr = rs[i],
+		                                              .state = SERVER_DOWN,
+		                                              .share = SHARE_FULL};
 	}
 }
 
@@ -90,7 +93,40 @@ bool pool_report(struct pool *p, size_t i, enum verdict v)
 		s->silent = v == VERDICT_UNREADY ? 0 : s->silent + 1;
 		s->state = after_bad(p, s, v);
 	}
+	if (was != s->state && s->state == SERVER_UP) {
+		s->share = was != SERVER_NEW && p->ramp_ms ? 1 : SHARE_FULL;
+		s->grows = 0;
+	}
 	return s->state != was;
+}
+
+bool pool_ramp(struct pool *p, uint64_t now)
+{
+	bool changed = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		struct server *s = &p->server[i];
+
+		if (s->state != SERVER_UP || s->share >= SHARE_FULL)
+			continue;
+		if (!s->grows)
+			s->grows = now;
+		if (now < s->grows + p->ramp_ms / 3) /* three times twice is SHARE_FULL */
+			continue;
+		s->share *= 2;
+		s->grows = now;
+		changed = true;
+	}
+	return changed;
+}
+
+bool pool_hear(struct pool *p, size_t i, enum verdict v)
+{
+	const struct server *s = &p->server[i];
+
+	if (v == VERDICT_READY && (s->silent || s->state == SERVER_DOWN || s->state == SERVER_NEW))
+		return false;
+	return pool_report(p, i, v);
 }
 
 bool pool_in_transition(const struct pool *p, size_t i)
@@ -143,9 +179,23 @@ static void remember(struct pool *p)
 		p->server[i].used = p->server[i].state == SERVER_UP;
 }
 
+/* Whether somebody has less than its share, and others could take the rest. */
+static bool ramping(const struct pool *p)
+{
+	bool part = false, full = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct server *s = &p->server[i];
+
+		part |= s->state == SERVER_UP && s->share < SHARE_FULL;
+		full |= usable(s) && s->share >= SHARE_FULL;
+	}
+	return part && full;
+}
+
 void pool_rules(struct pool *p, struct rules *rules)
 {
-	bool use[DESTS_MAX] = {false};
+	bool use[DESTS_MAX] = {false}, ramp = ramping(p);
 
 	p->failed_open = !any_usable(p);
 	if (p->failed_open)
@@ -157,7 +207,7 @@ void pool_rules(struct pool *p, struct rules *rules)
 		const struct server *s = &p->server[i];
 
 		if (use[i] || usable(s))
-			add(rules, s, 1);
+			add(rules, s, ramp ? s->share : 1);
 		else if (s->state == SERVER_UNREADY)
 			add(rules, s, 0);
 	}

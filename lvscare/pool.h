@@ -22,13 +22,18 @@ struct server {
 	unsigned bad;    /* answers in a row that were not */
 	unsigned silent; /* of these, the last ones in a row that were no answer at all */
 	bool used;       /* was among the last ones that were up */
+	unsigned share;  /* of SHARE_FULL: how much of its part it gets */
+	uint64_t grows;  /* ms: when its share was set; 0: not looked at yet */
 };
+
+#define SHARE_FULL 8
 
 struct pool {
 	struct server server[DESTS_MAX];
 	size_t n;
 	unsigned fall, rise; /* results in a row that change the state */
 	bool failed_open;    /* nothing is up: the rules hold what is left */
+	unsigned ramp_ms;    /* from an eighth to the full share after a recovery; 0: at once */
 };
 
 void pool_init(struct pool *p, const struct addr *rs, size_t n, unsigned fall, unsigned rise);
@@ -40,12 +45,20 @@ bool pool_has(const struct pool *p, const struct addr *a);
 void pool_set(struct pool *p, const struct addr *rs, size_t n, int from[static DESTS_MAX]);
 /* Takes one result in; true when the server's state changed. */
 bool pool_report(struct pool *p, size_t i, enum verdict v);
+/*
+ * The same for an answer on a connection that was open before. A good one there does not prove
+ * that the server takes new connections, so it never ends silence.
+ */
+bool pool_hear(struct pool *p, size_t i, enum verdict v);
 /* Whether a server is between two states: it is asked sooner again then. */
 bool pool_in_transition(const struct pool *p, size_t i);
 /*
  * Fills rules->dest and remembers who is up. While somebody is up: those at weight 1, unready ones
- * at weight 0. Nobody up: those that still answer take all; not even one: the last ones that were
- * up stay, or all servers if none ever was.
+ * at weight 0. One that has come back begins with an eighth of its share: the weights are 1 of 8,
+ * then 2, 4 and at last all 1 again. Nobody up: those that still answer take all; not even one: the
+ * last ones that were up stay, or all servers if none ever was.
  */
 void pool_rules(struct pool *p, struct rules *rules);
+/* Lets the shares of servers that have come back grow; true when that changes the rules. */
+bool pool_ramp(struct pool *p, uint64_t now);
 const char *server_state_name(enum server_state s);

@@ -49,7 +49,10 @@ __attribute__((format(printf, 4, 5))) static bool finish(struct probe *p, struct
 	return true;
 }
 
-/* Refusals and resets come from the other side's kernel: nobody is at home. */
+/*
+ * Refusals and resets come from the other side's kernel: nobody is at home. "Unreachable" comes by
+ * ICMP from a router on the way, or from our own kernel that found no neighbour.
+ */
 static bool fail_errno(struct probe *p, struct probe_result *r, const char *what, int error)
 {
 	bool dead = error == ECONNREFUSED || error == ECONNRESET || error == EPIPE ||
@@ -124,6 +127,14 @@ static bool step_send(struct probe *p, struct probe_result *r)
 	return probe_step(p, r);
 }
 
+static bool answered(struct probe *p, struct probe_result *r)
+{
+	snprintf(r->text, sizeof(r->text), "HTTP %d", r->status);
+	r->verdict = probe_judge(p->conf, r->status);
+	p->stage = PROBE_ANSWERED;
+	return true;
+}
+
 static bool step_receive(struct probe *p, struct probe_result *r)
 {
 	for (;;) {
@@ -149,7 +160,7 @@ static bool step_receive(struct probe *p, struct probe_result *r)
 		if (r->status < 0)
 			return finish(p, r, VERDICT_FAILED, "answer: not HTTP");
 		if (r->status >= 200)
-			return finish(p, r, probe_judge(p->conf, r->status), "HTTP %d", r->status);
+			return answered(p, r);
 		if (r->status > 0) /* 1xx was not asked for */
 			return finish(p, r, VERDICT_FAILED, "answer: HTTP %d", r->status);
 	}
@@ -160,6 +171,7 @@ bool probe_step(struct probe *p, struct probe_result *r)
 	r->status = 0;
 	switch (p->stage) {
 	case PROBE_IDLE:
+	case PROBE_ANSWERED:
 		return false;
 	case PROBE_CONNECT:
 		return step_connect(p, r);
@@ -180,7 +192,8 @@ bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trus
 	socklen_t len = addr_sockaddr(peer, &sa);
 	char host[ADDR_STR_MAX];
 
-	*p = (struct probe){.conf = conf, .peer = *peer, .deadline = now + conf->timeout_ms};
+	*p = (struct probe){
+	    .conf = conf, .peer = *peer, .started = now, .deadline = now + conf->timeout_ms};
 	*r = (struct probe_result){0};
 	p->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
 	if (p->fd < 0) { /* our own trouble, not the server's */
@@ -200,20 +213,27 @@ bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trus
 	}
 	if (connect(p->fd, (struct sockaddr *)&sa, len) == 0)
 		return probe_step(p, r);
+	if (errno == EHOSTUNREACH || errno == ENETUNREACH) /* our own routes, nothing was sent */
+		return finish(p, r, VERDICT_FAILED, "connect: %s", strerror(errno));
 	if (errno != EINPROGRESS)
 		return fail_errno(p, r, "connect", errno);
 	return wait_for(p, EPOLLOUT);
 }
 
+uint64_t probe_due(const struct probe *p)
+{
+	uint64_t accepted = p->started + PROBE_CONNECT_MS;
+
+	return p->stage == PROBE_CONNECT && accepted < p->deadline ? accepted : p->deadline;
+}
+
 void probe_expire(struct probe *p, struct probe_result *r)
 {
-	static const char *const doing[] = {[PROBE_IDLE] = "nothing",
-	                                    [PROBE_CONNECT] = "connect",
-	                                    [PROBE_TLS] = "TLS",
-	                                    [PROBE_SEND] = "request",
-	                                    [PROBE_RECEIVE] = "answer"};
+	static const char *const doing[] = {
+	    [PROBE_IDLE] = "nothing", [PROBE_CONNECT] = "connect", [PROBE_TLS] = "TLS",
+	    [PROBE_SEND] = "request", [PROBE_RECEIVE] = "answer",  [PROBE_ANSWERED] = "nothing"};
 
 	*r = (struct probe_result){0};
 	finish(p, r, VERDICT_FAILED, "%s: nothing within %u ms", doing[p->stage],
-	       p->conf ? p->conf->timeout_ms : 0);
+	       (unsigned)(probe_due(p) - p->started));
 }

@@ -37,16 +37,25 @@ struct probe_conf {
 	unsigned timeout_ms;
 };
 
-enum probe_stage { PROBE_IDLE, PROBE_CONNECT, PROBE_TLS, PROBE_SEND, PROBE_RECEIVE };
+enum probe_stage {
+	PROBE_IDLE,
+	PROBE_CONNECT,
+	PROBE_TLS,
+	PROBE_SEND,
+	PROBE_RECEIVE,
+	PROBE_ANSWERED, /* over, and its connection still open */
+};
+
+#define PROBE_CONNECT_MS 1200 /* a SYN and its first repetition, which comes after 1 s */
 
 /* Zeroed: idle. */
 struct probe {
 	const struct probe_conf *conf;
 	struct addr peer;
 	enum probe_stage stage;
-	int fd;            /* valid unless idle */
-	uint32_t events;   /* EPOLLIN or EPOLLOUT: what it waits for */
-	uint64_t deadline; /* ms, on the loop's clock */
+	int fd;                     /* valid unless idle */
+	uint32_t events;            /* EPOLLIN or EPOLLOUT: what it waits for */
+	uint64_t started, deadline; /* ms, on the loop's clock */
 	struct tls *tls;
 	char *request;
 	size_t len, sent, got;
@@ -61,11 +70,14 @@ struct probe_result {
 
 /*
  * Begins (trust is only used with TLS) and goes on; both return true when the probe is over, with
- * the result filled in and the socket closed.
+ * the result filled in and the socket closed, unless an answer came: the connection then stays
+ * open in stage PROBE_ANSWERED until probe_stop, or until a sentinel takes it over.
  */
 bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trust *trust,
                  const struct addr *peer, uint64_t now, struct probe_result *r);
 bool probe_step(struct probe *p, struct probe_result *r);
+/* When a probe that runs has to be ended: its deadline, or sooner while nobody accepts. */
+uint64_t probe_due(const struct probe *p);
 /* Ends a probe whose deadline has passed; the result says how far it had come. */
 void probe_expire(struct probe *p, struct probe_result *r);
 /* Ends it without a result; idle is fine. */

@@ -119,7 +119,7 @@ refused() {
 @test "--help names every option, --version the version, --man is a page" {
 	run "$LVSCARE" --help
 	[ "$status" -eq 0 ]
-	for o in vs rs run-once clean scheduler node-ip ca-file config client-cert state-file interval timeout fall rise health-path log-level \
+	for o in vs rs run-once clean scheduler node-ip ca-file config client-cert state-file interval timeout fall rise slow-start health-path log-level \
 		log-format listen; do
 		[[ $output == *"--$o"* ]]
 	done

@@ -47,6 +47,11 @@ passed() {
 @test "outside edits are repaired" { passed outside_edits_are_repaired; }
 @test "the source follows the node's address" { passed the_source_follows_the_nodes_address; }
 @test "a killed server leaves and comes back" { passed a_killed_server_leaves_and_comes_back; }
+@test "a killed server is out in milliseconds" { passed a_killed_server_is_out_in_milliseconds; }
+@test "idle connections to a dead server are cut" { passed idle_connections_to_a_dead_server_are_cut; }
+@test "who comes back begins slowly" { passed who_comes_back_begins_slowly; }
+@test "a busy server stays" { passed a_busy_server_stays; }
+@test "hostile answers end in time" { passed hostile_answers_end_in_time; }
 @test "a black hole leaves and its connections are reset" { passed a_black_hole_leaves_and_its_connections_are_reset; }
 @test "an unready server is drained and keeps its streams" { passed an_unready_server_is_drained_and_keeps_its_streams; }
 @test "what answers mean" { passed what_answers_mean; }

@@ -1,6 +1,7 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-/* Status lines that come byte by byte: once decided, more bytes never change the answer. */
+/* Status lines that come byte by byte: once decided, more bytes never change the answer. And where
+ * answers end. */
 #include "http.h"
 
 #include <stdint.h>
@@ -8,10 +9,24 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* In one piece and in two, an answer ends at the same place. */
+static void feed(const uint8_t *data, size_t size)
+{
+	struct http_reply whole = {0}, parts = {0};
+	size_t half = size / 2;
+
+	http_feed(&whole, (const char *)data, size);
+	http_feed(&parts, (const char *)data, half);
+	http_feed(&parts, (const char *)data + half, size - half);
+	if (whole.stage != parts.stage || whole.status != parts.status || whole.left != parts.left)
+		abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	int decided = 0;
 
+	feed(data, size);
 	if (size > HTTP_LINE_MAX)
 		size = HTTP_LINE_MAX;
 	for (size_t n = 0; n <= size; n++) {

@@ -4,6 +4,7 @@
 #include "genl.h"
 #include "ipvsmsg.h"
 #include "route.h"
+#include "sockdiag.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -40,6 +41,8 @@ static void one(const struct nlmsghdr *hdr, struct span body)
 {
 	struct ipvs_service svc;
 	struct ipvs_dest dest;
+	struct sockdiag s;
+	struct nlmsg m;
 	struct route r;
 	struct cidr a;
 	uint16_t family;
@@ -52,6 +55,11 @@ static void one(const struct nlmsghdr *hdr, struct span body)
 		dest_again(&dest);
 	if (ipvs_decode_dest(body, AF_INET6, &dest))
 		dest_again(&dest);
+	if (sockdiag_decode(body, &s)) {
+		sockdiag_encode_destroy(&m, &s);
+		if (m.len != 72)
+			abort();
+	}
 	route_decode(body, &r);
 	route_decode_address(body, &a);
 }

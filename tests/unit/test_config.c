@@ -54,11 +54,12 @@ static void the_defaults(void **state)
 	assert_null(c.file);
 	assert_int_equal(c.fall, 2);
 	assert_int_equal(c.rise, 2);
+	assert_int_equal(c.slow_start_ms, 0); /* rr has no weights */
 	assert_int_equal(c.log_level, LOG_LVL_INFO);
 	assert_true(c.probe.tls);
 	assert_string_equal(c.probe.request, "GET /readyz HTTP/1.1\r\nHost: ");
-	assert_string_equal(c.probe.trailer, "\r\nUser-Agent: lvscare/" KUBECASK_VERSION
-	                                     "\r\nAccept: */*\r\nConnection: close\r\n\r\n");
+	assert_string_equal(c.probe.trailer,
+	                    "\r\nUser-Agent: lvscare/" KUBECASK_VERSION "\r\nAccept: */*\r\n\r\n");
 	assert_null(c.ignored);
 	assert_string_equal(addr_str(&c.listen, buf), "127.0.0.1:10297");
 	assert_false(c.log_json);

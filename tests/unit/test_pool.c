@@ -110,6 +110,59 @@ static void unready_is_drained_and_silent_after_that_is_down(void **state)
 	assert_string_equal(now(), "1=1 2=0 3=1");
 }
 
+/* What is said on a connection that was open before. */
+static void what_is_heard(void **state)
+{
+	(void)state;
+	start(3);
+	assert_false(pool_hear(&pool, 0, VERDICT_READY)); /* it may take no new connection */
+	assert_int_equal(pool.server[0].state, SERVER_NEW);
+	all_up();
+	assert_false(pool_hear(&pool, 0, VERDICT_UNREADY));
+	assert_false(pool_hear(&pool, 0, VERDICT_READY));
+	assert_false(pool_hear(&pool, 0, VERDICT_UNREADY));
+	assert_true(pool_hear(&pool, 0, VERDICT_UNREADY));
+	assert_string_equal(now(), "1=0 2=1 3=1");
+	assert_false(pool_hear(&pool, 0, VERDICT_READY));
+	assert_true(pool_hear(&pool, 0, VERDICT_READY));
+	assert_string_equal(now(), "1=1 2=1 3=1");
+	report(1, VERDICT_FAILED, 1);
+	assert_false(pool_hear(&pool, 1, VERDICT_READY)); /* ends no silence */
+	assert_true(pool_report(&pool, 1, VERDICT_FAILED));
+	assert_false(pool_hear(&pool, 1, VERDICT_READY));
+	assert_false(pool_hear(&pool, 1, VERDICT_READY));
+	assert_string_equal(now(), "1=1 3=1");
+}
+
+static void who_comes_back_begins_slowly(void **state)
+{
+	(void)state;
+	start(3);
+	pool.ramp_ms = 30000;
+	all_up(); /* the first time is no recovery */
+	assert_string_equal(now(), "1=1 2=1 3=1");
+	report(0, VERDICT_DEAD, 1);
+	assert_string_equal(now(), "2=1 3=1");
+	report(0, VERDICT_READY, 2);
+	assert_string_equal(now(), "1=1 2=8 3=8");
+	assert_false(pool_ramp(&pool, 5000));
+	assert_false(pool_ramp(&pool, 14999));
+	assert_true(pool_ramp(&pool, 15000));
+	assert_string_equal(now(), "1=2 2=8 3=8");
+	assert_true(pool_ramp(&pool, 25000));
+	assert_string_equal(now(), "1=4 2=8 3=8");
+	report(1, VERDICT_DEAD, 1);
+	assert_string_equal(now(), "1=4 3=8");
+	report(2, VERDICT_DEAD, 1);
+	assert_string_equal(now(), "1=1"); /* nobody to take the rest */
+	assert_true(pool_ramp(&pool, 35000));
+	assert_string_equal(now(), "1=1");
+	assert_false(pool_ramp(&pool, 95000));
+	pool.ramp_ms = 0;
+	report(1, VERDICT_READY, 2);
+	assert_string_equal(now(), "1=1 2=1");
+}
+
 static void nobody_up_and_some_answer(void **state)
 {
 	(void)state;
@@ -229,6 +282,8 @@ int main(void)
 	    cmocka_unit_test(dead_is_decided_at_once_silence_twice),
 	    cmocka_unit_test(one_bad_answer_is_no_reason),
 	    cmocka_unit_test(unready_is_drained_and_silent_after_that_is_down),
+	    cmocka_unit_test(what_is_heard),
+	    cmocka_unit_test(who_comes_back_begins_slowly),
 	    cmocka_unit_test(nobody_up_and_some_answer),
 	    cmocka_unit_test(nobody_up_and_nobody_answers),
 	    cmocka_unit_test(nobody_was_ever_up),

@@ -93,6 +93,7 @@ static void run(const struct probe_conf *conf, const struct addr *peer, struct p
 		}
 	}
 	assert_true(now_ms() - start < TIMEOUT_MS + 500);
+	probe_stop(&p);
 	assert_int_equal(p.stage, PROBE_IDLE);
 	tls_trust_unref(trust);
 }
@@ -215,6 +216,42 @@ static void refused_is_decided(void **state)
 	assert_string_equal(r.text, "connect: Connection refused");
 }
 
+/* A server whose queue is full answers no SYN, as one behind a black hole. */
+static void nobody_accepts(void **state)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct probe_conf conf = conf_for(false);
+	socklen_t len = sizeof(sin);
+	int listener = socket(AF_INET, SOCK_STREAM, 0), fds[4];
+	struct probe_result r;
+	struct probe p = {0};
+	struct addr peer;
+
+	(void)state;
+	assert_int_equal(bind(listener, (struct sockaddr *)&sin, sizeof(sin)), 0);
+	assert_int_equal(listen(listener, 0), 0);
+	assert_int_equal(getsockname(listener, (struct sockaddr *)&sin, &len), 0);
+	peer = (struct addr){.family = AF_INET, .v4 = sin.sin_addr, .port = ntohs(sin.sin_port)};
+	for (int i = 0; i < 4; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(fds[i], (struct sockaddr *)&sin, sizeof(sin));
+	}
+	conf.timeout_ms = 2000;
+	assert_false(probe_start(&p, &conf, NULL, &peer, 5000, &r));
+	assert_int_equal(p.stage, PROBE_CONNECT);
+	assert_int_equal(probe_due(&p), 5000 + PROBE_CONNECT_MS);
+	probe_expire(&p, &r);
+	assert_string_equal(r.text, "connect: nothing within 1200 ms");
+	assert_int_equal(r.verdict, VERDICT_FAILED);
+	conf.timeout_ms = 300;
+	assert_false(probe_start(&p, &conf, NULL, &peer, 5000, &r));
+	assert_int_equal(probe_due(&p), 5300);
+	probe_stop(&p);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+	close(listener);
+}
+
 static void other_answers_can_mean_ready(void **state)
 {
 	struct probe_conf conf = {.ready = {{200, 200}, {429, 430}}, .n_ready = 2};
@@ -243,6 +280,7 @@ int main(void)
 	    cmocka_unit_test(an_endless_status_line),
 	    cmocka_unit_test(tls_that_is_none),
 	    cmocka_unit_test(refused_is_decided),
+	    cmocka_unit_test(nobody_accepts),
 	    cmocka_unit_test(other_answers_can_mean_ready),
 	    cmocka_unit_test(stopping_an_idle_probe),
 	};

@@ -10,6 +10,7 @@
 //	peer load ADDR SECONDS          a new connection each 25 ms: prints how many failed and who answered
 //	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut
 //	peer dial ADDR N                N TCP connections at once: prints how many were made within 20 s, and the slowest
+//	peer hostile DIR IP PORT        servers that answer badly, from PORT on: prints what each is to be taken for
 package main
 
 import (
@@ -111,6 +112,8 @@ func readyz(mode string) http.HandlerFunc {
 			time.Sleep(450 * time.Millisecond)
 		case "late":
 			time.Sleep(1900 * time.Millisecond)
+		case "slower":
+			time.Sleep(1600 * time.Millisecond)
 		case "stall":
 			<-r.Context().Done()
 		case "garbage":
@@ -396,6 +399,159 @@ func stream(addr string, idle bool) {
 	fmt.Printf("cut after %d lines: %v\n", n, lines.Err())
 }
 
+// A server that answers badly: what the balancer is to take it for, and what it does with a connection.
+type badServer struct {
+	want, what string
+	raw        bool // before TLS
+	do         func(c net.Conn)
+}
+
+// says sends a text and holds the connection.
+func says(text string) func(net.Conn) {
+	return func(c net.Conn) {
+		io.WriteString(c, text)
+		io.Copy(io.Discard, c)
+	}
+}
+
+// pours sends head and then piece without end.
+func pours(head, piece string, pause time.Duration) func(net.Conn) {
+	return func(c net.Conn) {
+		_, err := io.WriteString(c, head)
+		for err == nil {
+			_, err = io.WriteString(c, piece)
+			time.Sleep(pause)
+		}
+	}
+}
+
+func resets(text string) func(net.Conn) {
+	return func(c net.Conn) {
+		io.WriteString(c, text)
+		if t, ok := c.(*tls.Conn); ok {
+			c = t.NetConn()
+		}
+		c.(*net.TCPConn).SetLinger(0)
+		c.Close()
+	}
+}
+
+func badServers() []badServer {
+	const ok = "HTTP/1.1 200 OK\r\n"
+	kib := strings.Repeat("x", 1000)
+	closes := func(c net.Conn) {}
+	return []badServer{
+		{"up", "200 and nothing more", false, says(ok)},
+		{"up", "header of 100 MiB", false, pours(ok+"X: ", kib, 0)},
+		{"up", "headers without end", false, pours(ok, "X: "+kib+"\r\n", 0)},
+		{"up", "body without end", false, pours(ok+"\r\n", kib, 0)},
+		{"up", "more body than said", false, pours(ok+"Content-Length: 2\r\n\r\nok", kib, 0)},
+		{"up", "chunk of 2^64 bytes", false, says(ok + "Transfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n")},
+		{"up", "chunks without end", false, pours(ok+"Transfer-Encoding: chunked\r\n\r\n", "1\r\nx\r\n", 0)},
+		{"up", "chunk size of 1 KB", false, pours(ok+"Transfer-Encoding: chunked\r\n\r\n", kib, time.Millisecond)},
+		{"up", "chunked and a length", false, says(ok + "Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n")},
+		{"up", "two lengths", false, says(ok + "Content-Length: 2\r\nContent-Length: 3\r\n\r\nok")},
+		{"up", "length below 0", false, says(ok + "Content-Length: -2\r\n\r\nok")},
+		{"up", "length of 30 digits", false, says(ok + "Content-Length: 999999999999999999999999999999\r\n\r\n")},
+		{"up", "200 and closed", false, func(c net.Conn) { io.WriteString(c, ok+"Content-Length: 0\r\n\r\n") }},
+		{"up", "closes as it said", false, func(c net.Conn) { io.WriteString(c, ok+"Connection: close\r\n\r\n") }},
+		{"up", "header bytes 0 to 255", false, says(ok + "\x00\x01\xff: \xfe\r\n\r\n")},
+		{"up", "401", false, says("HTTP/1.1 401 Unauthorized\r\n\r\n")},
+		{"up", "403", false, says("HTTP/1.1 403 Forbidden\r\n\r\n")},
+		{"unready", "301 to itself", false, says("HTTP/1.1 301 x\r\nLocation: /readyz\r\n\r\n")},
+		{"unready", "404", false, says("HTTP/1.1 404 x\r\n\r\n")},
+		{"unready", "503 and no end", false, pours("HTTP/1.1 503 x\r\n\r\n", kib, 0)},
+		{"unready", "599", false, says("HTTP/1.0 599\r\n\r\n")},
+		{"down", "600", false, says("HTTP/1.1 600 x\r\n\r\n")},
+		{"down", "100 for ever", false, pours("", "HTTP/1.1 100 Continue\r\n\r\n", time.Millisecond)},
+		{"down", "status line without end", false, pours(ok[:12]+" ", kib, 0)},
+		{"down", "1 B/s", false, func(c net.Conn) {
+			for _, b := range []byte(ok) {
+				if _, err := c.Write([]byte{b}); err != nil {
+					return
+				}
+				time.Sleep(time.Second)
+			}
+		}},
+		{"down", "nothing after TLS", false, says("")},
+		{"down", "closed after TLS", false, closes},
+		{"down", "reset after TLS", false, resets("")},
+		{"down", "reset in the status", false, resets("HTTP/1.1 2")},
+		{"down", "HTTP/2 preface", false, says("\x00\x00\x12\x04\x00\x00\x00\x00\x00\x00\x03\x00\x00\x00\x80")},
+		{"down", "HTTP/0.9", false, says("<html>ok</html>")},
+		{"down", "HTTP/2.0 in text", false, says("HTTP/2.0 200 OK\r\n\r\n")},
+		{"down", "zeros", false, pours("", strings.Repeat("\x00", 1000), 0)},
+		{"down", "SSH", true, says("SSH-2.0-x\r\n")},
+		{"down", "HTTP on the TLS port", true, says("HTTP/1.1 400 Bad Request\r\n\r\n")},
+		{"down", "TLS alert", true, says("\x15\x03\x03\x00\x02\x02\x28")},
+		{"down", "TLS alert, then held", true, pours("\x15\x03\x03\x00\x02\x01\x5a", "", time.Second)},
+		{"down", "TLS record of 64 KiB", true, says("\x16\x03\x03\xff\xff" + kib)},
+		{"down", "TLS records of 0 bytes", true, pours("", "\x16\x03\x03\x00\x00", time.Millisecond)},
+		{"down", "half a ServerHello", true, says("\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")},
+		{"down", "nothing at all", true, says("")},
+		{"down", "closed at once", true, closes},
+		{"down", "reset at once", true, resets("")},
+		{"down", "random bytes", true, func(c net.Conn) { io.Copy(c, rand.Reader) }},
+	}
+}
+
+func serveBadly(l net.Listener, s badServer, conf *tls.Config) {
+	for {
+		c, err := l.Accept()
+		check(err)
+		go func() {
+			defer c.Close()
+			c.SetDeadline(time.Now().Add(10 * time.Second))
+			if s.raw {
+				s.do(c)
+				return
+			}
+			t := tls.Server(c, conf)
+			if t.Handshake() == nil {
+				t.Read(make([]byte, 4096))
+				s.do(t)
+				t.Close()
+			}
+		}()
+	}
+}
+
+// badCerts are certificates that must not be trusted: of another CA, for another address, expired, without a chain.
+func badCerts(dir, ip string) map[string]tls.Certificate {
+	bad := map[string]tls.Certificate{}
+	for what, addr := range map[string]string{"certificate of another CA": ip, "other CA and address": "192.0.2.1"} {
+		d := filepath.Join(dir, "bad", what)
+		certs(d, []string{addr})
+		c, err := tls.LoadX509KeyPair(filepath.Join(d, "tls.crt"), filepath.Join(d, "tls.key"))
+		check(err)
+		bad[what] = c
+	}
+	return bad
+}
+
+func hostile(dir, ip, port string) {
+	good, err := tls.LoadX509KeyPair(filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key"))
+	check(err)
+	var n int
+	_, err = fmt.Sscan(port, &n)
+	check(err)
+	start := func(s badServer, cert tls.Certificate) {
+		l, err := net.Listen("tcp", fmt.Sprintf("%s:%d", ip, n))
+		check(err)
+		go serveBadly(l, s, &tls.Config{Certificates: []tls.Certificate{cert}})
+		fmt.Println(n, s.want, s.what)
+		n++
+	}
+	for _, s := range badServers() {
+		start(s, good)
+	}
+	for what, cert := range badCerts(dir, ip) {
+		start(badServer{"down", what, false, says("HTTP/1.1 200 OK\r\n\r\n")}, cert)
+	}
+	fmt.Println("end")
+	select {}
+}
+
 func main() {
 	log.SetFlags(0)
 	a := os.Args[1:]
@@ -422,7 +578,10 @@ func main() {
 		_, err := fmt.Sscan(a[2], &n)
 		check(err)
 		dial(a[1], n)
+	case len(a) == 4 && a[0] == "hostile":
+		hostile(a[1], a[2], a[3])
 	default:
-		log.Fatal("usage: peer certs DIR IP... | serve DIR NAME ADDR MODE | get ADDR | load ADDR SECONDS | stream ADDR [idle] | dial ADDR N")
+		log.Fatal("usage: peer certs DIR IP... | serve DIR NAME ADDR MODE | get ADDR | load ADDR SECONDS | " +
+			"stream ADDR [idle] | dial ADDR N | hostile DIR IP PORT")
 	}
 }
