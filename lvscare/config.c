@@ -27,6 +27,7 @@ struct raw {
 };
 
 #define OPTIONS_MAX 40
+#define GO_OPTIONS  10
 
 static const char text[] =
     "One virtual address stands for all API servers of a cluster; the kernel's IPVS forwards each "
@@ -50,6 +51,26 @@ static const char text[] =
     "Durations are written 500ms, 2s or 1m; a plain number means seconds.\n\n"
     "Exit status: 0 done, or ended by SIGTERM or SIGINT; 1 failed; 2 wrong usage, nothing was "
     "changed.";
+
+/* Spellings and options of the Go program, and the end of the list. */
+static void options_go(struct cli_option *o, struct raw *r)
+{
+	const struct cli_option rows[] = {
+	    {0, "health-schem", CLI_STRING, "https|http", NULL, &r->scheme, 0, 0, false},
+	    {0, "health-timeout", CLI_DURATION, "TIME", NULL, &r->timeout, 50, 60000, false},
+	    {0, "health-req-body", CLI_STRING, "TEXT", NULL, &r->body, 0, 0, false},
+	    {0, "logger", CLI_STRING, "LEVEL", NULL, &r->level, 0, 0, false},
+	    {0, "ip", CLI_STRING, "ADDRESS", NULL, &r->node_ip, 0, 0, false},
+	    {0, "mode", CLI_STRING, "route|link", NULL, &r->mode, 0, 0, false},
+	    {0, "iface", CLI_STRING, "NAME", NULL, &r->iface, 0, 0, false},
+	    {0, "masqueradebit", CLI_UINT, "BIT", NULL, &r->masquerade_bit, 0, 0, false},
+	    {0, "man", CLI_FLAG, NULL, NULL, &r->man, 0, 0, false},
+	    {0, NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0, false},
+	};
+
+	_Static_assert(ARRAY_SIZE(rows) == GO_OPTIONS, "as many as there is room for");
+	memcpy(o, rows, sizeof(rows));
+}
 
 static void options_init(struct cli_option *o, struct raw *r)
 {
@@ -122,21 +143,11 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     "Where health and metrics are served: /healthz, /metrics, /status "
 	     "(default: " CONFIG_LISTEN ").",
 	     &r->listen, 0, 0, false},
-	    /* spellings and options of the Go program */
-	    {0, "health-schem", CLI_STRING, "https|http", NULL, &r->scheme, 0, 0, false},
-	    {0, "health-timeout", CLI_DURATION, "TIME", NULL, &r->timeout, 50, 60000, false},
-	    {0, "health-req-body", CLI_STRING, "TEXT", NULL, &r->body, 0, 0, false},
-	    {0, "logger", CLI_STRING, "LEVEL", NULL, &r->level, 0, 0, false},
-	    {0, "ip", CLI_STRING, "ADDRESS", NULL, &r->node_ip, 0, 0, false},
-	    {0, "mode", CLI_STRING, "route|link", NULL, &r->mode, 0, 0, false},
-	    {0, "iface", CLI_STRING, "NAME", NULL, &r->iface, 0, 0, false},
-	    {0, "masqueradebit", CLI_UINT, "BIT", NULL, &r->masquerade_bit, 0, 0, false},
-	    {0, "man", CLI_FLAG, NULL, NULL, &r->man, 0, 0, false},
-	    {0, NULL, CLI_FLAG, NULL, NULL, NULL, 0, 0, false},
 	};
 
-	_Static_assert(ARRAY_SIZE(rows) <= OPTIONS_MAX, "more options than room");
+	_Static_assert(ARRAY_SIZE(rows) + GO_OPTIONS <= OPTIONS_MAX, "more options than room");
 	memcpy(o, rows, sizeof(rows));
+	options_go(o + ARRAY_SIZE(rows), r);
 }
 
 static struct cli_command command(const struct cli_option *options)
