@@ -39,7 +39,7 @@ all: $(PROGRAMS) $(PARTS) ## the three C programs and the image helpers (no Go, 
 
 $(DEPS)/%/version:
 	@echo "$* is missing: run scripts/deps once" >&2; exit 1
-$(BUILD)/obj/%.o: %.c Makefile VERSION | $(DEPS)/libssh2/version $(DEPS)/mbedtls/version
+$(BUILD)/obj/%.o: %.c Makefile VERSION $(DEPS)/libssh2/version $(DEPS)/mbedtls/version
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 $(BUILD)/libcommon.a: $(call objects,common)
