@@ -117,8 +117,9 @@ static int destroy(struct nlsock *s, const struct addr *client, const struct add
 	rc = nlsock_ask(s, &m, on_socket, &found);
 	if (rc < 0)
 		return rc;
-	if (found.state == TCP_LISTEN || !addr_eq(&found.local, client) ||
-	    !addr_eq(&found.remote, vs))
+	/* one that is still connecting finds another server by its next SYN */
+	if (found.state == TCP_LISTEN || found.state == TCP_SYN_SENT ||
+	    !addr_eq(&found.local, client) || !addr_eq(&found.remote, vs))
 		return -ENOENT;
 	sockdiag_encode_destroy(&m, &found);
 	return nlsock_ask(s, &m, NULL, NULL);

@@ -11,7 +11,8 @@
 /*
  * Cuts the connections that this node's own clients have to a dead server: one that only waits
  * (a watch) would never send the packet that gets it reset. IPVS forgets who was connected where
- * when the server is removed, so: cut_collect before that, cut_run after it. Zeroed: empty.
+ * when the server is removed, so: cut_collect before that, cut_run after it. Who is still
+ * connecting is left alone. Zeroed: empty.
  */
 struct cut {
 	struct addr vs, *client;

@@ -7,6 +7,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -109,6 +110,15 @@ static int listener(struct addr *a)
 	return fd;
 }
 
+static struct addr own_name(int fd)
+{
+	struct sockaddr_in name;
+	socklen_t len = sizeof(name);
+
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &len), 0);
+	return (struct addr){.family = AF_INET, .v4 = name.sin_addr, .port = ntohs(name.sin_port)};
+}
+
 /* A client whose server is cut off, and a listener on the port of a client that lives elsewhere:
  * the kernel finds it for the client's addresses, and it must stay. */
 static void sockets_of_this_host(void **state)
@@ -118,18 +128,14 @@ static void sockets_of_this_host(void **state)
 	int server = listener(&vs), stranger = listener(&other);
 	int client = socket(AF_INET, SOCK_STREAM, 0), error = 0;
 	socklen_t len = addr_sockaddr(&vs, &sa), errlen = sizeof(error);
-	struct sockaddr_in name;
 	struct cut c = {.vs = vs, .n = 2};
 	size_t n;
 
 	(void)state;
 	assert_int_equal(connect(client, (struct sockaddr *)&sa, len), 0);
-	len = sizeof(name);
-	assert_int_equal(getsockname(client, (struct sockaddr *)&name, &len), 0);
 	c.client = xcalloc(2, sizeof(*c.client));
 	c.client[0] = other;
-	c.client[1] = (struct addr){
-	    .family = AF_INET, .v4 = name.sin_addr, .port = ntohs(name.sin_port)};
+	c.client[1] = own_name(client);
 	n = cut_run(&c);
 	cut_release(&c);                    /* what was run is empty */
 	assert_int_equal(n, c.off ? 0 : 1); /* off: a kernel that cannot, or not root */
@@ -144,13 +150,40 @@ static void sockets_of_this_host(void **state)
 	close(stranger);
 }
 
+/* More clients than the listener takes: the last one waits for an answer to its SYN, and stays. */
+static void who_is_connecting_stays(void **state)
+{
+	struct sockaddr_storage sa;
+	struct tcp_info info = {0};
+	struct addr vs;
+	int server = listener(&vs), client[8], error = 0;
+	socklen_t len = addr_sockaddr(&vs, &sa), infolen = sizeof(info), errlen = sizeof(error);
+	struct cut c = {.n = 1};
+
+	(void)state;
+	for (size_t i = 0; i < 8; i++) {
+		client[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		connect(client[i], (struct sockaddr *)&sa, len);
+	}
+	assert_int_equal(getsockopt(client[7], IPPROTO_TCP, TCP_INFO, &info, &infolen), 0);
+	assert_int_equal(info.tcpi_state, TCP_SYN_SENT);
+	c.vs = vs;
+	c.client = xcalloc(1, sizeof(*c.client));
+	c.client[0] = own_name(client[7]);
+	assert_int_equal(cut_run(&c), 0);
+	getsockopt(client[7], SOL_SOCKET, SO_ERROR, &error, &errlen);
+	assert_int_equal(error, 0);
+	for (size_t i = 0; i < 8; i++)
+		close(client[i]);
+	close(server);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(lines_of_the_kernel),
-	    cmocka_unit_test(lines_of_ipv6),
-	    cmocka_unit_test(a_file_of_them),
-	    cmocka_unit_test(sockets_of_this_host),
+	    cmocka_unit_test(lines_of_the_kernel),     cmocka_unit_test(lines_of_ipv6),
+	    cmocka_unit_test(a_file_of_them),          cmocka_unit_test(sockets_of_this_host),
+	    cmocka_unit_test(who_is_connecting_stays),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
