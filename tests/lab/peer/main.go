@@ -317,8 +317,10 @@ func client(timeout time.Duration) *http.Client {
 	}}
 }
 
-func get(addr string) (string, error) {
-	r, err := client(time.Second).Get("https://" + addr + "/name")
+func get(addr string) (string, error) { return getWithin(addr, time.Second) }
+
+func getWithin(addr string, limit time.Duration) (string, error) {
+	r, err := client(limit).Get("https://" + addr + "/name")
 	if err != nil {
 		return "", err
 	}
@@ -333,8 +335,10 @@ func load(addr string, seconds float64) {
 	results := make(chan string)
 	for end := time.Now().Add(time.Duration(seconds * float64(time.Second))); time.Now().Before(end); total++ {
 		go func() {
-			name, err := get(addr)
+			// time for one SYN to be sent again
+			name, err := getWithin(addr, 3*time.Second)
 			if err != nil {
+				fmt.Fprintln(os.Stderr, err)
 				name = "failed"
 			}
 			results <- name

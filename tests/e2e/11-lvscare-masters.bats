@@ -1,0 +1,22 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# lvscare on a real kernel with IPVS: which masters there are, its configuration, and servers that die or lie.
+# tests/e2e/lvscare/lib.bash says how.
+
+load lvscare/lib
+
+setup_file() { lvscare_machine last; }
+
+@test "no IPVS in the kernel" { passed no_ipvs_in_the_kernel; }
+@test "run once loads the module and writes all rules" { passed run_once_loads_the_module_and_writes_all_rules; }
+@test "a killed server is out in milliseconds" { passed a_killed_server_is_out_in_milliseconds; }
+@test "hostile answers end in time" { passed hostile_answers_end_in_time; }
+@test "masters are learned from the cluster" { passed masters_are_learned_from_the_cluster; }
+@test "an empty list takes nothing away" { passed an_empty_list_takes_nothing_away; }
+@test "a watch that fails is begun anew" { passed a_watch_that_fails_is_begun_anew; }
+@test "a cluster that does not answer is told once" { passed a_cluster_that_does_not_answer_is_told_once; }
+@test "a restart finds masters that are remembered" { passed a_restart_finds_masters_that_are_remembered; }
+@test "who was a master is tried when nobody is left" { passed who_was_a_master_is_tried_when_nobody_is_left; }
+@test "a renewed client certificate is used at once" { passed a_renewed_client_certificate_is_used_at_once; }
+@test "without a client certificate nobody is asked" { passed without_a_client_certificate_nobody_is_asked; }
+@test "the configuration is read again" { passed the_configuration_is_read_again; }
