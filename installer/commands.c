@@ -101,7 +101,7 @@ static int reset(struct run *r, struct err *err)
 
 int cmd_reset(const struct options *o, struct err *err)
 {
-	struct run r = {.opt = o, .alone = true};
+	struct run r = {.opt = o};
 	const struct addr none = {0};
 	int rc;
 
@@ -232,7 +232,7 @@ static int prepare(struct run *r, struct err *err)
 
 int cmd_node_prepare(const struct options *o, struct err *err)
 {
-	struct run r = {.opt = o};
+	struct run r = {.opt = o, .alone = true};
 	const struct addr none = {0};
 	int rc;
 
