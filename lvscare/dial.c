@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "dial.h"
 
+#include "clock.h"
 #include "mem.h"
 #include "net.h"
 #include "tls.h"
@@ -10,15 +11,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-
-static uint64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
 
 /* Until fd is ready; false after the end. */
 static bool await(int fd, short events, uint64_t end)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "discover.h"
 
+#include "clock.h"
 #include "err.h"
 #include "events.h"
 #include "mem.h"
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <unistd.h>
 
 #define ANSWER_MS      10000 /* a list must be there by then, a watch have begun */
@@ -27,15 +27,6 @@
 #define PATH                                            \
 	"/apis/discovery.k8s.io/v1/namespaces/default/" \
 	"endpointslices?fieldSelector=metadata.name%3Dkubernetes"
-
-static uint32_t random_below(uint32_t n)
-{
-	uint32_t r = 0;
-
-	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) < 0 || !n)
-		return 0;
-	return r % n;
-}
 
 void discover_init(struct discover *d, int epoll, uint32_t slot, int family, const char *file,
                    const char *ca_file)
@@ -99,7 +90,7 @@ static void tell(struct discover *d, struct events *ev, const char *why)
 static void back_off(struct discover *d, uint64_t now)
 {
 	stop(d);
-	d->next = now + d->wait_ms / 2 + random_below(d->wait_ms);
+	d->next = now + d->wait_ms / 2 + clock_spread(d->wait_ms);
 	d->wait_ms = d->wait_ms * 2 < BACKOFF_MAX_MS ? d->wait_ms * 2 : BACKOFF_MAX_MS;
 }
 
@@ -167,7 +158,7 @@ static void blocked(struct discover *d, struct events *ev, uint64_t now, const c
 static void prepare(struct discover *d, uint64_t now)
 {
 	char host[ADDR_STR_MAX], query[160] = "";
-	unsigned seconds = WATCH_S + random_below(WATCH_S / 2);
+	unsigned seconds = WATCH_S + clock_spread(WATCH_S / 2);
 
 	d->watching = d->version[0];
 	d->begun = d->more = false;
@@ -193,7 +184,7 @@ static bool choose(const struct pool *p, struct addr *out)
 		up += p->server[i].state == SERVER_UP;
 	if (!up)
 		return false;
-	nth = random_below((uint32_t)up);
+	nth = clock_spread((uint32_t)up);
 	for (size_t i = 0; i < p->n; i++) {
 		if (p->server[i].state != SERVER_UP || nth-- > 0)
 			continue;
@@ -250,7 +241,7 @@ uint64_t discover_turn(struct discover *d, const struct pool *p, struct events *
 		fail(d, ev, now, d->watching ? "watch: no end in time" : "list: no answer in time");
 	} else if (d->stage != DISCOVER_IDLE && better_elsewhere(d, p)) {
 		stop(d);
-		d->next = now + random_below(BACKOFF_MS); /* not all nodes at once */
+		d->next = now + clock_spread(BACKOFF_MS); /* not all nodes at once */
 	} else if (d->stage != DISCOVER_IDLE && d->more) {
 		discover_ready(d, ev, now);
 	}
@@ -305,7 +296,7 @@ static void watch_ended(struct discover *d, struct events *ev, uint64_t now)
 {
 	fine(d, ev);
 	stop(d);
-	d->next = now + random_below(BACKOFF_MS);
+	d->next = now + clock_spread(BACKOFF_MS);
 }
 
 /* One event; false when the watch is over. */

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loop.h"
 
+#include "clock.h"
 #include "config.h"
 #include "cut.h"
 #include "discover.h"
@@ -23,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -47,8 +47,6 @@ struct prober {
 	uint64_t down_since; /* ms, 0: it is not */
 	uint64_t alarmed;    /* ms: when the sentinel called for a probe */
 	bool again;          /* it did so while one was under way */
-	enum verdict last;
-	bool told; /* last was logged */
 };
 
 struct loop {
@@ -78,14 +76,6 @@ struct loop {
 	    ((struct err *)0)->msg)]; /* what the guard failed with last, "" if it works */
 };
 
-static uint64_t clock_ms(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
-}
-
 static double clock_wall(void)
 {
 	struct timespec ts;
@@ -94,14 +84,10 @@ static double clock_wall(void)
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
 }
 
-/* ms with up to a fifth more or less, so that the nodes of a cluster do not ask in step. */
+/* ms with up to a fifth more or less. */
 static uint64_t jitter(unsigned ms)
 {
-	uint32_t r = 0;
-
-	if (getrandom(&r, sizeof(r), GRND_NONBLOCK) < 0 || ms < 5)
-		return ms;
-	return ms - ms / 5 + r % (2 * (ms / 5) + 1);
+	return ms - ms / 5 + clock_spread(2 * (ms / 5) + 1);
 }
 
 static int watch(struct loop *l, int fd, uint32_t slot, uint32_t events, int op)

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include <stdint.h>
+
+/* ms, of a clock that nobody sets. */
+uint64_t clock_ms(void);
+/* Any number below n, so that the nodes of a cluster do not act in step; the middle as long as the
+ * kernel has no randomness. */
+uint32_t clock_spread(uint32_t n);
