@@ -4,7 +4,7 @@
 
 load lvscare/lib
 
-setup_file() { lvscare_machine first; }
+setup_file() { lvscare_machine first 400 "$(cases_of_file)"; }
 
 @test "no IPVS in the kernel" { passed no_ipvs_in_the_kernel; }
 @test "run once loads the module and writes all rules" { passed run_once_loads_the_module_and_writes_all_rules; }

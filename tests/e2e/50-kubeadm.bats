@@ -22,57 +22,34 @@ setup() {
 	say "$BATS_TEST_DESCRIPTION"
 }
 
-minor() { echo "${K8S_VERSION:-v1.37.2}" | cut -d. -f2; }
-
-# An argument list as the API version of this minor has it: NAME VALUE...
-args() {
-	if [ "$(minor)" -lt 31 ]; then
-		while [ $# -gt 0 ]; do printf '%s: "%s", ' "$1" "$2"; shift 2; done | sed 's/^/{/; s/, $/}/'
-	else
-		while [ $# -gt 0 ]; do printf '{name: %s, value: "%s"}, ' "$1" "$2"; shift 2; done | sed 's/^/[/; s/, $/]/'
-	fi
-}
-
 # The masters stand in the file, not on the command line.
 init_config() {
-	local api=kubeadm.k8s.io/v1beta4
-	[ "$(minor)" -ge 31 ] || api=kubeadm.k8s.io/v1beta3
 	cat <<-Y
-		apiVersion: $api
+		apiVersion: $(kubeadm_api)
 		kind: InitConfiguration
 		localAPIEndpoint: {advertiseAddress: $(addr 1)}
 		nodeRegistration:
 		  criSocket: unix:///run/containerd/containerd.sock
-		  kubeletExtraArgs: $(args node-ip "$(addr 1)")
+		  kubeletExtraArgs: $(kubeadm_args node-ip "$(addr 1)")
 		  ignorePreflightErrors: [NumCPU, Mem, SystemVerification]
 		---
-		apiVersion: $api
+		apiVersion: $(kubeadm_api)
 		kind: ClusterConfiguration
 		kubernetesVersion: ${K8S_VERSION:-v1.37.2}
 		controlPlaneEndpoint: $VIP
 		networking: {podSubnet: 10.244.0.0/16}
 		etcd:
 		  local:
-		    extraArgs: $(args heartbeat-interval 500 election-timeout 5000)
+		    extraArgs: $(kubeadm_args heartbeat-interval 500 election-timeout 5000)
 		controllerManager:
-		  extraArgs: $(args leader-elect-lease-duration 30s leader-elect-renew-deadline 20s leader-elect-retry-period 5s)
+		  extraArgs: $(kubeadm_args leader-elect-lease-duration 30s leader-elect-renew-deadline 20s leader-elect-retry-period 5s)
 		scheduler:
-		  extraArgs: $(args leader-elect-lease-duration 30s leader-elect-renew-deadline 20s leader-elect-retry-period 5s)
+		  extraArgs: $(kubeadm_args leader-elect-lease-duration 30s leader-elect-renew-deadline 20s leader-elect-retry-period 5s)
 		---
 		apiVersion: kubecask.io/v1alpha1
 		kind: VirtualIP
 		masters: ["$(addr 1)"]
 	Y
-}
-
-certificates() { # N: all of machine N, checked, listed in $OUT/certs.N.txt
-	rm -rf "$OUT/certs.$1"
-	mkdir -p "$OUT/certs.$1"
-	script "$1" certs.sh | tar -C "$OUT/certs.$1" -xf -
-	"$BATS_TEST_DIRNAME/certs-check" 98 "$OUT/certs.$1" > "$OUT/certs.$1.txt" || { cat "$OUT/certs.$1.txt"; return 1; }
-	say "node$1: $(wc -l < "$OUT/certs.$1.txt") certificates, the first to end: $(awk '{print $5}' "$OUT/certs.$1.txt" | sort | head -1)"
-	grep -q ' /var/lib/kubelet/pki/kubelet.crt ' "$OUT/certs.$1.txt"
-	grep -q 'O=system:nodes' "$OUT/certs.$1.txt"
 }
 
 @test "the bundle's files on three machines, nothing more" {
@@ -113,17 +90,15 @@ certificates() { # N: all of machine N, checked, listed in $OUT/certs.N.txt
 
 # A worker's file: the cluster by a discovery file, the masters in their document.
 join_config() { # TOKEN
-	local api=kubeadm.k8s.io/v1beta4
-	[ "$(minor)" -ge 31 ] || api=kubeadm.k8s.io/v1beta3
 	cat <<-Y
-		apiVersion: $api
+		apiVersion: $(kubeadm_api)
 		kind: JoinConfiguration
 		discovery:
 		  tlsBootstrapToken: $1
 		  file: {kubeConfigPath: /root/cluster-info.conf}
 		nodeRegistration:
 		  criSocket: unix:///run/containerd/containerd.sock
-		  kubeletExtraArgs: $(args node-ip "$(addr 3)")
+		  kubeletExtraArgs: $(kubeadm_args node-ip "$(addr 3)")
 		  ignorePreflightErrors: [NumCPU, Mem, SystemVerification]
 		---
 		apiVersion: kubecask.io/v1alpha1

@@ -29,28 +29,23 @@ setup() {
 	say "$BATS_TEST_DESCRIPTION"
 }
 
-api() { [[ ${K8S_VERSION:-v1.37.2} == v1.30.* ]] && echo kubeadm.k8s.io/v1beta3 || echo kubeadm.k8s.io/v1beta4; }
-
-# KEY VALUE as an argument of this API version
-argument() { [ "$(api)" = kubeadm.k8s.io/v1beta3 ] && echo "{$1: \"$2\"}" || echo "[{name: $1, value: \"$2\"}]"; }
-
-# node_registration ADDRESSES
+# registration ADDRESSES
 registration() {
 	echo "  criSocket: unix:///run/containerd/containerd.sock"
-	echo "  kubeletExtraArgs: $(argument node-ip "$1")"
+	echo "  kubeletExtraArgs: $(kubeadm_args node-ip "$1")"
 	echo "  ignorePreflightErrors: [NumCPU, Mem, SystemVerification]"
 }
 
 # init_config ENDPOINT ADVERTISED NODE-IPS PODS SERVICES
 init_config() {
 	cat <<-Y
-		apiVersion: $(api)
+		apiVersion: $(kubeadm_api)
 		kind: InitConfiguration
 		localAPIEndpoint: {advertiseAddress: "$2"}
 		nodeRegistration:
 		$(registration "$3")
 		---
-		apiVersion: $(api)
+		apiVersion: $(kubeadm_api)
 		kind: ClusterConfiguration
 		kubernetesVersion: ${K8S_VERSION:-v1.37.2}
 		controlPlaneEndpoint: "$1"
@@ -64,7 +59,7 @@ join_config() {
 	token=$(sed -E 's/.*--token ([^ ]+).*/\1/' <<< "$line")
 	hash=$(sed -E 's/.*--discovery-token-ca-cert-hash ([^ ]+).*/\1/' <<< "$line")
 	cat <<-Y
-		apiVersion: $(api)
+		apiVersion: $(kubeadm_api)
 		kind: JoinConfiguration
 		discovery:
 		  bootstrapToken: {token: "$token", apiServerEndpoint: "$1", caCertHashes: ["$hash"]}

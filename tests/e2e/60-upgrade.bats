@@ -50,14 +50,6 @@ new_files() { # N [--control-plane]: of the new bundle
 	[ "$(on "$n" kubeadm version -o short)" = "$TO" ]
 }
 
-certificates() { # N
-	rm -rf "$OUT/certs.$1"
-	mkdir -p "$OUT/certs.$1"
-	script "$1" certs.sh | tar -C "$OUT/certs.$1" -xf -
-	"$BATS_TEST_DIRNAME/certs-check" 98 "$OUT/certs.$1" > "$OUT/certs.$1.txt" || { cat "$OUT/certs.$1.txt"; return 1; }
-	say "node$1: $(wc -l < "$OUT/certs.$1.txt") certificates, the first to end: $(awk '{print $5}' "$OUT/certs.$1.txt" | sort | head -1)"
-}
-
 @test "a cluster of the older version" {
 	local old=$OLDER/dist/kubecask-$FROM-linux-amd64.tar
 	[ -f "$old" ]

@@ -137,6 +137,32 @@ tools() {
 	"$LAB" push "$1" -r "$d/ipvsadm" /root/
 }
 
+# certificates N: all of machine N, each valid for 98 years and more, listed in $OUT/certs.N.txt
+certificates() {
+	rm -rf "$OUT/certs.$1"
+	mkdir -p "$OUT/certs.$1"
+	script "$1" certs.sh | tar -C "$OUT/certs.$1" -xf -
+	"$BATS_TEST_DIRNAME/certs-check" 98 "$OUT/certs.$1" > "$OUT/certs.$1.txt" || { cat "$OUT/certs.$1.txt"; return 1; }
+	say "node$1: $(wc -l < "$OUT/certs.$1.txt") certificates, the first to end: $(awk '{print $5}' "$OUT/certs.$1.txt" | sort | head -1)"
+	# what must be among them, so that an empty search is none
+	grep -q ' /var/lib/kubelet/pki/kubelet.crt ' "$OUT/certs.$1.txt"
+	grep -q 'O=system:nodes' "$OUT/certs.$1.txt"
+}
+
+# Whether K8S_VERSION is of 1.30, which has an older kubeadm API
+is_1_30() { [[ ${K8S_VERSION:-v1.37.2} == v1.30.* ]]; }
+
+kubeadm_api() { is_1_30 && echo kubeadm.k8s.io/v1beta3 || echo kubeadm.k8s.io/v1beta4; }
+
+# kubeadm_args NAME VALUE...: an argument list as this API has it
+kubeadm_args() {
+	if is_1_30; then
+		while [ $# -gt 0 ]; do printf '%s: "%s", ' "$1" "$2"; shift 2; done | sed 's/^/{/; s/, $/}/'
+	else
+		while [ $# -gt 0 ]; do printf '{name: %s, value: "%s"}, ' "$1" "$2"; shift 2; done | sed 's/^/[/; s/, $/]/'
+	fi
+}
+
 # workload N: imports the test image there
 workload() {
 	local d
