@@ -168,27 +168,26 @@ static void filter(const char *image, const char *variant, const char *family)
 		journal("reset: %s %s-restore: %s", variant, family, err.msg);
 }
 
-static void delete_table(const char *image, const char *family, const char *table)
+/*
+ * iptables over nf_tables makes its tables when it is first used, and leaves them when they are
+ * empty; kube-proxy has one of its own in its nftables mode. All of a family go in one run; "add"
+ * first, since "delete" refuses what is not there.
+ */
+static void delete_tables(const char *image, const char *iptables, const char *family)
 {
-	const char *argv[] = {"/usr/sbin/nft", "delete", "table", family, table, NULL};
-	auto_strbuf out = {0};
-	struct err ignored = {0}; /* it may not be there */
-
-	in_image(image, argv, &out, &ignored);
-}
-
-/* iptables over nf_tables makes its tables when it is first used, and leaves them when they are
- * empty. */
-static void delete_empty(const char *image, const char *iptables, const char *family)
-{
-	auto_strbuf saved = {0};
+	const char *argv[] = {"/usr/sbin/nft", "-f", SCRIPT, NULL};
+	auto_strbuf saved = {0}, script = {0}, said = {0};
 	auto_strlist tables = {0};
+	struct err err = {0};
 
-	if (save(image, "nft", iptables, &saved) < 0)
-		return;
-	rules_empty_tables(strbuf_str(&saved), &tables);
+	if (save(image, "nft", iptables, &saved) == 0)
+		rules_empty_tables(strbuf_str(&saved), &tables);
+	strlist_add(&tables, "kube-proxy");
 	for (size_t i = 0; i < tables.n; i++)
-		delete_table(image, family, tables.v[i]);
+		strbuf_addf(&script, "add table %s %s\ndelete table %s %s\n", family, tables.v[i],
+		            family, tables.v[i]);
+	if (write_script(&script, &err) < 0 || in_image(image, argv, &said, &err) < 0)
+		journal("reset: nft, family %s: %s", family, err.msg);
 }
 
 void rules_empty_tables(const char *saved, struct strlist *out)
@@ -211,9 +210,17 @@ void rules_empty_tables(const char *saved, struct strlist *out)
 	}
 }
 
+/* Whether this kernel has made tables of ip_tables, which it does when they are first used. */
+static bool has_legacy(const char *names)
+{
+	auto_strbuf text = {0};
+	struct err ignored = {0};
+
+	return fs_read(names, 4096, &text, &ignored) == 0 && text.len > 0;
+}
+
 void rules_remove(void)
 {
-	static const char *const variants[] = {"nft", "legacy"};
 	auto_free char *image = find_image();
 	const struct strbuf none = {0};
 	struct err err = {0};
@@ -221,12 +228,12 @@ void rules_remove(void)
 	if (!image || write_script(&none, &err) < 0)
 		return;
 	forget_container();
-	for (size_t i = 0; i < ARRAY_SIZE(variants); i++) {
-		filter(image, variants[i], "iptables");
-		filter(image, variants[i], "ip6tables");
-	}
-	delete_empty(image, "iptables", "ip");
-	delete_empty(image, "ip6tables", "ip6");
-	delete_table(image, "ip", "kube-proxy"); /* of its nftables mode */
-	delete_table(image, "ip6", "kube-proxy");
+	filter(image, "nft", "iptables");
+	filter(image, "nft", "ip6tables");
+	if (has_legacy("/proc/net/ip_tables_names"))
+		filter(image, "legacy", "iptables");
+	if (has_legacy("/proc/net/ip6_tables_names"))
+		filter(image, "legacy", "ip6tables");
+	delete_tables(image, "iptables", "ip");
+	delete_tables(image, "ip6tables", "ip6");
 }
