@@ -261,19 +261,22 @@ static int give_token(const json_t *docs, char id[static 8], struct err *err)
 	return 0;
 }
 
-static void delete_token(struct node *n, const char *id)
+/* The join token, which is a Secret, and the uploaded certificates; what is not there is fine. */
+static int delete_secrets(const char *token_id, struct err *err)
 {
-	static const struct strlist none;
-	const char *argv[] = {KUBEADM, "token", "delete", id, NULL};
-	struct err err = {0};
+	auto_free char *token = xasprintf("bootstrap-token-%s", token_id);
+	const char *argv[] = {
+	    KUBECTL, "-n", "kube-system", "delete", "secret", "kubeadm-certs", "--ignore-not-found",
+	    token,   NULL};
+	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
 
-	if (*id && kubeadm(n, "token", argv, &none, SHORT_S, NULL, &err) < 0)
-		journal("token %s not deleted, it ends within the hour: %s", id, err.msg);
+	return proc_check(argv, &opts, NULL, err);
 }
 
 int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const json_t *docs = json_object_get(args, "docs");
+	struct err ignored = {0};
 	char id[8];
 
 	(void)result;
@@ -288,7 +291,8 @@ int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 		return -1;
 	}
 	journal("kubeadm init done");
-	delete_token(n, id);
+	if (*id && delete_secrets(id, &ignored) < 0)
+		journal("token %s not deleted, it ends within the hour: %s", id, ignored.msg);
 	return state_set_string("kubeadm", "init", err);
 }
 
@@ -378,16 +382,10 @@ int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err
 int op_forget(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const char *id = arg_string(args, "token_id", err);
-	const char *argv[] = {
-	    KUBECTL, "-n", "kube-system", "delete", "secret", "kubeadm-certs", "--ignore-not-found",
-	    NULL};
-	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
 
+	(void)n;
 	(void)result;
-	if (!id)
-		return -1;
-	delete_token(n, id);
-	return proc_check(argv, &opts, NULL, err);
+	return id ? delete_secrets(id, err) : -1;
 }
 
 /* Does the static pod name all of these masters? */

@@ -88,11 +88,23 @@ INSTALL_HERE='cd /root/kubecask && exec ./install --config kubeadm.yaml --yes'
 	ready 1 node1
 }
 
-@test "the master adds a worker over SSH with a password" {
+tokens() { # that the cluster has
+	k 1 -n kube-system get secrets --field-selector type=bootstrap.kubernetes.io/token -o name
+}
+
+@test "the master adds a worker over SSH with a password; that its token could not be deleted is said" {
+	[ -z "$(tokens)" ]
+	on 1 kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - < "$BATS_TEST_DIRNAME/node/keep-tokens.yaml"
 	on 1 'umask 077 && echo kubecask-lab > /root/password'
 	DEADLINE=400 on 1 "cd /root/kubecask && ./install join --node $(addr 2) --user root --password-file /root/password \
-		--known-hosts /root/known_hosts --host-key accept-new --yes" </dev/null
+		--known-hosts /root/known_hosts --host-key accept-new --yes" </dev/null >"$OUT/join.log" 2>&1 || {
+		cat "$OUT/join.log"
+		return 1
+	}
 	ready 1 node1 node2
+	grep 'tokens are kept here.*: token and uploaded certificates stay until they expire$' "$OUT/join.log"
+	[ -n "$(tokens)" ]
+	on 1 kubectl --kubeconfig /etc/kubernetes/admin.conf delete -f - < "$BATS_TEST_DIRNAME/node/keep-tokens.yaml"
 	[ "$(real_servers 2)" = "$(addr 1):6443" ]
 }
 
