@@ -69,6 +69,17 @@ init_config() {
 	"$INSTALL" verify --bundle "$BUNDLE" | grep -x "kubeadm-patches  *$(jq -r .clientVersion.gitCommit "$OUT/version.json")"
 }
 
+@test "ctr imports the whole bundle as docs/bundle.md says" {
+	local image
+	DEADLINE=300 on 1 ctr -n check images import "/root/kubecask/$(basename "$BUNDLE")"
+	on 1 ctr -n check images ls -q > "$OUT/imported"
+	for image in $(on 1 kubeadm config images list --kubernetes-version "${K8S_VERSION:-v1.37.2}"); do
+		grep -qFx "$image" "$OUT/imported" || { echo "$image is missing"; cat "$OUT/imported"; return 1; }
+	done
+	# shellcheck disable=SC2016 # for the shell there
+	on 1 'ctr -n check images rm $(ctr -n check images ls -q) > /dev/null'
+}
+
 @test "kubeadm config validate knows the masters' document" {
 	init_config | on 1 'cat > /root/init.yaml'
 	on 1 kubeadm config validate --config /root/init.yaml
