@@ -193,9 +193,17 @@ static bool ramping(const struct pool *p)
 	return part && full;
 }
 
+bool pool_replaced(const struct pool *p)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (usable(&p->server[i]) && !p->server[i].leaving)
+			return true;
+	return false;
+}
+
 void pool_rules(struct pool *p, struct rules *rules)
 {
-	bool use[DESTS_MAX] = {false}, ramp = ramping(p);
+	bool use[DESTS_MAX] = {false}, ramp = ramping(p), replaced = pool_replaced(p);
 
 	p->failed_open = !any_usable(p);
 	if (p->failed_open)
@@ -206,9 +214,9 @@ void pool_rules(struct pool *p, struct rules *rules)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct server *s = &p->server[i];
 
-		if (use[i] || usable(s))
-			add(rules, s, ramp ? s->share : 1);
-		else if (s->state == SERVER_UNREADY)
+		if (s->state == SERVER_UNREADY && !use[i])
 			add(rules, s, 0);
+		else if (use[i] || usable(s))
+			add(rules, s, s->leaving && replaced ? 0 : ramp ? s->share : 1);
 	}
 }

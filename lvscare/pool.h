@@ -24,6 +24,7 @@ struct server {
 	bool used;       /* was among the last ones that were up */
 	unsigned share;  /* of SHARE_FULL: how much of its part it gets */
 	uint64_t grows;  /* ms: when its share was set; 0: not looked at yet */
+	bool leaving;    /* to be drained: no longer wanted */
 };
 
 #define SHARE_FULL 8
@@ -52,9 +53,11 @@ bool pool_report(struct pool *p, size_t i, enum verdict v);
 bool pool_hear(struct pool *p, size_t i, enum verdict v);
 /* Whether a server is between two states: it is asked sooner again then. */
 bool pool_in_transition(const struct pool *p, size_t i);
+/* Whether one that is leaving can go: another that stays takes its connections. */
+bool pool_replaced(const struct pool *p);
 /*
  * Fills rules->dest and remembers who is up. While somebody is up: those at weight 1, unready ones
- * at weight 0. One that has come back begins with an eighth of its share: the weights are 1 of 8,
+ * and, once replaced, leaving ones at weight 0. One that has come back begins with an eighth of its share: the weights are 1 of 8,
  * then 2, 4 and at last all 1 again. Nobody up: those that still answer take all; not even one: the
  * last ones that were up stay, or all servers if none ever was.
  */

@@ -275,6 +275,24 @@ static void never_empty(void **state)
 	}
 }
 
+static void who_leaves_is_drained_once_replaced(void **state)
+{
+	(void)state;
+	start(2);
+	all_up();
+	pool.server[0].leaving = true;
+	assert_true(pool_replaced(&pool));
+	assert_string_equal(now(), "1=0 2=1");
+	report(1, VERDICT_DEAD, 1);
+	assert_false(pool_replaced(&pool));
+	assert_string_equal(now(), "1=1"); /* better than none */
+	report(1, VERDICT_READY, 2);
+	assert_string_equal(now(), "1=0 2=1");
+	report(1, VERDICT_DEAD, 1);
+	report(0, VERDICT_DEAD, 1);
+	assert_string_equal(now(), "1=1"); /* nobody is up: the last one that was */
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -289,6 +307,7 @@ int main(void)
 	    cmocka_unit_test(nobody_was_ever_up),
 	    cmocka_unit_test(another_set),
 	    cmocka_unit_test(never_empty),
+	    cmocka_unit_test(who_leaves_is_drained_once_replaced),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
