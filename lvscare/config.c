@@ -85,7 +85,7 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     "Remove the rules and the state file, and exit (no --rs).", &r->clean, 0, 0, false},
 	    {'c', "config", CLI_STRING, "FILE", "More options, one each line (see below).",
 	     &r->file, 0, 0, false},
-	    {0, "scheduler", CLI_STRING, "NAME", "IPVS scheduler (default: rr).", &r->scheduler, 0,
+	    {0, "scheduler", CLI_STRING, "NAME", "IPVS scheduler (default: wrr).", &r->scheduler, 0,
 	     0, false},
 	    {0, "node-ip", CLI_STRING, "ADDRESS",
 	     "Source of connections to the virtual server (default: the address from which this "
@@ -421,7 +421,7 @@ static int plain_flags(int argc, char **argv, const struct cli_option *options)
 /* One command line, with the words of a file in it (final) or perhaps naming one. */
 static int parse(struct config *c, int argc, char **argv, bool final, struct err *err)
 {
-	struct raw r = {.scheduler = "rr",
+	struct raw r = {.scheduler = "wrr",
 	                .ca_file = CA_FILE,
 	                .client_cert = CLIENT_CERT,
 	                .state_file = MASTERS_FILE,

@@ -43,7 +43,7 @@ static void the_defaults(void **state)
 	assert_string_equal(addr_str(&c.rs[0], buf),
 	                    "10.0.0.1:6443"); /* the virtual server's port */
 	assert_string_equal(addr_str(&c.rs[1], buf), "10.0.0.2:6444");
-	assert_string_equal(c.scheduler, "rr");
+	assert_string_equal(c.scheduler, "wrr");
 	assert_string_equal(c.ca_file, "/etc/kubernetes/pki/ca.crt");
 	assert_int_equal(c.interval_ms, 2000);
 	assert_int_equal(c.fast_ms, 500);
@@ -54,7 +54,7 @@ static void the_defaults(void **state)
 	assert_null(c.file);
 	assert_int_equal(c.fall, 2);
 	assert_int_equal(c.rise, 2);
-	assert_int_equal(c.slow_start_ms, 0); /* rr has no weights */
+	assert_int_equal(c.slow_start_ms, 30000);
 	assert_int_equal(c.log_level, LOG_LVL_INFO);
 	assert_true(c.probe.tls);
 	assert_string_equal(c.probe.request, "GET /readyz HTTP/1.1\r\nHost: ");
@@ -272,6 +272,7 @@ static void a_file_of_options(void **state)
 	assert_string_equal(addr_str(&c.rs[3], buf), "10.0.0.1:6443");
 	assert_int_equal(c.interval_ms, 7000);
 	assert_string_equal(c.scheduler, "lc"); /* the command line wins */
+	assert_int_equal(c.slow_start_ms, 0);   /* it has no weights */
 	assert_non_null(strstr(c.probe.trailer, "\r\nA: b c\r\n"));
 	assert_true(c.insecure);
 	assert_string_equal(c.file, file);
