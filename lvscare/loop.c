@@ -310,7 +310,7 @@ static void probe_done(struct loop *l, size_t i, const struct probe_result *r, u
 	uint64_t started = p->probe.started;
 
 	p->next = started + jitter(pace(l, i, r->verdict));
-	if (p->again && r->verdict == VERDICT_FAILED)
+	if (p->again && (r->verdict == VERDICT_FAILED || r->verdict == VERDICT_LATE))
 		p->next = now; /* it may have been cut with the sentinel */
 	p->again = false;
 	if (p->probe.stage == PROBE_ANSWERED)

@@ -164,6 +164,7 @@ static void probes(const struct metrics *m, const struct pool *p, struct strbuf 
 {
 	static const char *const results[] = {[VERDICT_READY] = "ready",
 	                                      [VERDICT_UNREADY] = "unready",
+	                                      [VERDICT_LATE] = "late",
 	                                      [VERDICT_FAILED] = "failed",
 	                                      [VERDICT_DEAD] = "dead"};
 	static const struct metrics_server none;

@@ -71,7 +71,7 @@ static enum server_state after_good(const struct pool *p, const struct server *s
 
 static enum server_state after_bad(const struct pool *p, const struct server *s, enum verdict v)
 {
-	if (v == VERDICT_DEAD || s->silent >= p->fall)
+	if (v == VERDICT_DEAD || s->silent >= p->fall || s->late >= LATE_FALLS * p->fall)
 		return SERVER_DOWN;
 	if (s->state == SERVER_DOWN) /* it answers again, if only with a no */
 		return v == VERDICT_UNREADY ? SERVER_UNREADY : SERVER_DOWN;
@@ -84,13 +84,14 @@ bool pool_report(struct pool *p, size_t i, enum verdict v)
 	enum server_state was = s->state;
 
 	if (v == VERDICT_READY) {
-		s->bad = s->silent = 0;
+		s->bad = s->silent = s->late = 0;
 		s->good++;
 		s->state = after_good(p, s);
 	} else {
 		s->good = 0;
 		s->bad++;
-		s->silent = v == VERDICT_UNREADY ? 0 : s->silent + 1;
+		s->late = v == VERDICT_UNREADY ? 0 : s->late + 1;
+		s->silent = v == VERDICT_UNREADY || v == VERDICT_LATE ? 0 : s->silent + 1;
 		s->state = after_bad(p, s, v);
 	}
 	if (was != s->state && s->state == SERVER_UP) {
@@ -124,7 +125,7 @@ bool pool_hear(struct pool *p, size_t i, enum verdict v)
 {
 	const struct server *s = &p->server[i];
 
-	if (v == VERDICT_READY && (s->silent || s->state == SERVER_DOWN || s->state == SERVER_NEW))
+	if (v == VERDICT_READY && (s->late || s->state == SERVER_DOWN || s->state == SERVER_NEW))
 		return false;
 	return pool_report(p, i, v);
 }
@@ -139,7 +140,7 @@ bool pool_in_transition(const struct pool *p, size_t i)
 	case SERVER_UP:
 		return s->bad > 0;
 	case SERVER_UNREADY:
-		return s->good > 0 || s->silent > 0;
+		return s->good > 0 || s->late > 0;
 	case SERVER_DOWN:
 		return s->good > 0;
 	}

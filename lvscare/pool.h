@@ -11,8 +11,8 @@ enum server_state {
 	SERVER_NEW, /* not asked often enough yet: used, so that a start never takes anything away
 	             */
 	SERVER_UP,  /* used */
-	SERVER_UNREADY, /* answers, but says no: weight 0, its connections live on */
-	SERVER_DOWN,    /* does not answer: not in the rules */
+	SERVER_UNREADY, /* says no, or is too busy to answer: weight 0, its connections live on */
+	SERVER_DOWN,    /* no sign of life, or no answer for long: not in the rules */
 };
 
 struct server {
@@ -20,7 +20,8 @@ struct server {
 	enum server_state state;
 	unsigned good;   /* answers in a row that were fine */
 	unsigned bad;    /* answers in a row that were not */
-	unsigned silent; /* of these, the last ones in a row that were no answer at all */
+	unsigned silent; /* of these, the last ones in a row without a sign of life */
+	unsigned late;   /* of these, the last ones in a row without an answer */
 	bool used;       /* was among the last ones that were up */
 	unsigned share;  /* of SHARE_FULL: how much of its part it gets */
 	uint64_t grows;  /* ms: when its share was set; 0: not looked at yet */
@@ -28,6 +29,7 @@ struct server {
 };
 
 #define SHARE_FULL 8
+#define LATE_FALLS 4 /* times `fall` late answers in a row: no longer busy but dead */
 
 struct pool {
 	struct server server[DESTS_MAX];
@@ -57,9 +59,9 @@ bool pool_in_transition(const struct pool *p, size_t i);
 bool pool_replaced(const struct pool *p);
 /*
  * Fills rules->dest and remembers who is up. While somebody is up: those at weight 1, unready ones
- * and, once replaced, leaving ones at weight 0. One that has come back begins with an eighth of its share: the weights are 1 of 8,
- * then 2, 4 and at last all 1 again. Nobody up: those that still answer take all; not even one: the
- * last ones that were up stay, or all servers if none ever was.
+ * and, once replaced, leaving ones at weight 0. One that has come back begins with an eighth of its
+ * share: the weights are 1 of 8, then 2, 4 and at last all 1 again. Nobody up: those that still
+ * answer take all; not even one: the last ones that were up stay, or all servers if none ever was.
  */
 void pool_rules(struct pool *p, struct rules *rules);
 /* Lets the shares of servers that have come back grow; true when that changes the rules. */

@@ -227,6 +227,15 @@ uint64_t probe_due(const struct probe *p)
 	return p->stage == PROBE_CONNECT && accepted < p->deadline ? accepted : p->deadline;
 }
 
+bool probe_acknowledged(int fd)
+{
+	struct tcp_info info = {0};
+	socklen_t len = sizeof(info);
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 &&
+	       info.tcpi_state == TCP_ESTABLISHED && !info.tcpi_unacked;
+}
+
 void probe_expire(struct probe *p, struct probe_result *r)
 {
 	static const char *const doing[] = {
@@ -234,6 +243,6 @@ void probe_expire(struct probe *p, struct probe_result *r)
 	    [PROBE_SEND] = "request", [PROBE_RECEIVE] = "answer",  [PROBE_ANSWERED] = "nothing"};
 
 	*r = (struct probe_result){0};
-	finish(p, r, VERDICT_FAILED, "%s: nothing within %u ms", doing[p->stage],
-	       (unsigned)(probe_due(p) - p->started));
+	finish(p, r, probe_acknowledged(p->fd) ? VERDICT_LATE : VERDICT_FAILED,
+	       "%s: nothing within %u ms", doing[p->stage], (unsigned)(probe_due(p) - p->started));
 }

@@ -17,8 +17,10 @@ struct tls_trust;
 enum verdict {
 	VERDICT_READY,   /* 2xx, or 401/403: it is alive and only keeps us out */
 	VERDICT_UNREADY, /* an answer that says no: its connections may live on */
-	VERDICT_FAILED,  /* no proper answer, or none in time: may be an accident */
-	VERDICT_DEAD,    /* refused, reset or unreachable: decided at once */
+	VERDICT_LATE, /* its kernel takes what we send, and no answer comes in time: busy, or stuck
+	               */
+	VERDICT_FAILED, /* no sign of life in time, or no proper answer: may be an accident */
+	VERDICT_DEAD,   /* refused, reset or unreachable: decided at once */
 };
 
 struct status_range {
@@ -83,5 +85,7 @@ void probe_expire(struct probe *p, struct probe_result *r);
 /* Ends it without a result; idle is fine. */
 void probe_stop(struct probe *p);
 
+/* Whether the other side's kernel has acknowledged everything that was sent on this socket. */
+bool probe_acknowledged(int fd);
 /* What a status means. */
 enum verdict probe_judge(const struct probe_conf *conf, int status);

@@ -70,7 +70,8 @@ ends(struct sentinel *s, struct probe_result *r, enum sentinel_news news, const 
 {
 	va_list ap;
 
-	*r = (struct probe_result){.verdict = VERDICT_FAILED};
+	*r = (struct probe_result){.verdict = news == SENTINEL_LATE ? VERDICT_LATE
+	                                                            : VERDICT_FAILED};
 	va_start(ap, fmt);
 	vsnprintf(r->text, sizeof(r->text), fmt, ap);
 	va_end(ap);

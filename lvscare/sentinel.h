@@ -17,8 +17,8 @@
  *   a server alone that sends without end
  *
  * It decides nothing. LOST, MUTE and LATE end it, and a probe is to be started at once: that tells
- * a dead server (refused) from one that only closed a connection. MUTE and LATE are one answer
- * that did not come. A busy server is never MUTE, as its kernel acknowledges what waits.
+ * a dead server (refused) from one that only closed a connection. A busy server is LATE and
+ * never MUTE, as its kernel acknowledges what waits.
  */
 #define SENTINEL_ACK_MS 400
 

@@ -77,6 +77,34 @@ static void dead_is_decided_at_once_silence_twice(void **state)
 	assert_string_equal(now(), "1=1 3=1");
 }
 
+static void a_busy_server_is_drained_and_a_stuck_one_dead(void **state)
+{
+	(void)state;
+	start(2);
+	all_up();
+	report(0, VERDICT_LATE, 1);
+	assert_string_equal(now(), "1=1 2=1");
+	report(0, VERDICT_LATE, 1);
+	assert_int_equal(pool.server[0].state, SERVER_UNREADY);
+	assert_string_equal(now(), "1=0 2=1");
+	assert_true(pool_in_transition(&pool, 0));
+	assert_false(pool_hear(&pool, 0, VERDICT_READY)); /* that is no new connection */
+	report(0, VERDICT_LATE, 5);
+	assert_string_equal(now(), "1=0 2=1");
+	report(0, VERDICT_LATE, 1);
+	assert_int_equal(pool.server[0].state, SERVER_DOWN);
+	assert_string_equal(now(), "2=1");
+	report(0, VERDICT_LATE, 1);
+	assert_string_equal(now(), "2=1");
+	report(0, VERDICT_READY, 2);
+	assert_string_equal(now(), "1=1 2=1");
+	report(0, VERDICT_LATE, 1);
+	report(0, VERDICT_FAILED, 1); /* half dead: not twice without a sign of life, but twice bad */
+	assert_string_equal(now(), "1=0 2=1");
+	report(0, VERDICT_FAILED, 1);
+	assert_string_equal(now(), "2=1");
+}
+
 static void one_bad_answer_is_no_reason(void **state)
 {
 	(void)state;
@@ -298,6 +326,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_start_takes_nothing_away),
 	    cmocka_unit_test(dead_is_decided_at_once_silence_twice),
+	    cmocka_unit_test(a_busy_server_is_drained_and_a_stuck_one_dead),
 	    cmocka_unit_test(one_bad_answer_is_no_reason),
 	    cmocka_unit_test(unready_is_drained_and_silent_after_that_is_down),
 	    cmocka_unit_test(what_is_heard),

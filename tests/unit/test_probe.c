@@ -128,7 +128,7 @@ static void answers_and_what_they_mean(void **state)
 	    {"", ENDS_CLOSED, VERDICT_FAILED, "answer: connection closed before it"},
 	    {"HTTP/1.1 2", ENDS_CLOSED, VERDICT_FAILED, "answer: connection closed before it"},
 	    {"HTTP/1.1 2", ENDS_RESET, VERDICT_DEAD, "answer: Connection reset by peer"},
-	    {"HTTP/1.1 2", ENDS_HELD, VERDICT_FAILED, "answer: nothing within 300 ms"},
+	    {"HTTP/1.1 2", ENDS_HELD, VERDICT_LATE, "answer: nothing within 300 ms"},
 	};
 	struct probe_conf conf = conf_for(false);
 
@@ -177,9 +177,9 @@ static void tls_that_is_none(void **state)
 	    {"HTTP/1.0 400 Bad Request\r\n\r\n", 28, ENDS_HELD, VERDICT_FAILED, "TLS: "},
 	    {"\x15\x03\x01\x00\x02\x02\x46", 7, ENDS_HELD, VERDICT_FAILED, "TLS: "},
 	    {"\x16\x03\x03\xff\xff", 5, ENDS_HELD, VERDICT_FAILED, "TLS: "},
-	    {"\x16\x03\x03\x00\x7a\x02", 6, ENDS_HELD, VERDICT_FAILED,
+	    {"\x16\x03\x03\x00\x7a\x02", 6, ENDS_HELD, VERDICT_LATE,
 	     "TLS: nothing within 300 ms"},
-	    {"", 0, ENDS_HELD, VERDICT_FAILED, "TLS: nothing within 300 ms"},
+	    {"", 0, ENDS_HELD, VERDICT_LATE, "TLS: nothing within 300 ms"},
 	    {"", 0, ENDS_RESET, VERDICT_DEAD, "TLS: Connection reset by peer"},
 	    {"", 0, ENDS_CLOSED, VERDICT_FAILED, "TLS: "},
 	};

@@ -140,7 +140,7 @@ static void no_answer_is_late_not_mute(void **state)
 	assert_int_equal(s.due, 3500);
 	assert_int_equal(at(3499), SENTINEL_QUIET);
 	assert_int_equal(at(3500), SENTINEL_LATE);
-	assert_int_equal(result.verdict, VERDICT_FAILED);
+	assert_int_equal(result.verdict, VERDICT_LATE);
 	assert_string_equal(result.text, "kept connection: no answer within 2000 ms");
 	assert_int_equal(s.stage, SENTINEL_NONE);
 	begin(OK);
