@@ -15,9 +15,11 @@ package main
 
 import (
 	"bufio"
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/rsa"
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
@@ -47,7 +49,7 @@ func writePEM(path, kind string, der []byte) {
 }
 
 // clientCert writes certificate and key into one file, as the kubelet does.
-func clientCert(path, name string, ca *x509.Certificate, caKey *ecdsa.PrivateKey) {
+func clientCert(path, name string, ca *x509.Certificate, caKey crypto.Signer) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(err)
 	leaf := &x509.Certificate{
@@ -65,10 +67,21 @@ func clientCert(path, name string, ca *x509.Certificate, caKey *ecdsa.PrivateKey
 	check(os.WriteFile(path, text, 0o600))
 }
 
-func certs(dir string, ips []string) {
-	check(os.MkdirAll(dir, 0o700))
-	caKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+// newKey is of the kind that kubeadm makes by default, or of the quick one.
+func newKey(likeKubeadm bool) crypto.Signer {
+	if likeKubeadm {
+		key, err := rsa.GenerateKey(rand.Reader, 2048)
+		check(err)
+		return key
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	check(err)
+	return key
+}
+
+func certs(dir string, ips []string, likeKubeadm bool) {
+	check(os.MkdirAll(dir, 0o700))
+	caKey := newKey(likeKubeadm)
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kubernetes"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(99, 0, 0),
@@ -77,8 +90,7 @@ func certs(dir string, ips []string) {
 	}
 	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
 	check(err)
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	check(err)
+	key := newKey(likeKubeadm)
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "kube-apiserver"},
 		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
@@ -469,7 +481,7 @@ func badServers() []badServer {
 		{"down", "600", false, says("HTTP/1.1 600 x\r\n\r\n")},
 		{"down", "100 for ever", false, pours("", "HTTP/1.1 100 Continue\r\n\r\n", time.Millisecond)},
 		{"down", "status line without end", false, pours(ok[:12]+" ", kib, 0)},
-		{"down", "1 B/s", false, func(c net.Conn) {
+		{"unready", "1 B/s", false, func(c net.Conn) {
 			for _, b := range []byte(ok) {
 				if _, err := c.Write([]byte{b}); err != nil {
 					return
@@ -477,7 +489,7 @@ func badServers() []badServer {
 				time.Sleep(time.Second)
 			}
 		}},
-		{"down", "nothing after TLS", false, says("")},
+		{"unready", "nothing after TLS", false, says("")},
 		{"down", "closed after TLS", false, closes},
 		{"down", "reset after TLS", false, resets("")},
 		{"down", "reset in the status", false, resets("HTTP/1.1 2")},
@@ -488,11 +500,11 @@ func badServers() []badServer {
 		{"down", "SSH", true, says("SSH-2.0-x\r\n")},
 		{"down", "HTTP on the TLS port", true, says("HTTP/1.1 400 Bad Request\r\n\r\n")},
 		{"down", "TLS alert", true, says("\x15\x03\x03\x00\x02\x02\x28")},
-		{"down", "TLS alert, then held", true, pours("\x15\x03\x03\x00\x02\x01\x5a", "", time.Second)},
+		{"unready", "TLS alert, then held", true, pours("\x15\x03\x03\x00\x02\x01\x5a", "", time.Second)},
 		{"down", "TLS record of 64 KiB", true, says("\x16\x03\x03\xff\xff" + kib)},
-		{"down", "TLS records of 0 bytes", true, pours("", "\x16\x03\x03\x00\x00", time.Millisecond)},
-		{"down", "half a ServerHello", true, says("\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")},
-		{"down", "nothing at all", true, says("")},
+		{"unready", "TLS records of 0 bytes", true, pours("", "\x16\x03\x03\x00\x00", time.Millisecond)},
+		{"unready", "half a ServerHello", true, says("\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")},
+		{"unready", "nothing at all", true, says("")},
 		{"down", "closed at once", true, closes},
 		{"down", "reset at once", true, resets("")},
 		{"down", "random bytes", true, func(c net.Conn) { io.Copy(c, rand.Reader) }},
@@ -525,7 +537,7 @@ func badCerts(dir, ip string) map[string]tls.Certificate {
 	bad := map[string]tls.Certificate{}
 	for what, addr := range map[string]string{"certificate of another CA": ip, "other CA and address": "192.0.2.1"} {
 		d := filepath.Join(dir, "bad", what)
-		certs(d, []string{addr})
+		certs(d, []string{addr}, false)
 		c, err := tls.LoadX509KeyPair(filepath.Join(d, "tls.crt"), filepath.Join(d, "tls.key"))
 		check(err)
 		bad[what] = c
@@ -560,8 +572,8 @@ func main() {
 	log.SetFlags(0)
 	a := os.Args[1:]
 	switch {
-	case len(a) >= 3 && a[0] == "certs":
-		certs(a[1], a[2:])
+	case len(a) >= 3 && (a[0] == "certs" || a[0] == "rsa-certs"):
+		certs(a[1], a[2:], a[0] == "rsa-certs")
 	case len(a) == 5 && a[0] == "serve":
 		serve(a[1], a[2], a[3], a[4])
 	case len(a) == 2 && a[0] == "get":
@@ -585,7 +597,7 @@ func main() {
 	case len(a) == 4 && a[0] == "hostile":
 		hostile(a[1], a[2], a[3])
 	default:
-		log.Fatal("usage: peer certs DIR IP... | serve DIR NAME ADDR MODE | get ADDR | load ADDR SECONDS | " +
+		log.Fatal("usage: peer certs|rsa-certs DIR IP... | serve DIR NAME ADDR MODE | get ADDR | load ADDR SECONDS | " +
 			"stream ADDR [idle] | dial ADDR N | hostile DIR IP PORT")
 	}
 }
