@@ -13,9 +13,8 @@
 #include "mem.h"
 #include "order.h"
 #include "pool.h"
-#include "probe.h"
+#include "prober.h"
 #include "report.h"
-#include "sentinel.h"
 #include "tls.h"
 #include "trust.h"
 
@@ -34,20 +33,10 @@
 #define FILES_MS    1000  /* configuration and certificates are looked at this often */
 #define SAVE_MS     30000 /* between two tries to write the state file */
 #define LINGER_MS   10000 /* who has left the list is asked until he was down for so long */
+#define DRAIN_MS    5000 /* what is left to the connections of one that was taken from the options */
 
-/* epoll data; below: index of a server's probe */
+/* epoll data; below and above: the probers' */
 enum { SLOT_SIGNAL = DESTS_MAX, SLOT_NETLINK, SLOT_DISCOVER, SLOT_LISTEN };
-
-#define SLOT_SENTINEL 0x100 /* plus the index of a server */
-
-struct prober {
-	struct probe probe;
-	struct sentinel sentinel;
-	uint64_t next;       /* ms: when the next probe starts */
-	uint64_t down_since; /* ms, 0: it is not */
-	uint64_t alarmed;    /* ms: when the sentinel called for a probe */
-	bool again;          /* it did so while one was under way */
-};
 
 struct loop {
 	struct config *conf;
@@ -65,7 +54,7 @@ struct loop {
 	struct metrics metrics;
 	struct listen listen;
 	struct cut cut;
-	struct prober prober[DESTS_MAX];
+	struct probers probers;
 	int epoll, signals, netlink;
 	uint64_t next_rules, next_path; /* ms */
 	uint64_t next_files, next_save; /* ms; 0: nothing to save */
@@ -82,12 +71,6 @@ static double clock_wall(void)
 
 	clock_gettime(CLOCK_REALTIME, &ts);
 	return (double)ts.tv_sec + (double)ts.tv_nsec / 1e9;
-}
-
-/* ms with up to a fifth more or less. */
-static uint64_t jitter(unsigned ms)
-{
-	return ms - ms / 5 + clock_spread(2 * (ms / 5) + 1);
 }
 
 static int watch(struct loop *l, int fd, uint32_t slot, uint32_t events, int op)
@@ -157,6 +140,7 @@ static int loop_init(struct loop *l, struct config *conf, struct err *err)
 	    watch(l, l->signals, SLOT_SIGNAL, EPOLLIN, EPOLL_CTL_ADD) < 0 ||
 	    watch(l, l->netlink, SLOT_NETLINK, EPOLLIN, EPOLL_CTL_ADD) < 0)
 		return err_set(err, "event loop: %s", strerror(errno));
+	l->probers.epoll = l->epoll;
 	discover_init(&l->discover, l->epoll, SLOT_DISCOVER, conf->vs.family, conf->client_cert,
 	              conf->ca_file);
 	if (conf->file)
@@ -168,16 +152,9 @@ static int loop_init(struct loop *l, struct config *conf, struct err *err)
 	return guard_check(&l->guard, err);
 }
 
-static void prober_stop(struct prober *p)
-{
-	probe_stop(&p->probe);
-	sentinel_stop(&p->sentinel);
-}
-
 static void loop_release(struct loop *l)
 {
-	for (size_t i = 0; i < l->pool.n; i++)
-		prober_stop(&l->prober[i]);
+	probers_stop(&l->probers);
 	discover_release(&l->discover);
 	listen_release(&l->listen);
 	metrics_release(&l->metrics);
@@ -254,8 +231,9 @@ static bool in_rules(const struct loop *l, const struct addr *a)
 }
 
 /* A server's state has changed. Who was connected to a dead one is noted before it is removed. */
-static void state_changed(struct loop *l, size_t i, uint64_t now)
+static void on_state(void *ctx, size_t i, uint64_t now)
 {
+	struct loop *l = ctx;
 	const struct server *s = &l->pool.server[i];
 	char name[ADDR_STR_MAX];
 	size_t n;
@@ -271,127 +249,6 @@ static void state_changed(struct loop *l, size_t i, uint64_t now)
 	if (n)
 		event(&l->events, LOG_LVL_INFO, "%zu connections to %s cut", n,
 		      addr_str(&s->addr, name));
-}
-
-static void tell_state(struct loop *l, size_t i, const struct probe_result *r)
-{
-	const struct server *s = &l->pool.server[i];
-	char name[ADDR_STR_MAX];
-
-	metrics_transition(&l->metrics, &l->pool, i, r->text, l->events.now);
-	event(&l->events, s->state == SERVER_UP ? LOG_LVL_INFO : LOG_LVL_WARN,
-	      "real server %s is %s: %s", addr_str(&s->addr, name), server_state_name(s->state),
-	      r->text);
-}
-
-/* A server whose port is closed costs nothing to ask: no handshake takes place. */
-static unsigned pace(const struct loop *l, size_t i, enum verdict v)
-{
-	if (pool_in_transition(&l->pool, i) || v == VERDICT_DEAD)
-		return l->conf->fast_ms;
-	return l->conf->interval_ms;
-}
-
-/* The connection of a probe that was answered becomes the sentinel. */
-static void keep(struct loop *l, size_t i, uint64_t now)
-{
-	struct prober *p = &l->prober[i];
-
-	sentinel_adopt(&p->sentinel, &p->probe, l->conf->fast_ms, now);
-	watch(l, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events, EPOLL_CTL_DEL);
-	watch(l, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events, EPOLL_CTL_ADD);
-}
-
-static void probe_done(struct loop *l, size_t i, const struct probe_result *r, uint64_t now)
-{
-	struct prober *p = &l->prober[i];
-	char name[ADDR_STR_MAX];
-	bool changed = pool_report(&l->pool, i, r->verdict);
-	uint64_t started = p->probe.started;
-
-	p->next = started + jitter(pace(l, i, r->verdict));
-	if (p->again && (r->verdict == VERDICT_FAILED || r->verdict == VERDICT_LATE))
-		p->next = now; /* it may have been cut with the sentinel */
-	p->again = false;
-	if (p->probe.stage == PROBE_ANSWERED)
-		keep(l, i, now);
-	if (p->next <= now)
-		p->next = now + 1;
-	if (l->pool.server[i].state != SERVER_DOWN)
-		p->down_since = 0;
-	else if (!p->down_since)
-		p->down_since = now;
-	metrics_probe(&l->metrics, &l->pool, i, r, now - started);
-	log_debug("probe %s: %s", addr_str(&l->pool.server[i].addr, name), r->text);
-	if (!changed)
-		return;
-	p->alarmed = 0; /* who has just come back may be killed again */
-	tell_state(l, i, r);
-	state_changed(l, i, now);
-}
-
-static void probe_begin(struct loop *l, size_t i, uint64_t now)
-{
-	struct probe *p = &l->prober[i].probe;
-	struct probe_result r;
-
-	if (probe_start(p, &l->conf->probe, l->trust.tls, &l->pool.server[i].addr, now, &r))
-		probe_done(l, i, &r, now);
-	else
-		watch(l, p->fd, (uint32_t)i, p->events, EPOLL_CTL_ADD);
-}
-
-/* Ends what is said to be dead sooner, but never asks without pause because of it. */
-static void alarm_raised(struct loop *l, size_t i, uint64_t now)
-{
-	struct prober *p = &l->prober[i];
-
-	if (p->alarmed && now < p->alarmed + l->conf->interval_ms)
-		return;
-	p->alarmed = now;
-	p->again = p->probe.stage != PROBE_IDLE;
-	p->next = now;
-}
-
-static void sentinel_turn(struct loop *l, size_t i, uint64_t now)
-{
-	struct prober *p = &l->prober[i];
-	uint32_t before = p->sentinel.events;
-	struct probe_result r;
-	enum sentinel_news news = sentinel_step(&p->sentinel, now, &r);
-	char name[ADDR_STR_MAX];
-	bool changed = false;
-
-	if (p->sentinel.stage != SENTINEL_NONE && p->sentinel.events != before)
-		watch(l, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events,
-		      EPOLL_CTL_MOD);
-	if (news == SENTINEL_QUIET)
-		return;
-	log_debug("sentinel %s: %s", addr_str(&l->pool.server[i].addr, name), r.text);
-	if (news != SENTINEL_LOST)
-		changed = pool_hear(&l->pool, i, r.verdict);
-	if (news != SENTINEL_ANSWERED)
-		alarm_raised(l, i, now);
-	if (pool_in_transition(&l->pool, i) && p->next > now + l->conf->fast_ms)
-		p->next = now + l->conf->fast_ms;
-	if (!changed)
-		return;
-	tell_state(l, i, &r);
-	state_changed(l, i, now);
-}
-
-static void probe_ready(struct loop *l, size_t i, uint64_t now)
-{
-	struct probe *p = &l->prober[i].probe;
-	uint32_t before = p->events;
-	struct probe_result r;
-
-	if (p->stage == PROBE_IDLE) /* ended by an earlier event of the same round */
-		return;
-	if (probe_step(p, &r))
-		probe_done(l, i, &r, now);
-	else if (p->events != before)
-		watch(l, p->fd, (uint32_t)i, p->events, EPOLL_CTL_MOD);
 }
 
 static void tell_set(struct loop *l, const struct addrs *want)
@@ -410,23 +267,45 @@ static void tell_set(struct loop *l, const struct addrs *want)
 }
 
 /*
- * Whether a server that is not on the cluster's list is gone. As long as it answers it is used, or
- * drained: an API server leaves the list when its end begins, and when etcd is slow.
+ * Whether a server that is not wanted is gone. One that is not on the cluster's list is used as
+ * long as it answers, or drained: an API server leaves the list when its end begins, and when etcd
+ * is slow. One that is no longer among the options is drained once there is another.
  */
 static bool gone(const struct loop *l, size_t i, uint64_t now)
 {
-	uint64_t since = l->prober[i].down_since;
+	const struct prober *p = &l->probers.v[i];
 
-	return since && now >= since + LINGER_MS;
+	if (l->masters.told)
+		return p->down_since && now >= p->down_since + LINGER_MS;
+	return l->pool.server[i].state == SERVER_DOWN || (p->leaves && now >= p->leaves + DRAIN_MS);
 }
 
-/* Who is wanted, and who is not but lingers. */
-static void next_set(const struct loop *l, struct addrs *want, uint64_t now)
+/* Looks who that is leaving has been replaced. */
+static void look_at_leavers(struct loop *l, uint64_t now)
 {
+	bool replaced = pool_replaced(&l->pool);
+
+	for (size_t i = 0; i < l->pool.n; i++) {
+		struct prober *p = &l->probers.v[i];
+
+		if (!replaced || !l->pool.server[i].leaving)
+			p->leaves = 0;
+		else if (!p->leaves)
+			p->leaves = now;
+	}
+}
+
+/* Who is wanted, and behind them who is not but lingers. Returns how many are wanted. */
+static size_t next_set(const struct loop *l, struct addrs *want, uint64_t now)
+{
+	size_t wanted;
+
 	masters_wanted(&l->masters, want, &(size_t){0});
-	for (size_t i = 0; i < l->pool.n && l->masters.told; i++)
+	wanted = want->n;
+	for (size_t i = 0; i < l->pool.n; i++)
 		if (!gone(l, i, now))
 			addrs_add(want, &l->pool.server[i].addr);
+	return wanted;
 }
 
 static bool somebody_left(const struct loop *l, uint64_t now)
@@ -440,27 +319,18 @@ static bool somebody_left(const struct loop *l, uint64_t now)
 /* Other servers are to be asked: those that stay keep their state; probes under way begin anew. */
 static void change_set(struct loop *l, uint64_t now)
 {
-	struct prober old[DESTS_MAX];
+	size_t old_n = l->pool.n, wanted;
 	struct addrs want;
 	int from[DESTS_MAX];
 
 	l->set_changed = false;
-	next_set(l, &want, now);
+	wanted = next_set(l, &want, now);
 	tell_set(l, &want);
-	for (size_t i = 0; i < l->pool.n; i++) {
-		struct prober *p = &l->prober[i];
-
-		if (p->probe.stage != PROBE_IDLE)
-			p->next = now;
-		prober_stop(p);
-		old[i] = *p;
-	}
 	pool_set(&l->pool, want.a, want.n, from);
+	probers_set(&l->probers, from, old_n, now);
 	for (size_t i = 0; i < l->pool.n; i++)
-		if (from[i] >= 0)
-			l->prober[i] = old[from[i]];
-		else
-			l->prober[i] = (struct prober){.next = now, .down_since = now};
+		l->pool.server[i].leaving = !l->masters.told && i >= wanted;
+	look_at_leavers(l, now);
 	rules_changed(l, now);
 }
 
@@ -508,10 +378,7 @@ static void take_config(struct loop *l, struct config *fresh, struct trust *trus
 {
 	const struct config *c = l->conf;
 
-	for (size_t i = 0; i < l->pool.n; i++) {
-		prober_stop(&l->prober[i]);
-		l->prober[i].next = now;
-	}
+	probers_restart(&l->probers, now);
 	discover_release(&l->discover);
 	trust_release(&l->trust);
 	config_release(l->conf);
@@ -572,6 +439,7 @@ static void look_at_files(struct loop *l, uint64_t now)
 {
 	l->next_files = now + FILES_MS;
 	discover_refresh(&l->discover, &l->events, now);
+	look_at_leavers(l, now);
 	l->set_changed |= somebody_left(l, now);
 	if (!l->conf->file)
 		return;
@@ -593,19 +461,7 @@ static uint64_t run_timers(struct loop *l, uint64_t now)
 {
 	uint64_t next;
 
-	for (size_t i = 0; i < l->pool.n; i++) {
-		struct prober *p = &l->prober[i];
-		struct probe_result r;
-
-		if (p->sentinel.stage != SENTINEL_NONE && now >= p->sentinel.due)
-			sentinel_turn(l, i, now);
-		if (p->probe.stage != PROBE_IDLE && now >= probe_due(&p->probe)) {
-			probe_expire(&p->probe, &r);
-			probe_done(l, i, &r, now);
-		}
-		if (p->probe.stage == PROBE_IDLE && now >= p->next)
-			probe_begin(l, i, now);
-	}
+	probers_turn(&l->probers, now);
 	if (now >= l->next_files)
 		look_at_files(l, now);
 	next = discover_turn(&l->discover, &l->pool, &l->events, now);
@@ -620,14 +476,7 @@ static uint64_t run_timers(struct loop *l, uint64_t now)
 		reconcile(l, false, now);
 	next = sooner(next, listen_turn(&l->listen, &l->events, now));
 	next = sooner(next, sooner(l->next_files, sooner(l->next_rules, l->next_path)));
-	for (size_t i = 0; i < l->pool.n; i++) {
-		const struct prober *p = &l->prober[i];
-		uint64_t due = p->probe.stage == PROBE_IDLE ? p->next : probe_due(&p->probe);
-
-		if (p->sentinel.stage != SENTINEL_NONE)
-			due = sooner(due, p->sentinel.due);
-		next = sooner(next, due);
-	}
+	next = sooner(next, probers_due(&l->probers));
 	return next;
 }
 
@@ -678,10 +527,8 @@ static void loop_turn(struct loop *l, bool *stop)
 			discover_ready(&l->discover, &l->events, now);
 		else if (slot == SLOT_LISTEN)
 			listen_ready(&l->listen, now);
-		else if (slot >= SLOT_SENTINEL)
-			sentinel_turn(l, slot - SLOT_SENTINEL, now);
-		else if (slot < DESTS_MAX)
-			probe_ready(l, slot, now);
+		else
+			probers_ready(&l->probers, slot, now);
 	}
 }
 
@@ -690,8 +537,16 @@ int loop_run(struct config *conf, struct err *err)
 	struct loop *l = xcalloc(1, sizeof(*l));
 	char name[ADDR_STR_MAX];
 	bool stop = false;
-	int rc = loop_init(l, conf, err);
+	int rc;
 
+	l->probers = (struct probers){.pool = &l->pool,
+	                              .conf = conf,
+	                              .trust = &l->trust,
+	                              .metrics = &l->metrics,
+	                              .events = &l->events,
+	                              .changed = on_state,
+	                              .ctx = l};
+	rc = loop_init(l, conf, err);
 	if (rc == 0) {
 		log_info("guards virtual server %s with %zu real servers",
 		         addr_str(&conf->vs, name), l->pool.n);

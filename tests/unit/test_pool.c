@@ -99,7 +99,8 @@ static void a_busy_server_is_drained_and_a_stuck_one_dead(void **state)
 	report(0, VERDICT_READY, 2);
 	assert_string_equal(now(), "1=1 2=1");
 	report(0, VERDICT_LATE, 1);
-	report(0, VERDICT_FAILED, 1); /* half dead: not twice without a sign of life, but twice bad */
+	report(0, VERDICT_FAILED,
+	       1); /* half dead: not twice without a sign of life, but twice bad */
 	assert_string_equal(now(), "1=0 2=1");
 	report(0, VERDICT_FAILED, 1);
 	assert_string_equal(now(), "2=1");

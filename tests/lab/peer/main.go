@@ -502,7 +502,7 @@ func badServers() []badServer {
 		{"down", "TLS alert", true, says("\x15\x03\x03\x00\x02\x02\x28")},
 		{"unready", "TLS alert, then held", true, pours("\x15\x03\x03\x00\x02\x01\x5a", "", time.Second)},
 		{"down", "TLS record of 64 KiB", true, says("\x16\x03\x03\xff\xff" + kib)},
-		{"unready", "TLS records of 0 bytes", true, pours("", "\x16\x03\x03\x00\x00", time.Millisecond)},
+		{"down", "TLS records of 0 bytes", true, pours("", "\x16\x03\x03\x00\x00", time.Millisecond)},
 		{"unready", "half a ServerHello", true, says("\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")},
 		{"unready", "nothing at all", true, says("")},
 		{"down", "closed at once", true, closes},
