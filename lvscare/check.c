@@ -53,7 +53,7 @@ static void check_daemon(struct check *c)
 
 static void check_service(struct check *c)
 {
-	const struct ipvs_view *k = &c->v->rules;
+	const struct rules_view *k = &c->v->rules;
 	char name[ADDR_STR_MAX];
 	size_t taking = 0;
 
@@ -65,7 +65,7 @@ static void check_service(struct check *c)
 	addr_str(&c->v->vs, name);
 	for (size_t i = 0; i < k->n; i++)
 		taking += k->dest[i].weight > 0;
-	if (!k->svc.addr.family)
+	if (!k->vs.family)
 		found(c, ERROR, "service",
 		      "the kernel has no service %s (lvscare --run-once writes it)", name);
 	else if (!taking)
@@ -74,7 +74,7 @@ static void check_service(struct check *c)
 	else
 		found(c, OK, "service",
 		      "%s, scheduler %s: %zu of %zu real servers take connections", name,
-		      k->svc.scheduler, taking, k->n);
+		      k->scheduler, taking, k->n);
 }
 
 static void check_address(struct check *c, struct nlsock *s)

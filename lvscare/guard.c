@@ -18,7 +18,7 @@ int guard_open(struct guard *g, const struct config *conf, struct err *err)
 		g->sysctl.dir = SYSCTL_DIR;
 	if (nlsock_open(&g->routes, NETLINK_ROUTE, err) < 0)
 		return -1;
-	if (ipvs_open(&g->ipvs, err) < 0) {
+	if (backend_open(&g->backend, BACKEND_AUTO, err) < 0) {
 		nlsock_release(&g->routes);
 		return -1;
 	}
@@ -30,7 +30,7 @@ void guard_close(struct guard *g)
 {
 	if (!g->open)
 		return;
-	ipvs_release(&g->ipvs);
+	backend_release(&g->backend);
 	nlsock_release(&g->routes);
 	g->open = false;
 }
@@ -62,7 +62,7 @@ int guard_check(struct guard *g, struct err *err)
 int guard_apply_rules(struct guard *g, const struct rules *rules, struct events *ev,
                       struct err *err)
 {
-	return ipvs_apply(&g->ipvs, rules, ev, err);
+	return backend_apply(&g->backend, rules, ev, err);
 }
 
 /* The source of connections to the virtual server: that towards the first real server with a way.
@@ -133,16 +133,9 @@ int guard_run_once(const struct config *c, struct events *ev, struct err *err)
 int guard_clean(const struct config *c, struct events *ev, struct err *err)
 {
 	struct nlsock routes;
-	struct ipvs ipvs;
-	int rc = 0;
+	int rc;
 
-	if (ipvs_open(&ipvs, err) == 0) {
-		rc = ipvs_remove(&ipvs, &c->vs, ev, err);
-		ipvs_release(&ipvs);
-	} else if (!ipvs.missing) {
-		return -1;
-	}
-	if (rc < 0 || nlsock_open(&routes, NETLINK_ROUTE, err) < 0)
+	if (backend_remove(&c->vs, ev, err) < 0 || nlsock_open(&routes, NETLINK_ROUTE, err) < 0)
 		return -1;
 	rc = route_remove(&routes, &c->vs, ev, err);
 	nlsock_release(&routes);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "ipvs.h"
+#include "backend.h"
 #include "sysctl.h"
 
 struct config;
@@ -11,7 +11,7 @@ struct events;
 /* Everything in the kernel that makes the virtual server work: IPVS rules, route, switches. */
 struct guard {
 	const struct config *conf;
-	struct ipvs ipvs;
+	struct backend backend;
 	struct nlsock routes;
 	struct sysctl sysctl;
 	bool open;

@@ -279,19 +279,28 @@ int ipvs_remove(struct ipvs *b, const struct addr *vs, struct events *ev, struct
 	return 0;
 }
 
-int ipvs_read(struct ipvs *b, const struct addr *vs, struct ipvs_view *out, struct err *err)
+int ipvs_read(struct ipvs *b, const struct addr *vs, struct rules_view *out, struct err *err)
 {
+	struct ipvs_service svc;
 	struct dests dests;
 
-	*out = (struct ipvs_view){0};
-	if (get_service(b, vs, &out->svc, err) < 0)
+	*out = (struct rules_view){0};
+	if (get_service(b, vs, &svc, err) < 0)
 		return -1;
-	if (!out->svc.addr.family)
+	if (!svc.addr.family)
 		return 0;
 	if (get_dests(b, vs, &dests, err) < 0)
 		return -1;
-	memcpy(out->dest, dests.dest, dests.n * sizeof(*dests.dest));
-	out->n = dests.n;
+	out->vs = svc.addr;
+	snprintf(out->scheduler, sizeof(out->scheduler), "%s", svc.scheduler);
+	for (out->n = 0; out->n < dests.n; out->n++) {
+		const struct ipvs_dest *d = &dests.dest[out->n];
+
+		out->dest[out->n] = (struct rules_seen){.addr = d->addr,
+		                                        .weight = d->weight,
+		                                        .active = d->active,
+		                                        .inactive = d->inactive};
+	}
 	return 0;
 }
 

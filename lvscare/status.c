@@ -12,7 +12,7 @@
 struct row {
 	struct addr addr;
 	const struct snapshot_server *daemon;
-	const struct ipvs_dest *kernel;
+	const struct rules_seen *kernel;
 };
 
 struct rows {
@@ -27,7 +27,7 @@ static void collect(const struct view *v, struct rows *rows)
 		rows->row[rows->n++] = (struct row){.addr = v->daemon.server[i].addr,
 		                                    .daemon = &v->daemon.server[i]};
 	for (size_t i = 0; i < v->rules.n; i++) {
-		const struct ipvs_dest *d = &v->rules.dest[i];
+		const struct rules_seen *d = &v->rules.dest[i];
 		size_t j = 0;
 
 		while (j < rows->n && !addr_eq(&rows->row[j].addr, &d->addr))
@@ -66,8 +66,8 @@ static void head_lines(const struct view *v, struct strbuf *out)
 	char name[ADDR_STR_MAX], host[ADDR_STR_MAX], up[24];
 
 	strbuf_addf(out, "virtual server  %s", addr_str(&v->vs, name));
-	if (v->rules.svc.addr.family)
-		strbuf_addf(out, ", scheduler %s\n", v->rules.svc.scheduler);
+	if (v->rules.vs.family)
+		strbuf_addf(out, ", scheduler %s\n", v->rules.scheduler);
 	else
 		strbuf_addf(out, ": %s\n",
 		            *v->no_rules ? v->no_rules : "the kernel has no such IPVS service");
@@ -177,7 +177,7 @@ void status_json(const struct view *v, struct strbuf *out)
 	collect(v, &rows);
 	strbuf_addf(out, "{\"good\":%s,\"virtualServer\":\"%s\"", status_good(v) ? "true" : "false",
 	            addr_str(&v->vs, name));
-	field(out, "scheduler", v->rules.svc.scheduler);
+	field(out, "scheduler", v->rules.scheduler);
 	field(out, "rulesError", v->no_rules);
 	field(out, "routeSource", v->route.src.family ? addr_host(&v->route.src, name) : "");
 	field(out, "routeError", v->no_route);

@@ -2,6 +2,7 @@
 #include "view.h"
 
 #include "ask.h"
+#include "backend.h"
 #include "err.h"
 #include "strbuf.h"
 
@@ -44,14 +45,14 @@ static void read_route(struct view *v, const struct addr *vs)
 
 static void read_rules(struct view *v)
 {
-	struct ipvs b;
+	struct backend b;
 	struct err err = {0};
 
-	if (ipvs_open(&b, &err) == 0) {
-		if (!v->vs.port && !ipvs_find_port(&b, &v->vs))
+	if (backend_open(&b, BACKEND_AUTO, &err) == 0) {
+		if (!v->vs.port && !backend_find_port(&b, &v->vs))
 			v->vs.port = API_PORT;
-		ipvs_read(&b, &v->vs, &v->rules, &err);
-		ipvs_release(&b);
+		backend_read(&b, &v->vs, &v->rules, &err);
+		backend_release(&b);
 	}
 	snprintf(v->no_rules, sizeof(v->no_rules), "%.500s", err.msg);
 }

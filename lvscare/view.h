@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "ipvs.h"
 #include "route.h"
+#include "rules.h"
 #include "snapshot.h"
 
 struct err;
@@ -12,7 +12,7 @@ struct view {
 	struct addr vs;
 	struct snapshot daemon;
 	char no_daemon[256]; /* why none answers for this virtual server, "" when it does */
-	struct ipvs_view rules;
+	struct rules_view rules;
 	char no_rules[512]; /* why the kernel's could not be read, or "" */
 	struct route route; /* dst.family 0: there is none */
 	char no_route[512];

@@ -24,16 +24,16 @@ static int setup(void **state)
 	v = (struct view){
 	    .vs = address(97, 6443),
 	    .daemon = {.version = "0.1.0", .vs = address(97, 6443), .uptime = 7300, .n = 2},
-	    .rules = {.svc = {.addr = address(97, 6443), .scheduler = "rr"}, .n = 2},
+	    .rules = {.vs = address(97, 6443), .scheduler = "rr", .n = 2},
 	    .route = {.dst = address(97, 0), .src = address(10, 0)},
 	};
 	v.daemon.server[0] = (struct snapshot_server){
 	    .addr = address(1, 6443), .state = "up", .since = 100, .text = "HTTP 200"};
 	v.daemon.server[1] = (struct snapshot_server){
 	    .addr = address(2, 6443), .state = "down", .since = 500, .text = "a \"b\""};
-	v.rules.dest[0] = (struct ipvs_dest){
+	v.rules.dest[0] = (struct rules_seen){
 	    .addr = address(1, 6443), .weight = 1, .active = 3, .inactive = 4};
-	v.rules.dest[1] = (struct ipvs_dest){.addr = address(9, 6443), .weight = 5};
+	v.rules.dest[1] = (struct rules_seen){.addr = address(9, 6443), .weight = 5};
 	return 0;
 }
 
@@ -62,7 +62,7 @@ static void without_anything(void **state)
 
 	(void)state;
 	snprintf(v.no_daemon, sizeof(v.no_daemon), "none answers");
-	v.rules = (struct ipvs_view){0};
+	v.rules = (struct rules_view){0};
 	v.route = (struct route){0};
 	status_table(&v, &out);
 	assert_string_equal(strbuf_str(&out),
@@ -122,7 +122,7 @@ static void as_json(void **state)
 	json_decref(o);
 
 	snprintf(v.no_daemon, sizeof(v.no_daemon), "none \"answers\"");
-	v.rules = (struct ipvs_view){0};
+	v.rules = (struct rules_view){0};
 	v.route = (struct route){0};
 	o = object();
 	assert_true(json_is_false(json_object_get(o, "good")));
