@@ -61,7 +61,8 @@ static void check_service(struct check *c)
 		found(c, ERROR, "kernel", "%s", c->v->no_rules);
 		return;
 	}
-	found(c, OK, "kernel", "has IPVS");
+	found(c, OK, "kernel", "%s",
+	      c->v->backend == BACKEND_NFT ? "nftables forwards" : "has IPVS");
 	addr_str(&c->v->vs, name);
 	for (size_t i = 0; i < k->n; i++)
 		taking += k->dest[i].weight > 0;
@@ -129,7 +130,7 @@ static void check_sysctl(struct check *c)
 	static const char *const without[SYSCTL_SWITCHES] = {
 	    "connections to a dead API server hang", "stateful firewalls may drop connections"};
 
-	for (unsigned i = 0; i < SYSCTL_SWITCHES; i++) {
+	for (unsigned i = 0; c->v->backend != BACKEND_NFT && i < SYSCTL_SWITCHES; i++) {
 		if (sysctl_on(SYSCTL_DIR, i))
 			found(c, OK, "sysctl", "net.ipv4.vs.%s is 1", sysctl_name(i));
 		else

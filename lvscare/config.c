@@ -20,7 +20,7 @@
 struct raw {
 	bool run_once, clean, insecure, man;
 	const char *vs, *scheduler, *node_ip, *ca_file, *scheme, *path, *method, *body, *level,
-	    *mode;
+	    *mode, *backend;
 	const char *log_format, *listen, *iface, *client_cert, *state_file, *file;
 	struct strlist rs, headers, status;
 	unsigned interval, fast, timeout, tick, fall, rise, slow_start, masquerade_bit;
@@ -87,6 +87,10 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     &r->file, 0, 0, false},
 	    {0, "scheduler", CLI_STRING, "NAME", "IPVS scheduler (default: wrr).", &r->scheduler, 0,
 	     0, false},
+	    {0, "backend", CLI_STRING, "auto|ipvs|nft",
+	     "What in the kernel forwards: IPVS or nftables (default: auto, nftables where the "
+	     "kernel has no IPVS).",
+	     &r->backend, 0, 0, false},
 	    {0, "node-ip", CLI_STRING, "ADDRESS",
 	     "Source of connections to the virtual server (default: the address from which this "
 	     "node reaches the first real server).",
@@ -279,6 +283,10 @@ static int check_words(struct config *c, const struct raw *r, struct err *err)
 	if (!c->log_json && strcmp(r->log_format, "text") != 0)
 		return err_set_code(err, EXIT_USAGE, "--log-format: \"%s\" is not text or json",
 		                    r->log_format);
+	c->backend = backend_by_name(r->backend);
+	if (c->backend == BACKEND_KINDS)
+		return err_set_code(err, EXIT_USAGE, "--backend: \"%s\" is not auto, ipvs or nft",
+		                    r->backend);
 	if (strcmp(r->mode, "route") != 0 && strcmp(r->mode, "link") != 0)
 		return err_set_code(err, EXIT_USAGE, "--mode: \"%s\" is not route or link",
 		                    r->mode);
@@ -430,6 +438,7 @@ static int parse(struct config *c, int argc, char **argv, bool final, struct err
 	                .method = "GET",
 	                .level = "info",
 	                .mode = "route",
+	                .backend = "auto",
 	                .log_format = "text",
 	                .listen = CONFIG_LISTEN,
 	                .interval = 2000,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "backend.h"
 #include "masters.h"
 #include "pool.h"
 #include "strbuf.h"
@@ -22,6 +23,7 @@ struct config {
 	size_t n_rs;
 	struct addr node_ip; /* family 0: found by the route to the first real server */
 	const char *scheduler;
+	enum backend_kind backend;
 	const char *ca_file;
 	const char *client_cert; /* with which the cluster is asked for its masters, or NULL */
 	const char *state_file;  /* where they are remembered, or NULL */

@@ -78,6 +78,16 @@ bool cut_parse(const char *line, const struct addr *vs, const struct addr *rs, s
 	       client->family == vs->family && addr_eq(&to, vs) && addr_eq(&dest, rs);
 }
 
+void cut_add(struct cut *c, const struct addr *vs, const struct addr *client)
+{
+	if (c->off || c->n == CLIENTS_MAX)
+		return;
+	c->vs = *vs;
+	if (!(c->n & (c->n - 1))) /* a power of two: full */
+		c->client = xrealloc(c->client, (c->n ? 2 * c->n : 1) * sizeof(*client));
+	c->client[c->n++] = *client;
+}
+
 void cut_collect(struct cut *c, const struct addr *vs, const struct addr *rs, const char *path)
 {
 	struct addr client;
@@ -89,14 +99,9 @@ void cut_collect(struct cut *c, const struct addr *vs, const struct addr *rs, co
 	f = fopen(path, "re");
 	if (!f)
 		return;
-	c->vs = *vs;
-	while (c->n < CLIENTS_MAX && fgets(line, sizeof(line), f)) {
-		if (!cut_parse(line, vs, rs, &client))
-			continue;
-		if (!(c->n & (c->n - 1))) /* a power of two: full */
-			c->client = xrealloc(c->client, (c->n ? 2 * c->n : 1) * sizeof(client));
-		c->client[c->n++] = client;
-	}
+	while (c->n < CLIENTS_MAX && fgets(line, sizeof(line), f))
+		if (cut_parse(line, vs, rs, &client))
+			cut_add(c, vs, &client);
 	fclose(f);
 }
 

@@ -23,6 +23,8 @@ struct cut {
 /* Notes the clients of the real server rs at the virtual server vs, from a file in the format of
  * CUT_CONNS; one that cannot be read holds none. */
 void cut_collect(struct cut *c, const struct addr *vs, const struct addr *rs, const char *path);
+/* Notes one client. */
+void cut_add(struct cut *c, const struct addr *vs, const struct addr *client);
 /* Destroys their sockets and forgets them; returns how many there were. Clients elsewhere (pods,
  * other machines) have none here. */
 size_t cut_run(struct cut *c);

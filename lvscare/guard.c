@@ -11,14 +11,18 @@
 
 int guard_open(struct guard *g, const struct config *conf, struct err *err)
 {
-	if (g->open)
+	if (g->open && g->want == conf->backend)
 		return 0;
-	*g = (struct guard){.conf = conf, .sysctl = g->sysctl};
+	guard_close(g);
+	*g = (struct guard){.conf = conf,
+	                    .want = conf->backend,
+	                    .backend.told = g->backend.told,
+	                    .sysctl = g->sysctl};
 	if (!g->sysctl.dir)
 		g->sysctl.dir = SYSCTL_DIR;
 	if (nlsock_open(&g->routes, NETLINK_ROUTE, err) < 0)
 		return -1;
-	if (backend_open(&g->backend, BACKEND_AUTO, err) < 0) {
+	if (backend_open(&g->backend, g->want, err) < 0) {
 		nlsock_release(&g->routes);
 		return -1;
 	}
@@ -92,7 +96,8 @@ int guard_apply_path(struct guard *g, struct events *ev, struct err *err)
 {
 	struct addr src;
 
-	sysctl_apply(&g->sysctl, ev);
+	if (g->backend.kind == BACKEND_IPVS) /* they are switches of IPVS */
+		sysctl_apply(&g->sysctl, ev);
 	if (find_source(g, &src, err) < 0)
 		return -1;
 	return route_apply(&g->routes, &g->conf->vs, &src, ev, err);

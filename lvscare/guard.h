@@ -8,9 +8,10 @@ struct config;
 struct err;
 struct events;
 
-/* Everything in the kernel that makes the virtual server work: IPVS rules, route, switches. */
+/* Everything in the kernel that makes the virtual server work: rules, route, switches. */
 struct guard {
 	const struct config *conf;
+	enum backend_kind want;
 	struct backend backend;
 	struct nlsock routes;
 	struct sysctl sysctl;
@@ -22,7 +23,7 @@ int guard_open(struct guard *g, const struct config *conf, struct err *err);
 void guard_close(struct guard *g);
 /* Refuses what cannot work on this node: EXIT_USAGE with the option at fault. */
 int guard_check(struct guard *g, struct err *err);
-/* Compares and repairs the IPVS rules; cheap. */
+/* Compares and repairs the rules; cheap. */
 int guard_apply_rules(struct guard *g, const struct rules *rules, struct events *ev,
                       struct err *err);
 /* The same for the switches and the route, whose source follows this node's address. */
@@ -30,6 +31,5 @@ int guard_apply_path(struct guard *g, struct events *ev, struct err *err);
 
 /* All of it, once, with every real server: the command line's and those remembered. */
 int guard_run_once(const struct config *c, struct events *ev, struct err *err);
-/* Removes the virtual server, its route and the state file; what is not there is fine, a kernel
- * without IPVS too. */
+/* Removes the virtual server, its route and the state file; what is not there is fine. */
 int guard_clean(const struct config *c, struct events *ev, struct err *err);

@@ -14,15 +14,7 @@
 
 static int failed(struct ipvs *b, int rc, struct err *err, const char *what, const struct addr *a)
 {
-	char text[256], name[ADDR_STR_MAX];
-
-	if (rc == -EPERM)
-		return err_set(err,
-		               "%s %s: not permitted: run as root or give the process "
-		               "CAP_NET_ADMIN",
-		               what, addr_str(a, name));
-	return err_set(err, "%s %s: %s", what, addr_str(a, name),
-	               nlsock_strerror(&b->sock, rc, text, sizeof(text)));
+	return nlsock_fail(&b->sock, rc, err, what, a);
 }
 
 static void on_family(void *ctx, const struct nlmsghdr *hdr, struct span body)

@@ -198,6 +198,8 @@ static void reconcile(struct loop *l, bool expected, uint64_t now)
 	}
 	if (rc < 0 || !l->path_failed)
 		tell_trouble(l, err.msg);
+	if (l->guard.open)
+		l->metrics.backend = backend_name(l->guard.backend.kind);
 	metrics_reconciled(&l->metrics, &l->events, rc == 0 && !l->path_failed, expected, now);
 	l->next_rules = now + l->conf->tick_ms;
 }
@@ -239,7 +241,7 @@ static void on_state(void *ctx, size_t i, uint64_t now)
 	size_t n;
 
 	if (s->state == SERVER_DOWN)
-		cut_collect(&l->cut, &l->conf->vs, &s->addr, CUT_CONNS);
+		backend_collect(&l->guard.backend, &l->conf->vs, &s->addr, &l->cut);
 	rules_changed(l, now);
 	if (in_rules(l, &s->addr)) { /* nothing better is left: those who hang on may do so */
 		cut_release(&l->cut);
@@ -548,8 +550,8 @@ int loop_run(struct config *conf, struct err *err)
 	                              .ctx = l};
 	rc = loop_init(l, conf, err);
 	if (rc == 0) {
-		log_info("guards virtual server %s with %zu real servers",
-		         addr_str(&conf->vs, name), l->pool.n);
+		log_info("guards virtual server %s with %zu real servers, backend %s",
+		         addr_str(&conf->vs, name), l->pool.n, backend_name(l->guard.backend.kind));
 		trust_refresh(&l->trust, &l->events);
 		pool_rules(&l->pool, &l->rules);
 		while (!stop)

@@ -227,6 +227,9 @@ void metrics_text(const struct metrics *m, const struct pool *p, const struct ru
 	head(out, "virtual_server_info", "gauge", "Always 1.");
 	strbuf_addf(out, "lvscare_virtual_server_info{virtual_server=\"%s\",scheduler=\"%s\"} 1\n",
 	            addr_str(&rules->vs, vs), rules->scheduler);
+	head(out, "backend_info", "gauge", "1 for what forwards in the kernel.");
+	strbuf_addf(out, "lvscare_backend_info{backend=\"%s\"} 1\n",
+	            m->backend ? m->backend : "none");
 	states(p, rules, out);
 	probes(m, p, out);
 	kernel(m, now, wall, out);

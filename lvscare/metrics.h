@@ -25,6 +25,7 @@ struct metrics_server {
 struct metrics {
 	struct metrics_server *server; /* n of them, DESTS_MAX at most */
 	size_t n;
+	const char *backend;            /* what forwards in the kernel, NULL: not known yet */
 	double started;                 /* seconds of the epoch */
 	uint64_t began;                 /* ms, the same on the loop's clock */
 	uint64_t reconciled;            /* ms: when all was as wanted last; 0: never */

@@ -59,6 +59,11 @@ void nlmsg_put_u32(struct nlmsg *m, uint16_t type, uint32_t v)
 	nlmsg_put(m, type, &v, sizeof(v));
 }
 
+void nlmsg_put_be32(struct nlmsg *m, uint16_t type, uint32_t v)
+{
+	nlmsg_put_u32(m, type, htonl(v));
+}
+
 void nlmsg_put_str(struct nlmsg *m, uint16_t type, const char *s)
 {
 	nlmsg_put(m, type, s, strlen(s) + 1);
@@ -110,21 +115,30 @@ bool nlmsg_next(struct span *in, struct nlmsghdr *hdr, struct span *body)
 	return true;
 }
 
-void attr_table(struct span in, struct span *tb, size_t n)
+bool attr_next(struct span *in, uint16_t *type, struct span *value)
 {
 	struct nlattr a;
 
-	memset(tb, 0, n * sizeof(*tb));
-	while (in.len >= sizeof(a)) {
-		memcpy(&a, in.p, sizeof(a));
-		if (a.nla_len < sizeof(a) || a.nla_len > in.len)
-			return;
-		uint16_t type = a.nla_type & NLA_TYPE_MASK;
+	if (in->len < sizeof(a))
+		return false;
+	memcpy(&a, in->p, sizeof(a));
+	if (a.nla_len < sizeof(a) || a.nla_len > in->len)
+		return false;
+	*type = a.nla_type & NLA_TYPE_MASK;
+	*value = (struct span){in->p + sizeof(a), a.nla_len - sizeof(a)};
+	skip(in, a.nla_len);
+	return true;
+}
 
+void attr_table(struct span in, struct span *tb, size_t n)
+{
+	struct span payload;
+	uint16_t type;
+
+	memset(tb, 0, n * sizeof(*tb));
+	while (attr_next(&in, &type, &payload))
 		if (type < n)
-			tb[type] = (struct span){in.p + sizeof(a), a.nla_len - sizeof(a)};
-		skip(&in, a.nla_len);
-	}
+			tb[type] = payload;
 }
 
 static bool value(struct span a, void *out, size_t len)
@@ -153,6 +167,14 @@ bool attr_be16(struct span a, uint16_t *out)
 	return true;
 }
 
+bool attr_be32(struct span a, uint32_t *out)
+{
+	if (!attr_u32(a, out))
+		return false;
+	*out = ntohl(*out);
+	return true;
+}
+
 bool attr_str(struct span a, char *out, size_t cap)
 {
 	size_t len;
@@ -165,4 +187,18 @@ bool attr_str(struct span a, char *out, size_t cap)
 	memcpy(out, a.p, len);
 	out[len] = '\0';
 	return true;
+}
+
+bool attr_is_be32(struct span a, uint32_t v)
+{
+	uint32_t n;
+
+	return attr_be32(a, &n) && n == v;
+}
+
+bool attr_is_str(struct span a, const char *s)
+{
+	size_t len = strlen(s);
+
+	return a.p && a.len > len && memcmp(a.p, s, len + 1) == 0;
 }

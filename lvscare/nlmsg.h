@@ -25,6 +25,7 @@ void nlmsg_fixed(struct nlmsg *m, const void *data, size_t len);
 void nlmsg_put(struct nlmsg *m, uint16_t type, const void *data, size_t len);
 void nlmsg_put_u16(struct nlmsg *m, uint16_t type, uint16_t v);
 void nlmsg_put_u32(struct nlmsg *m, uint16_t type, uint32_t v);
+void nlmsg_put_be32(struct nlmsg *m, uint16_t type, uint32_t v);
 void nlmsg_put_str(struct nlmsg *m, uint16_t type, const char *s); /* with its NUL */
 /* Opens a nested attribute; the result goes to nlmsg_end. */
 size_t nlmsg_nest(struct nlmsg *m, uint16_t type);
@@ -44,6 +45,8 @@ bool nlmsg_next(struct span *in, struct nlmsghdr *hdr, struct span *body);
  * false when in is too short. */
 bool span_take(struct span *in, void *out, size_t len);
 
+/* Takes the next attribute off in; false at the end or when the rest is malformed. */
+bool attr_next(struct span *in, uint16_t *type, struct span *value);
 /* tb[type] = payload for each attribute with type < n; the last of equal types counts, anything
  * behind a malformed attribute is ignored. */
 void attr_table(struct span in, struct span *tb, size_t n);
@@ -51,5 +54,9 @@ void attr_table(struct span in, struct span *tb, size_t n);
 bool attr_u16(struct span a, uint16_t *out);
 bool attr_u32(struct span a, uint32_t *out);
 bool attr_be16(struct span a, uint16_t *out); /* network to host order */
+bool attr_be32(struct span a, uint32_t *out);
 /* The text up to its first NUL or the attribute's end, cut to cap - 1 bytes. */
 bool attr_str(struct span a, char *out, size_t cap);
+/* Whether the value is this one. */
+bool attr_is_be32(struct span a, uint32_t v);
+bool attr_is_str(struct span a, const char *s);

@@ -3,6 +3,8 @@
 
 #include "err.h"
 #include "mem.h"
+#include "net.h"
+#include "strbuf.h"
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -87,6 +89,24 @@ static int answer_part(struct nlsock *s, struct span in, bool *interrupted, nlso
 	return 1;
 }
 
+/* One datagram from the kernel. Returns its length, or the negative errno of nlsock_ask. */
+static ssize_t receive(struct nlsock *s)
+{
+	for (;;) {
+		struct sockaddr_nl from = {0};
+		socklen_t fromlen = sizeof(from);
+		ssize_t n = recvfrom(s->fd, s->buf, BUF_SIZE, 0, (struct sockaddr *)&from,
+		                     &fromlen);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno == EAGAIN ? -ETIMEDOUT : errno == ENOBUFS ? -EINTR : -errno;
+		if (from.nl_pid == 0)
+			return n;
+	}
+}
+
 int nlsock_ask(struct nlsock *s, struct nlmsg *m, nlsock_answer_fn *fn, void *ctx)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
@@ -104,20 +124,92 @@ int nlsock_ask(struct nlsock *s, struct nlmsg *m, nlsock_answer_fn *fn, void *ct
 	if (sendto(s->fd, m->data, m->len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
 		return -errno;
 	while (rc == 1) {
-		struct sockaddr_nl from = {0};
-		socklen_t fromlen = sizeof(from);
-		ssize_t n = recvfrom(s->fd, s->buf, BUF_SIZE, 0, (struct sockaddr *)&from,
-		                     &fromlen);
+		ssize_t n = receive(s);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
-			return errno == EAGAIN ? -ETIMEDOUT : errno == ENOBUFS ? -EINTR : -errno;
-		if (from.nl_pid != 0)
-			continue; /* not the kernel */
+			return (int)n;
 		rc = answer_part(s, (struct span){s->buf, (size_t)n}, &interrupted, fn, ctx);
 	}
 	return rc == 0 && interrupted ? -EINTR : rc;
+}
+
+static struct nlmsghdr *message(struct strbuf *batch, size_t at)
+{
+	return (struct nlmsghdr *)(void *)(batch->buf + at);
+}
+
+/* Numbers that no earlier request had: a late answer to one is not taken for one of these. What
+ * comes before the end of the transaction is answered when all of it is done. */
+static uint32_t renumber(struct nlsock *s, struct strbuf *batch)
+{
+	uint32_t first = s->seq + 1;
+	size_t before = 0, last = 0;
+
+	for (size_t at = 0; at < batch->len; at += message(batch, at)->nlmsg_len) {
+		message(batch, at)->nlmsg_seq = ++s->seq;
+		before = last;
+		last = at;
+	}
+	message(batch, before)->nlmsg_flags |= NLM_F_ACK;
+	return first;
+}
+
+/* Goes through one datagram: 1 when the transaction's answer goes on, else its result, which is
+ * that of the first refusal. */
+static int committed(struct nlsock *s, struct span in, uint32_t first, uint32_t *refused)
+{
+	struct nlmsghdr hdr;
+	struct span body;
+
+	while (nlmsg_next(&in, &hdr, &body)) {
+		int rc;
+
+		if (hdr.nlmsg_type != NLMSG_ERROR || hdr.nlmsg_seq - first > s->seq - first)
+			continue;
+		rc = answer_end(s, &hdr, body);
+		if (rc < 0) {
+			*refused = hdr.nlmsg_seq - first + 1;
+			return rc;
+		}
+		if (hdr.nlmsg_seq == s->seq - 1)
+			return 0;
+	}
+	return 1;
+}
+
+int nlsock_commit(struct nlsock *s, struct strbuf *batch, uint32_t *refused)
+{
+	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	uint32_t first = renumber(s, batch);
+	int rc = 1;
+
+	*refused = 0;
+	s->ext[0] = '\0';
+	if (sendto(s->fd, batch->buf, batch->len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) <
+	    0)
+		return -errno;
+	while (rc == 1) {
+		ssize_t n = receive(s);
+
+		if (n < 0)
+			return (int)n;
+		rc = committed(s, (struct span){s->buf, (size_t)n}, first, refused);
+	}
+	return rc;
+}
+
+int nlsock_fail(const struct nlsock *s, int error, struct err *err, const char *what,
+                const struct addr *a)
+{
+	char text[256], name[ADDR_STR_MAX];
+
+	if (error == -EPERM)
+		return err_set(err,
+		               "%s %s: not permitted: run as root or give the process "
+		               "CAP_NET_ADMIN",
+		               what, addr_str(a, name));
+	return err_set(err, "%s %s: %s", what, addr_str(a, name),
+	               nlsock_strerror(s, error, text, sizeof(text)));
 }
 
 const char *nlsock_strerror(const struct nlsock *s, int error, char *buf, size_t cap)

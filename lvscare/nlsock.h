@@ -3,7 +3,9 @@
 
 #include "nlmsg.h"
 
+struct addr;
 struct err;
+struct strbuf;
 
 /*
  * A netlink socket for requests: one at a time, each answered before the next. Answers are matched
@@ -16,7 +18,7 @@ struct nlsock {
 	uint8_t *buf;
 };
 
-/* protocol: NETLINK_GENERIC or NETLINK_ROUTE. */
+/* protocol: NETLINK_GENERIC, NETLINK_ROUTE and so on. */
 int nlsock_open(struct nlsock *s, int protocol, struct err *err);
 void nlsock_release(struct nlsock *s);
 
@@ -30,6 +32,16 @@ typedef void nlsock_answer_fn(void *ctx, const struct nlmsghdr *hdr, struct span
  */
 int nlsock_ask(struct nlsock *s, struct nlmsg *m, nlsock_answer_fn *fn, void *ctx);
 
+/*
+ * Sends the messages of one transaction, the last of which is its end, and waits until it is done.
+ * Returns the same as nlsock_ask for the first one that was refused; refused is its place from 1,
+ * where 1 is the whole transaction.
+ */
+int nlsock_commit(struct nlsock *s, struct strbuf *batch, uint32_t *refused);
+
+/* "what name: not permitted ..." or with what the kernel said. Returns -1. */
+int nlsock_fail(const struct nlsock *s, int error, struct err *err, const char *what,
+                const struct addr *a);
 /* "text" or "text (the kernel's own words)" for the errno of nlsock_ask. Returns buf. */
 const char *nlsock_strerror(const struct nlsock *s, int error, char *buf, size_t cap);
 

@@ -63,14 +63,18 @@ static const char *span_text(unsigned long s, char *buf, size_t cap)
 static void head_lines(const struct view *v, struct strbuf *out)
 {
 	const struct snapshot *d = &v->daemon;
+	bool nft = v->backend == BACKEND_NFT;
 	char name[ADDR_STR_MAX], host[ADDR_STR_MAX], up[24];
 
 	strbuf_addf(out, "virtual server  %s", addr_str(&v->vs, name));
 	if (v->rules.vs.family)
-		strbuf_addf(out, ", scheduler %s\n", v->rules.scheduler);
+		strbuf_addf(out, ", scheduler %s%s\n", v->rules.scheduler,
+		            nft ? ", by nftables" : "");
 	else
 		strbuf_addf(out, ": %s\n",
-		            *v->no_rules ? v->no_rules : "the kernel has no such IPVS service");
+		            *v->no_rules ? v->no_rules
+		            : nft        ? "the kernel has no such nftables table"
+		                         : "the kernel has no such IPVS service");
 	if (v->route.src.family)
 		strbuf_addf(out, "route           %s from %s\n", addr_host(&v->route.dst, name),
 		            addr_host(&v->route.src, host));
@@ -177,6 +181,7 @@ void status_json(const struct view *v, struct strbuf *out)
 	collect(v, &rows);
 	strbuf_addf(out, "{\"good\":%s,\"virtualServer\":\"%s\"", status_good(v) ? "true" : "false",
 	            addr_str(&v->vs, name));
+	field(out, "backend", v->rules.vs.family ? backend_name(v->backend) : "");
 	field(out, "scheduler", v->rules.scheduler);
 	field(out, "rulesError", v->no_rules);
 	field(out, "routeSource", v->route.src.family ? addr_host(&v->route.src, name) : "");

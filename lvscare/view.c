@@ -2,7 +2,6 @@
 #include "view.h"
 
 #include "ask.h"
-#include "backend.h"
 #include "err.h"
 #include "strbuf.h"
 
@@ -45,15 +44,9 @@ static void read_route(struct view *v, const struct addr *vs)
 
 static void read_rules(struct view *v)
 {
-	struct backend b;
 	struct err err = {0};
 
-	if (backend_open(&b, BACKEND_AUTO, &err) == 0) {
-		if (!v->vs.port && !backend_find_port(&b, &v->vs))
-			v->vs.port = API_PORT;
-		backend_read(&b, &v->vs, &v->rules, &err);
-		backend_release(&b);
-	}
+	backend_read(&v->vs, &v->rules, &v->backend, &err);
 	snprintf(v->no_rules, sizeof(v->no_rules), "%.500s", err.msg);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "backend.h"
 #include "route.h"
-#include "rules.h"
 #include "snapshot.h"
 
 struct err;
@@ -13,8 +13,9 @@ struct view {
 	struct snapshot daemon;
 	char no_daemon[256]; /* why none answers for this virtual server, "" when it does */
 	struct rules_view rules;
-	char no_rules[512]; /* why the kernel's could not be read, or "" */
-	struct route route; /* dst.family 0: there is none */
+	enum backend_kind backend; /* where they are */
+	char no_rules[512];        /* why the kernel's could not be read, or "" */
+	struct route route;        /* dst.family 0: there is none */
 	char no_route[512];
 };
 

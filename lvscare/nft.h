@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "nftplan.h"
+#include "nlsock.h"
+
+struct cut;
+struct err;
+struct events;
+
+/* A connection to the kernel's nftables (see backend.h): one table for each virtual server. */
+struct nft {
+	struct nlsock sock;
+	bool missing;        /* why it could not be opened: the kernel has none */
+	bool known;          /* the table was as planned in that generation */
+	uint32_t generation; /* a number that each change of anybody's rules raises */
+	struct nftplan plan;
+	char told_scheduler[16]; /* that it cannot be had */
+	bool told_conntrack;     /* that connections stay */
+};
+
+/* The kernel loads nf_tables on the way. Without it the failure names the way out. */
+int nft_open(struct nft *b, struct err *err);
+void nft_release(struct nft *b);
+/*
+ * Compares and repairs the table, in one transaction. Connections to real servers that are no
+ * longer among the rules are forgotten, so that their next packet resets them; those to drained
+ * ones live on.
+ */
+int nft_apply(struct nft *b, const struct rules *rules, struct events *ev, struct err *err);
+int nft_read(struct nft *b, const struct addr *vs, struct rules_view *out, struct err *err);
+bool nft_find_port(struct nft *b, struct addr *vs);
+int nft_remove(struct nft *b, const struct addr *vs, struct events *ev, struct err *err);
+/* Notes the clients of the real server rs. */
+void nft_collect(struct nft *b, const struct addr *vs, const struct addr *rs, struct cut *c);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "nftplan.h"
+#include "nlmsg.h"
+
+struct strbuf;
+
+/*
+ * nftables requests and answers as bytes (linux/netfilter/nf_tables.h). The table of a virtual
+ * server is, as nft(8) would write it for IPv4:
+ *
+ *     table ip lvscare-169.254.97.2-6443 {
+ *         set drained { type ipv4_addr . inet_service; flags constant; elements = {...} }
+ *         chain output { type nat hook output priority -100;
+ *             ip daddr 169.254.97.2 tcp dport 6443
+ *                 dnat ip to numgen inc mod 2 map { 0 : 10.0.0.1 . 6443, 1 : 10.0.0.2 . 6443 } }
+ *         chain prerouting { the same at the hook prerouting }
+ *     }
+ *
+ * The maps have no name there, but one here. The drained ones are only noted: no rule uses the set.
+ */
+enum nft_chain { NFT_OUTPUT, NFT_PREROUTING, NFT_CHAINS };
+
+/* A map for the rule of each chain, and the set. */
+enum nft_set { NFT_SLOTS_OUTPUT, NFT_SLOTS_PREROUTING, NFT_DRAINED, NFT_SETS };
+
+/* Transactions: messages behind each other, for nlsock_commit. The kernel refuses one that was made
+ * for another generation (ERESTART). Without slots there is nothing that takes connections. */
+void nft_encode_write(struct strbuf *out, const struct nftplan *p, bool replace,
+                      uint32_t generation);
+void nft_encode_remove(struct strbuf *out, int family, const char *table, uint32_t generation);
+
+/* Questions. table NULL: all of them; chain NFT_CHAINS: none is named. */
+void nft_encode_generation(struct nlmsg *m);
+void nft_encode_table(struct nlmsg *m, int family, const char *table);
+void nft_encode_chain(struct nlmsg *m, const struct nftplan *p, enum nft_chain chain);
+void nft_encode_rules(struct nlmsg *m, const struct nftplan *p, enum nft_chain chain);
+/* A set itself, and its elements. */
+void nft_encode_set(struct nlmsg *m, const struct nftplan *p, enum nft_set set);
+void nft_encode_elements(struct nlmsg *m, const struct nftplan *p, enum nft_set set);
+
+/* Answers, each the body behind the netlink header; false when it is none of its kind. */
+bool nft_decode_generation(struct span body, uint32_t *out);
+/* flags: NFT_TABLE_F_*; uses: how many chains and sets it has. */
+bool nft_decode_table(struct span body, char *name, size_t cap, uint32_t *flags, uint32_t *uses);
+/* Whether it is what nft_encode_write writes. */
+bool nft_is_chain(struct span body, const struct nftplan *p, enum nft_chain chain);
+bool nft_is_rule(struct span body, const struct nftplan *p, enum nft_chain chain);
+bool nft_is_set(struct span body, const struct nftplan *p, enum nft_set set);
+/* Adds the elements to p's slots or drained; false when one has no place there. */
+bool nft_decode_elements(struct span body, struct nftplan *p, enum nft_set set);

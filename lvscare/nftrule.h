@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+
+#include "nftplan.h"
+#include "nlmsg.h"
+
+/*
+ * The one rule of our chains as bytes: a list of expressions that work on registers
+ * (linux/netfilter/nf_tables.h). It is for the virtual server alone, chooses a slot, looks it up in
+ * the map, and gives the packet the address and port that it finds.
+ */
+void nftrule_put(struct nlmsg *m, const struct nftplan *p, const char *map);
+/* Whether a list out of an answer is the same. */
+bool nftrule_is(struct span list, const struct nftplan *p, const char *map);
+/* NFPROTO_*, as the kernel counts families here. */
+uint8_t nftrule_family(int family);
