@@ -46,12 +46,16 @@ static void put_tuple(struct nlmsg *m, uint16_t type, const struct addr *src,
 
 void conntrack_encode_list(struct nlmsg *m, const struct addr *vs)
 {
+	uint32_t filter = FILTER_PROTO | FILTER_PORT_DST;
 	size_t nest;
 
+	/* kernels (6.18 too) take IPv6 addresses that differ for those that match */
+	if (vs->family == AF_INET)
+		filter |= FILTER_IP_DST;
 	begin(m, IPCTNL_MSG_CT_GET, vs->family, NLM_F_DUMP);
 	put_tuple(m, CTA_TUPLE_ORIG, NULL, vs);
 	nest = nlmsg_nest(m, CTA_FILTER);
-	nlmsg_put_u32(m, CTA_FILTER_ORIG_FLAGS, FILTER_IP_DST | FILTER_PROTO | FILTER_PORT_DST);
+	nlmsg_put_u32(m, CTA_FILTER_ORIG_FLAGS, filter);
 	nlmsg_put_u32(m, CTA_FILTER_REPLY_FLAGS, 0);
 	nlmsg_end(m, nest);
 }

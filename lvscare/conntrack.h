@@ -18,7 +18,7 @@ struct flow {
 	bool established;
 };
 
-/* Asks for those to vs; kernels before 5.8 tell of all. */
+/* Asks for those to vs; the answer may have others, and all of them before Linux 5.8. */
 void conntrack_encode_list(struct nlmsg *m, const struct addr *vs);
 /* Of that very connection, even if another has its addresses by now (then ENOENT). */
 void conntrack_encode_forget(struct nlmsg *m, const struct flow *f);

@@ -14,17 +14,6 @@ setup_file() {
 	lvscare_machine first 1200 "${words[@]}"
 }
 
-# both ROW: its outcome for both families
-both() {
-	local c bad=0
-	for c in "$1_4" "$1_6"; do
-		[ -z "${ONLY:-}" ] || [[ ,$ONLY, == *,$c,* ]] || continue
-		echo "# $c" >&3
-		passed "$c" || bad=1
-	done
-	return $bad
-}
-
 @test "API server killed" { both killed; }
 @test "black hole" { both blackhole; }
 @test "accepts and stalls" { both stalled; }

@@ -5,21 +5,27 @@
 # go, and each test looks at the outcome of one. ONLY=name,name runs just these; the first two of a file
 # make the others possible.
 
-# lvscare_machine first|last SECONDS [WORD...]: runs the file's cases, within so long, on that one of the CPUs (a machine
-# that moves between them is four times slower); the words are for its first process
-lvscare_machine() {
+# lvscare_things: the folder OUT with all that the cases use
+lvscare_things() {
 	export TOP OUT
 	TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 	OUT=$TOP/build/lab-$(basename "$BATS_TEST_FILENAME" .bats)
-	local kernel extras cpu seconds=$2
+	local extras
 	rm -rf "$OUT"
 	mkdir -p "$OUT/lib"
-	kernel=$("$TOP/tests/lab/lab" kernel)
 	extras=$("$TOP/tests/lab/lab" extras)
 	make -C "$TOP" -s "${KUBECASK_BUILD:-build}/lvscare"
 	cp "$TOP/${KUBECASK_BUILD:-build}/lvscare" "$OUT/"
 	CGO_ENABLED=0 go build -trimpath -o "$OUT/peer" "$TOP/tests/lab/peer/main.go"
-	cp -r "$extras/ipvsadm" "$TOP"/tests/e2e/lvscare/{cases,matrix} "$OUT/"
+	cp -r "$extras"/{ipvsadm,nft} "$TOP"/tests/e2e/lvscare/{cases,matrix,nft.bash,world.bash} "$OUT/"
+}
+
+# lvscare_machine first|last SECONDS [WORD...]: runs the file's cases, within so long, on that one of the CPUs (a machine
+# that moves between them is four times slower); the words are for its first process
+lvscare_machine() {
+	local kernel cpu seconds=$2
+	lvscare_things
+	kernel=$("$TOP/tests/lab/lab" kernel)
 	cp -r "$kernel/modules" "$OUT/lib/" # a copy: the machine has a /tmp of its own
 	cpu=$(taskset -pc $$ | sed 's/.*: //')
 	[ "$1" = last ] && cpu=${cpu##*[,-]} || cpu=${cpu%%[,-]*}
@@ -31,6 +37,35 @@ lvscare_machine() {
 		tail -n 30 "$OUT/console.log" "$OUT/machine.log"
 		return 1
 	}
+}
+
+# lvscare_namespaces AT_ONCE CASE...: cases of the matrix on this machine's kernel, with nftables, several at once
+lvscare_namespaces() {
+	lvscare_things
+	unshare --net env LD_LIBRARY_PATH="$OUT/nft" "$OUT/nft/nft" \
+		'add table ip t; add chain ip t c { type nat hook output priority -100; }; add rule ip t c dnat to numgen inc mod 1 map { 0 : 10.0.0.1 }' || {
+		echo "root, and a kernel with nftables, nft_numgen and nft_nat are needed here"
+		return 1
+	}
+	"$TOP/tests/e2e/lvscare/namespaces" "$OUT" matrix 180 "$@" 3>&- || :
+}
+
+# rows_of_file: the cases of the rows that a file's tests name, or ONLY
+rows_of_file() {
+	if [ -n "${ONLY:-}" ]; then tr , '\n' <<< "$ONLY"; else
+		sed -n 's/.*{ both \([a-z0-9_]*\); }$/\1_4\n\1_6/p' "$BATS_TEST_FILENAME"
+	fi
+}
+
+# both ROW: its outcome for both families
+both() {
+	local c bad=0
+	for c in "$1_4" "$1_6"; do
+		[ -z "${ONLY:-}" ] || [[ ,$ONLY, == *,$c,* ]] || continue
+		echo "# $c" >&3
+		passed "$c" || bad=1
+	done
+	return $bad
 }
 
 # cases_of_file: what the tests of a file name, or ONLY

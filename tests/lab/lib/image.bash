@@ -161,10 +161,10 @@ extras_key() {
 extras_make() { # FOLDER
 	local out=$1 tmp=$1.tmp f
 	lab_need mmdebstrap
-	lab_say "extras: workload image and ipvsadm from $IMAGE_SUITE packages"
+	lab_say "extras: workload image, ipvsadm and nft from $IMAGE_SUITE packages"
 	rm -rf "$tmp"
-	mkdir -p "$tmp/out/ipvsadm"
-	if ! timeout 900 mmdebstrap --variant=extract --include=busybox,ipvsadm,libc6 "$IMAGE_SUITE" "$tmp/root" \
+	mkdir -p "$tmp/out/ipvsadm" "$tmp/out/nft"
+	if ! timeout 900 mmdebstrap --variant=extract --include=busybox,ipvsadm,libc6,nftables "$IMAGE_SUITE" "$tmp/root" \
 		"$LAB_MIRROR" > "$LAB_CACHE/extras.log" 2>&1; then
 		tail -20 "$LAB_CACHE/extras.log" >&2
 		lab_die "mmdebstrap failed, see $LAB_CACHE/extras.log"
@@ -175,11 +175,16 @@ extras_make() { # FOLDER
 	for f in libnl-3.so.200 libnl-genl-3.so.200 libpopt.so.0; do
 		cp -L "$(find "$tmp/root" -name "$f" | head -1)" "$tmp/out/ipvsadm/$f"
 	done
+	cp "$tmp/root/usr/sbin/nft" "$tmp/out/nft/"
+	for f in libnftables.so.1 libnftnl.so.11 libmnl.so.0 libjansson.so.4 libxtables.so.12 libgmp.so.10 \
+		libedit.so.2 libbsd.so.0 libmd.so.0 libtinfo.so.6; do
+		cp -L "$(find "$tmp/root" -name "$f" | head -1)" "$tmp/out/nft/$f"
+	done
 	mv "$tmp/out" "$out"
 	rm -rf "$tmp"
 }
 
-# Folder with workload.tar (OCI archive of $WORKLOAD_REF) and ipvsadm/ (program and its libraries).
+# Folder with workload.tar (OCI archive of $WORKLOAD_REF), ipvsadm/ and nft/ (programs and their libraries).
 lab_extras() {
 	local p
 	p=$LAB_CACHE/extras-$(extras_key)
