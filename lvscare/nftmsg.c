@@ -351,7 +351,8 @@ static bool decode_element(struct span elem, struct nftplan *p, bool drained)
 		p->drained[p->n_drained++] = a;
 		return true;
 	}
-	if (!attr_u32(value(tb[NFTA_SET_ELEM_KEY]), &key) || key >= NFT_SLOTS_MAX)
+	if (!attr_u32(value(tb[NFTA_SET_ELEM_KEY]), &key) || key >= NFT_SLOTS_MAX ||
+	    p->slot[key].family)
 		return false;
 	p->slot[key] = a;
 	p->n_slots++;

@@ -110,6 +110,8 @@ bool nftplan_same(const struct nftplan *a, const struct nftplan *b)
 
 static void see(struct rules_view *out, const struct addr *a, uint32_t weight)
 {
+	if (!a->family) /* somebody has left slots out */
+		return;
 	for (size_t i = 0; i < out->n; i++)
 		if (addr_eq(&out->dest[i].addr, a)) {
 			out->dest[i].weight += weight;
