@@ -102,6 +102,26 @@ static bool module_available(const char *name, const char *release)
 	return s.found;
 }
 
+/* "ip_vs_wrr or nft_numgen": any of them will do. */
+static bool one_available(const char *names, const char *release)
+{
+	auto_free char *copy = xstrdup(names);
+	char *next = copy;
+
+	while (next) {
+		char *name = next;
+
+		next = strstr(name, " or ");
+		if (next) {
+			*next = '\0';
+			next += strlen(" or ");
+		}
+		if (module_available(name, release))
+			return true;
+	}
+	return false;
+}
+
 /* A file system type that the kernel knows already, whatever /lib/modules says. */
 static void kernel_facts(const json_t *args, json_t *out)
 {
@@ -117,7 +137,7 @@ static void kernel_facts(const json_t *args, json_t *out)
 	json_array_foreach (json_object_get(args, "modules"), i, v) {
 		const char *name = json_string_value(v);
 
-		if (name && !strchr(name, '/') && !module_available(name, u.release))
+		if (name && !strchr(name, '/') && !one_available(name, u.release))
 			json_array_append(missing, v);
 	}
 	json_object_set_new(out, "modules_missing", missing);

@@ -145,8 +145,8 @@ const char *candidate_address(const struct candidate *c, char buf[static 64])
 
 json_t *preflight_question(bool flannel)
 {
-	json_t *q = json_pack("{s[] s[sssss]}", "ports", "modules", "overlay", "br_netfilter",
-	                      "ip_vs", "ip_vs_wrr", "nf_conntrack");
+	json_t *q = json_pack("{s[] s[ssss]}", "ports", "modules", "overlay", "br_netfilter",
+	                      "ip_vs_wrr or nft_numgen", "nf_conntrack");
 	json_t *ports = json_object_get(q, "ports");
 
 	for (size_t i = 0; i < ARRAY_SIZE(master_ports); i++)

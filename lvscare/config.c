@@ -30,8 +30,9 @@ struct raw {
 #define GO_OPTIONS  10
 
 static const char text[] =
-    "One virtual address stands for all API servers of a cluster; the kernel's IPVS forwards each "
-    "connection to one of them. lvscare writes these rules and then keeps them as they must be: "
+    "One virtual address stands for all API servers of a cluster; the kernel's IPVS (or "
+    "nftables, where there is no IPVS) forwards each connection to one of them. lvscare writes "
+    "these rules and then keeps them as they must be: "
     "rules that others changed are put back, a server that refuses connections or stays silent "
     "is taken out, one that answers but is not ready gets no new connections, and one that has "
     "recovered comes back. The last usable server is never taken out. Rules of other virtual "

@@ -38,12 +38,13 @@ refused() {
 	refused '--node-ip: fd00::9 and --vs 169.254.97.2:6443 are not both IPv4 or both IPv6' "${GOOD[@]}" --node-ip fd00::9
 }
 
-@test "unknown option, scheduler, level, scheme, mode" {
+@test "unknown option, scheduler, level, scheme, mode, backend" {
 	refused 'unknown option --bogus (see lvscare --help)' "${GOOD[@]}" --bogus
 	refused '--scheduler: "best" is not a scheduler of IPVS (rr, wrr, lc, wlc, lblc, lblcr, dh, sh, mh, sed, nq, fo, ovf, twos)' \
 		"${GOOD[@]}" --scheduler best
 	refused '--log-level: "loud" is not error, warn, info or debug' "${GOOD[@]}" --log-level loud
 	refused '--health-scheme: "gopher" is not https or http' "${GOOD[@]}" --health-schem gopher
+	refused '--backend: "nftables" is not auto, ipvs or nft' "${GOOD[@]}" --backend nftables
 	refused '--mode: "tunnel" is not route or link' "${GOOD[@]}" --mode tunnel
 }
 

@@ -7,12 +7,14 @@ load lvscare/lib
 setup_file() { lvscare_machine first 400 "$(cases_of_file)"; }
 
 @test "no IPVS in the kernel" { passed no_ipvs_in_the_kernel; }
+@test "without IPVS nftables forwards" { passed without_ipvs_nftables_forwards; }
 @test "run once loads the module and writes all rules" { passed run_once_loads_the_module_and_writes_all_rules; }
 @test "run once again changes nothing" { passed run_once_again_changes_nothing; }
 @test "refusals leave the kernel untouched" { passed refusals_leave_the_kernel_untouched; }
 @test "a real server on the node itself" { passed a_real_server_on_the_node_itself; }
 @test "outside edits are repaired" { passed outside_edits_are_repaired; }
 @test "the source follows the node's address" { passed the_source_follows_the_nodes_address; }
+@test "only one backend has the virtual server" { passed only_one_backend_has_the_virtual_server; }
 @test "a killed server leaves and comes back" { passed a_killed_server_leaves_and_comes_back; }
 @test "idle connections to a dead server are cut" { passed idle_connections_to_a_dead_server_are_cut; }
 @test "who comes back begins slowly" { passed who_comes_back_begins_slowly; }
