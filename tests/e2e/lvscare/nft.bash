@@ -180,7 +180,7 @@ commands() { # FAMILY: everything but the daemon, and what it tells of itself
 	echo 500 > "$T/mode.m2"
 	grep -qF "guards virtual server $VS with 3 real servers, backend nft" "$T/lvscare.log"
 	within "$T_UNREADY" holds_table 11=1,12=0,13=1
-	w curl -sS -m 2 http://127.0.0.1:10297/metrics | grep -qx 'lvscare_backend_info{backend="nft"} 1'
+	metric 'backend_info{backend="nft"} 1'
 	w "$LVSCARE" status > "$T/status.log"
 	cat "$T/status.log"
 	grep -qxF "virtual server  $VS, scheduler rr, by nftables" "$T/status.log"
