@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034 # matrix uses them
 
 BACKEND_OPTIONS=(--backend nft)
-others+=(commands)
+others+=(commands idle pod)
 
 on_nft() { w env LD_LIBRARY_PATH=/run/share/nft /run/share/nft/nft "$@"; }
 table_of() { # VS: family and name
@@ -206,5 +206,45 @@ commands() { # FAMILY: everything but the daemon, and what it tells of itself
 	grep -qx "virtual server  .*: the kernel has no such nftables table" "$T/status.log" || [ -e /proc/net/ip_vs ]
 	out=$(w setpriv --bounding-set -net_admin "$LVSCARE" --backend nft --vs "$VS" "${SERVERS[@]}" --run-once 2>&1) || status=$?
 	[ "$out" = "lvscare: read virtual server $VS: not permitted: run as root or give the process CAP_NET_ADMIN" ]
+}
+idle() { # FAMILY: who only waits is cut where the kernel can, and told that it cannot otherwise
+	family "$1"
+	BACKEND_OPTIONS+=(--log-level debug)
+	watch_over
+	begin_streams
+	unplugged
+	within "$T_SILENT" holds_table 11=1,13=1
+	if grep 'idle connections to dead servers are not cut: Operation not supported' "$T/lvscare.log"; then return; fi
+	within 1000 is_cut idle
+	grep -F "connections to $(server 12) cut" "$T/lvscare.log"
+	others_up
+}
+pod() { # FAMILY: a client behind the node, whose sockets lvscare cannot see: the next packet is reset
+	local m
+	family "$1"
+	ip netns add pod
+	ip -n w link add pod type veth peer name eth0 netns pod
+	w ip addr add 10.8.0.1/24 dev pod
+	w ip addr add fd08::1/64 dev pod nodad
+	w ip link set pod up
+	ip -n pod addr add 10.8.0.2/24 dev eth0
+	ip -n pod addr add fd08::2/64 dev eth0 nodad
+	ip -n pod link set eth0 up
+	ip -n pod route add default via 10.8.0.1
+	ip -n pod -6 route add default via fd08::1
+	w sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding'
+	for m in m1 m2 m3; do
+		ip -n $m route add 10.8.0.0/24 via 10.9.0.10
+		ip -n $m -6 route add fd08::/64 via fd09::10
+	done
+	watch_over
+	NS=pod begin_streams
+	NS=pod new_ones all
+	unplugged
+	within "$T_SILENT" holds_table 11=1,13=1
+	NS=pod new_ones without
+	fate sending cut
+	grep 'reset' "$(grep -l '^up m2' "$T"/sending?.log)"
+	others_up
 }
 counted() { w "$LVSCARE" status | awk '$4 == 1 {n++} END {exit n != 1}'; }
