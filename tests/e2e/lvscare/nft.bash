@@ -111,6 +111,8 @@ outside_edits() {
 		on_nft "flush chain $t output; add rule $t output $rule numgen inc mod 2 map { 0 : $(server_of_map 11), 1 : $(server_of_map 99) }"
 		on_nft "flush chain $t prerouting; add rule $t prerouting $rule numgen inc mod 3 offset 1 map { 1 : $(server_of_map 11), 2 : $(server_of_map 12), 3 : $(server_of_map 13) }"
 		on_nft "flush chain $t output; add rule $t output $rule numgen inc mod 3 map { 0 : $(server_of_map 11), 1 : $(server_of_map 12), 2 : $(server_of_map 13) } random"
+		on_nft "flush chain $t output; add rule $t output $rule numgen inc mod 3 map { 0 : $(server_of_map 11), 1 : $(server_of_map 12), 2 : $(server_of_map 99) }"
+		on_nft "flush chain $t prerouting; add rule $t prerouting $rule numgen inc mod 3 map { 0 : $(server_of_map 13), 1 : $(server_of_map 13), 2 : $(server_of_map 99) }"
 		on_nft add chain $t stranger
 		on_nft "add set $t stranger { type inet_service; }"
 		on_nft "add counter $t stranger"
