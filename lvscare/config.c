@@ -86,8 +86,9 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     "Remove the rules and the state file, and exit (no --rs).", &r->clean, 0, 0, false},
 	    {'c', "config", CLI_STRING, "FILE", "More options, one each line (see below).",
 	     &r->file, 0, 0, false},
-	    {0, "scheduler", CLI_STRING, "NAME", "IPVS scheduler (default: wrr).", &r->scheduler, 0,
-	     0, false},
+	    {0, "scheduler", CLI_STRING, "NAME",
+	     "IPVS scheduler (default: wrr); nftables has rr, wrr and sh.", &r->scheduler, 0, 0,
+	     false},
 	    {0, "backend", CLI_STRING, "auto|ipvs|nft",
 	     "What in the kernel forwards: IPVS or nftables (default: auto, nftables where the "
 	     "kernel has no IPVS).",
@@ -160,7 +161,7 @@ static struct cli_command command(const struct cli_option *options)
 	return (struct cli_command){
 	    .prog = "lvscare",
 	    .synopsis = "[options] --vs ADDRESS:PORT --rs ADDRESS:PORT...",
-	    .summary = "Keeps kernel IPVS rules so that one address reaches every live API server.",
+	    .summary = "Keeps kernel rules so that one address reaches every live API server.",
 	    .text = text,
 	    .options = options,
 	};

@@ -372,7 +372,7 @@ static int apply_once(struct nft *b, const struct rules *rules, const struct nft
                       struct events *ev, struct err *err)
 {
 	uint32_t generation, after;
-	struct found f;
+	struct found f = {0};
 	int rc = get_generation(b, &generation);
 
 	if (rc == 0 && b->known && b->generation == generation && nftplan_same(&b->plan, want))
@@ -458,7 +458,7 @@ static void count(void *ctx, const struct flow *f)
 
 int nft_read(struct nft *b, const struct addr *vs, struct rules_view *out, struct err *err)
 {
-	struct found f;
+	struct found f = {0};
 	int rc = look(b, vs, &f);
 
 	*out = (struct rules_view){0};

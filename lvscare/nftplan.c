@@ -124,7 +124,7 @@ static void see(struct rules_view *out, const struct addr *a, uint32_t weight)
 void nftplan_view(const struct nftplan *p, struct rules_view *out)
 {
 	*out = (struct rules_view){.vs = p->vs};
-	snprintf(out->scheduler, sizeof(out->scheduler), "%s", p->by_source ? "sh" : "rr");
+	snprintf(out->scheduler, sizeof(out->scheduler), "%s", p->by_source ? "sh" : "wrr");
 	for (size_t i = 0; i < p->n_slots; i++)
 		see(out, &p->slot[i], 1);
 	for (size_t i = 0; i < p->n_drained; i++)

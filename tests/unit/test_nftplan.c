@@ -133,7 +133,7 @@ static void a_view(void **state)
 	nftplan_make(&p, &r);
 	nftplan_view(&p, &v);
 	assert_int_equal(v.n, 3);
-	assert_string_equal(v.scheduler, "rr");
+	assert_string_equal(v.scheduler, "wrr");
 	assert_int_equal(v.dest[0].weight, 1);
 	assert_int_equal(v.dest[1].weight, 2);
 	assert_int_equal(v.dest[1].addr.bytes[3], 3);

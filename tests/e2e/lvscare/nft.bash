@@ -185,17 +185,17 @@ commands() { # FAMILY: everything but the daemon, and what it tells of itself
 	metric 'backend_info{backend="nft"} 1'
 	w "$LVSCARE" status > "$T/status.log"
 	cat "$T/status.log"
-	grep -qxF "virtual server  $VS, scheduler rr, by nftables" "$T/status.log"
+	grep -qxF "virtual server  $VS, scheduler wrr, by nftables" "$T/status.log"
 	grep -F "$(server 12)" "$T/status.log" | grep -q ' unready  *0 '
 	w "$PEER" stream "$VS" > "$T/sending1.log" 2>&1 &
 	echo $! > "$T/sending1.pid"
 	within 2000 counted
 	w "$LVSCARE" status --json | tee "$T/status.log"
-	grep -q '"good":true.*"backend":"nft","scheduler":"rr"' "$T/status.log"
+	grep -q '"good":true.*"backend":"nft","scheduler":"wrr"' "$T/status.log"
 	w "$LVSCARE" check --ca-file "$T/ca.crt" > "$T/check.log" || :
 	cat "$T/check.log"
 	grep -qx 'ok  *kernel  *nftables forwards' "$T/check.log"
-	grep -qxF "ok       service      $VS, scheduler rr: 2 of 3 real servers take connections" "$T/check.log"
+	grep -qxF "ok       service      $VS, scheduler wrr: 2 of 3 real servers take connections" "$T/check.log"
 	not grep sysctl "$T/check.log"
 	[[ $(on_nft list ruleset) == *"set drained"* ]]
 	kill -TERM "$(< "$T/lvscare.pid")"
