@@ -367,9 +367,10 @@ static void tell_scheduler(struct nft *b, const char *scheduler, struct events *
 	      scheduler);
 }
 
-/* One look and, if need be, one transaction: 1 when somebody else's came between. */
+/* One look and, if need be, one transaction: 1 when somebody else's came between, which the last
+ * try does not mind. */
 static int apply_once(struct nft *b, const struct rules *rules, const struct nftplan *want,
-                      struct events *ev, struct err *err)
+                      bool last, struct events *ev, struct err *err)
 {
 	uint32_t generation, after;
 	struct found f = {0};
@@ -384,7 +385,7 @@ static int apply_once(struct nft *b, const struct rules *rules, const struct nft
 		return nlsock_fail(&b->sock, rc, err, "read virtual server", &want->vs);
 	after = generation;
 	if (!f.whole || !nftplan_same(&f.plan, want)) {
-		rc = write_table(b, want, f.table, generation, err);
+		rc = write_table(b, want, f.table, last ? 0 : generation, err);
 		if (rc == -ERESTART)
 			return 1;
 		if (rc < 0)
@@ -402,19 +403,14 @@ static int apply_once(struct nft *b, const struct rules *rules, const struct nft
 
 int nft_apply(struct nft *b, const struct rules *rules, struct events *ev, struct err *err)
 {
-	char name[ADDR_STR_MAX];
 	struct nftplan want;
+	int rc = 1;
 
 	nftplan_make(&want, rules);
 	tell_scheduler(b, rules->scheduler, ev);
-	for (int i = 0; i < TRIES; i++) {
-		int rc = apply_once(b, rules, &want, ev, err);
-
-		if (rc <= 0)
-			return rc;
-	}
-	return err_set(err, "write virtual server %s: others change nftables all the time",
-	               addr_str(&want.vs, name));
+	for (int left = TRIES; left-- && rc > 0;)
+		rc = apply_once(b, rules, &want, !left, ev, err);
+	return rc;
 }
 
 int nft_remove(struct nft *b, const struct addr *vs, struct events *ev, struct err *err)

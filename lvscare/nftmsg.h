@@ -26,7 +26,8 @@ enum nft_chain { NFT_OUTPUT, NFT_PREROUTING, NFT_CHAINS };
 enum nft_set { NFT_SLOTS_OUTPUT, NFT_SLOTS_PREROUTING, NFT_DRAINED, NFT_SETS };
 
 /* Transactions: messages behind each other, for nlsock_commit. The kernel refuses one that was made
- * for another generation (ERESTART). Without slots there is nothing that takes connections. */
+ * for another generation (ERESTART); 0 is for any. Without slots there is nothing that takes
+ * connections. */
 void nft_encode_write(struct strbuf *out, const struct nftplan *p, bool replace,
                       uint32_t generation);
 void nft_encode_remove(struct strbuf *out, int family, const char *table, uint32_t generation);
