@@ -44,6 +44,7 @@ static void the_defaults(void **state)
 	                    "10.0.0.1:6443"); /* the virtual server's port */
 	assert_string_equal(addr_str(&c.rs[1], buf), "10.0.0.2:6444");
 	assert_string_equal(c.scheduler, "wrr");
+	assert_int_equal(c.backend, BACKEND_AUTO);
 	assert_string_equal(c.ca_file, "/etc/kubernetes/pki/ca.crt");
 	assert_int_equal(c.interval_ms, 2000);
 	assert_int_equal(c.fast_ms, 500);

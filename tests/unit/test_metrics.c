@@ -95,6 +95,7 @@ static void states_and_probes(void **state)
 	has(text, "lvscare_real_server_state{server=\"10.0.0.2:6443\",state=\"new\"} 1");
 	has(text, "lvscare_last_reconcile_timestamp_seconds 0.000");
 	has(text, "process_start_time_seconds 1000.500");
+	has(text, "lvscare_backend_info{backend=\"none\"} 1");
 	has(text, "lvscare_build_info{version=\"" KUBECASK_VERSION "\"} 1");
 	free(text);
 	assert_true(pool_report(&p, 0, VERDICT_READY));

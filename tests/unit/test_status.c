@@ -25,6 +25,7 @@ static int setup(void **state)
 	    .vs = address(97, 6443),
 	    .daemon = {.version = "0.1.0", .vs = address(97, 6443), .uptime = 7300, .n = 2},
 	    .rules = {.vs = address(97, 6443), .scheduler = "rr", .n = 2},
+	    .backend = BACKEND_IPVS,
 	    .route = {.dst = address(97, 0), .src = address(10, 0)},
 	};
 	v.daemon.server[0] = (struct snapshot_server){
@@ -72,19 +73,6 @@ static void without_anything(void **state)
 	assert_false(status_good(&v));
 }
 
-static void what_is_good(void **state)
-{
-	(void)state;
-	v.route.src.family = 0;
-	assert_false(status_good(&v));
-	setup(state);
-	v.rules.dest[0].weight = v.rules.dest[1].weight = 0;
-	assert_false(status_good(&v));
-	setup(state);
-	snprintf(v.daemon.trouble, sizeof(v.daemon.trouble), "x");
-	assert_false(status_good(&v));
-}
-
 static json_t *object(void)
 {
 	auto_strbuf out = {0};
@@ -102,6 +90,42 @@ static const char *text_at(const json_t *o, const char *name)
 	return json_string_value(json_object_get(o, name));
 }
 
+static void by_nftables(void **state)
+{
+	auto_strbuf out = {0}, none = {0};
+	json_t *o;
+
+	(void)state;
+	v.backend = BACKEND_NFT;
+	status_table(&v, &out);
+	assert_non_null(strstr(strbuf_str(&out),
+	                       "virtual server  10.0.0.97:6443, scheduler rr, by nftables\n"));
+	o = object();
+	assert_string_equal(text_at(o, "backend"), "nft");
+	json_decref(o);
+	v.rules = (struct rules_view){0};
+	status_table(&v, &none);
+	assert_non_null(
+	    strstr(strbuf_str(&none),
+	           "virtual server  10.0.0.97:6443: the kernel has no such nftables table\n"));
+	o = object();
+	assert_true(json_is_null(json_object_get(o, "backend")));
+	json_decref(o);
+}
+
+static void what_is_good(void **state)
+{
+	(void)state;
+	v.route.src.family = 0;
+	assert_false(status_good(&v));
+	setup(state);
+	v.rules.dest[0].weight = v.rules.dest[1].weight = 0;
+	assert_false(status_good(&v));
+	setup(state);
+	snprintf(v.daemon.trouble, sizeof(v.daemon.trouble), "x");
+	assert_false(status_good(&v));
+}
+
 static void as_json(void **state)
 {
 	json_t *o = object(), *d = json_object_get(o, "daemon");
@@ -110,6 +134,7 @@ static void as_json(void **state)
 	(void)state;
 	assert_true(json_is_true(json_object_get(o, "good")));
 	assert_string_equal(text_at(o, "virtualServer"), "10.0.0.97:6443");
+	assert_string_equal(text_at(o, "backend"), "ipvs");
 	assert_string_equal(text_at(o, "routeSource"), "10.0.0.10");
 	assert_true(json_is_true(json_object_get(d, "healthy")));
 	assert_true(json_is_null(json_object_get(d, "trouble")));
@@ -138,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(a_table, setup),
 	    cmocka_unit_test_setup(without_anything, setup),
+	    cmocka_unit_test_setup(by_nftables, setup),
 	    cmocka_unit_test_setup(what_is_good, setup),
 	    cmocka_unit_test_setup(as_json, setup),
 	};
