@@ -25,6 +25,7 @@ setup_file() {
 @test "another address of the node" { both nodeip; }
 @test "a server on the node itself" { both ownserver; }
 @test "a firewall that drops invalid packets" { both firewall; }
+@test "tables that follow each other" { both replaced; }
 @test "who only waits" { both idle; }
 @test "a client behind the node" { both pod; }
 @test "10,000 random edits" { both random; }

@@ -4,7 +4,7 @@
 # shellcheck disable=SC2034 # matrix uses them
 
 BACKEND_OPTIONS=(--backend nft)
-others+=(commands idle pod)
+others+=(commands replaced idle pod)
 
 on_nft() { w env LD_LIBRARY_PATH=/run/share/nft /run/share/nft/nft "$@"; }
 table_of() { # VS: family and name
@@ -208,6 +208,27 @@ commands() { # FAMILY: everything but the daemon, and what it tells of itself
 	grep -qx "virtual server  .*: the kernel has no such nftables table" "$T/status.log" || [ -e /proc/net/ip_vs ]
 	out=$(w setpriv --bounding-set -net_admin "$LVSCARE" --backend nft --vs "$VS" "${SERVERS[@]}" --run-once 2>&1) || status=$?
 	[ "$out" = "lvscare: read virtual server $VS: not permitted: run as root or give the process CAP_NET_ADMIN" ]
+}
+replaced() { # FAMILY: tables that follow each other, and daemons: no connection fails or ends
+	local load
+	family "$1"
+	BACKEND_OPTIONS+=(--interval 400ms --fast-interval 100ms --timeout 700ms)
+	watch_over
+	begin_streams
+	w "$PEER" load "$VS" 6 > "$T/load.log" &
+	load=$!
+	for _ in 1 2 3; do
+		answers_500
+		within "$T_UNREADY" holds_table 11=1,12=0,13=1
+		answers_200
+		within "$T_BACK" holds_table $ALL_UP
+		stop_guard
+		watch_over
+	done
+	wait $load
+	cat "$T/load.log"
+	grep 'failed=0' "$T/load.log"
+	not grep -h '^cut' "$T"/{sending,idle}?.log
 }
 idle() { # FAMILY: who only waits is cut where the kernel can, and told that it cannot otherwise
 	family "$1"
