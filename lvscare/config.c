@@ -33,9 +33,11 @@ static const char text[] =
     "One virtual address stands for all API servers of a cluster; the kernel's IPVS (or "
     "nftables, where there is no IPVS) forwards each connection to one of them. lvscare writes "
     "these rules and then keeps them as they must be: "
-    "rules that others changed are put back, a server that refuses connections or stays silent "
-    "is taken out, one that answers but is not ready gets no new connections, and one that has "
-    "recovered comes back. The last usable server is never taken out. Rules of other virtual "
+    "rules that others changed are put back, a server that refuses connections or gives no sign of "
+    "life is taken out, one that is not ready or too busy to answer gets no new connections, and "
+    "one "
+    "that has recovered comes back. The last usable server is never taken out. Rules of other "
+    "virtual "
     "servers are never touched. When lvscare ends, the rules stay and traffic flows on.\n\n"
     "Which API servers there are is learned from the cluster, as soon as its certificate authority "
     "and a client certificate are there: the EndpointSlice of default/kubernetes is watched. What "
@@ -107,7 +109,10 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     &r->client_cert, 0, 0, false},
 	    {0, "state-file", CLI_STRING, "FILE|none",
 	     "Where they are remembered (default: " MASTERS_FILE ").", &r->state_file, 0, 0, false},
-	    {0, "interval", CLI_DURATION, "TIME", "Between two probes of a server (default: 2s).",
+	    {0, "interval", CLI_DURATION, "TIME",
+	     "Between two probes of a server on a new connection (default: 2s); five times that "
+	     "while "
+	     "the last one is kept and answers.",
 	     &r->interval, 100, 0, false},
 	    {0, "fast-interval", CLI_DURATION, "TIME",
 	     "The same while a server's state is about to change or its port is closed, and "
