@@ -26,8 +26,10 @@ struct raw {
 	unsigned interval, fast, timeout, tick, fall, rise, slow_start, masquerade_bit;
 };
 
-#define OPTIONS_MAX 40
-#define GO_OPTIONS  10
+#define RULE_OPTIONS   11
+#define DAEMON_OPTIONS 16
+#define GO_OPTIONS     10
+#define OPTIONS_MAX    (RULE_OPTIONS + DAEMON_OPTIONS + GO_OPTIONS)
 
 static const char text[] =
     "One virtual address stands for all API servers of a cluster; the kernel's IPVS (or "
@@ -75,7 +77,8 @@ static void options_go(struct cli_option *o, struct raw *r)
 	memcpy(o, rows, sizeof(rows));
 }
 
-static void options_init(struct cli_option *o, struct raw *r)
+/* What is to be done, and the rules. */
+static void options_rules(struct cli_option *o, struct raw *r)
 {
 	const struct cli_option rows[] = {
 	    {0, "vs", CLI_STRING, "ADDRESS:PORT", "The virtual server.", &r->vs, 0, 0, false},
@@ -109,10 +112,19 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     &r->client_cert, 0, 0, false},
 	    {0, "state-file", CLI_STRING, "FILE|none",
 	     "Where they are remembered (default: " MASTERS_FILE ").", &r->state_file, 0, 0, false},
+	};
+
+	_Static_assert(ARRAY_SIZE(rows) == RULE_OPTIONS, "as many as there is room for");
+	memcpy(o, rows, sizeof(rows));
+}
+
+/* Questions to the servers, the log and the daemon's own server. */
+static void options_daemon(struct cli_option *o, struct raw *r)
+{
+	const struct cli_option rows[] = {
 	    {0, "interval", CLI_DURATION, "TIME",
 	     "Between two probes of a server on a new connection (default: 2s); five times that "
-	     "while "
-	     "the last one is kept and answers.",
+	     "while the last one is kept and answers.",
 	     &r->interval, 100, 0, false},
 	    {0, "fast-interval", CLI_DURATION, "TIME",
 	     "The same while a server's state is about to change or its port is closed, and "
@@ -156,9 +168,15 @@ static void options_init(struct cli_option *o, struct raw *r)
 	     &r->listen, 0, 0, false},
 	};
 
-	_Static_assert(ARRAY_SIZE(rows) + GO_OPTIONS <= OPTIONS_MAX, "more options than room");
+	_Static_assert(ARRAY_SIZE(rows) == DAEMON_OPTIONS, "as many as there is room for");
 	memcpy(o, rows, sizeof(rows));
-	options_go(o + ARRAY_SIZE(rows), r);
+}
+
+static void options_init(struct cli_option *o, struct raw *r)
+{
+	options_rules(o, r);
+	options_daemon(o + RULE_OPTIONS, r);
+	options_go(o + RULE_OPTIONS + DAEMON_OPTIONS, r);
 }
 
 static struct cli_command command(const struct cli_option *options)

@@ -231,6 +231,6 @@ void probers_ready(struct probers *ps, uint32_t slot, uint64_t now)
 {
 	if (slot >= SLOT_SENTINEL)
 		sentinel_turn(ps, slot - SLOT_SENTINEL, now);
-	else
+	else if (slot < DESTS_MAX)
 		probe_ready(ps, slot, now);
 }

@@ -221,7 +221,7 @@ replaced() { # FAMILY: tables that follow each other, and daemons: no connection
 		answers_500
 		within "$T_UNREADY" holds_table 11=1,12=0,13=1
 		answers_200
-		within "$T_BACK" holds_table $ALL_UP
+		within "$T_BACK" holds_table "$ALL_UP"
 		stop_guard
 		watch_over
 	done
