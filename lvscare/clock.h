@@ -5,6 +5,11 @@
 
 /* ms, of a clock that nobody sets. */
 uint64_t clock_ms(void);
+/* The earlier of two times. */
+static inline uint64_t clock_sooner(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
 /* Any number below n, so that the nodes of a cluster do not act in step; the middle as long as the
  * kernel has no randomness. */
 uint32_t clock_spread(uint32_t n);

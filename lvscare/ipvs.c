@@ -197,14 +197,6 @@ static const struct ipvs_dest *find_dest(const struct dests *have, const struct 
 	return NULL;
 }
 
-static bool wanted(const struct rules *rules, const struct addr *a)
-{
-	for (size_t i = 0; i < rules->n; i++)
-		if (addr_eq(&rules->dest[i].addr, a))
-			return true;
-	return false;
-}
-
 static int apply_dest(struct ipvs *b, const struct rules *rules, const struct rules_dest *want,
                       const struct ipvs_dest *have, struct events *ev, struct err *err)
 {
@@ -243,7 +235,7 @@ int ipvs_apply(struct ipvs *b, const struct rules *rules, struct events *ev, str
 			return -1;
 	}
 	for (size_t i = 0; i < have.n; i++) {
-		if (wanted(rules, &have.dest[i].addr))
+		if (rules_have(rules, &have.dest[i].addr))
 			continue;
 		if (del_dest(b, &rules->vs, &have.dest[i], err) < 0)
 			return -1;

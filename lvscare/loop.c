@@ -224,14 +224,6 @@ static void rules_changed(struct loop *l, uint64_t now)
 	reconcile(l, true, now);
 }
 
-static bool in_rules(const struct loop *l, const struct addr *a)
-{
-	for (size_t i = 0; i < l->rules.n; i++)
-		if (addr_eq(&l->rules.dest[i].addr, a))
-			return true;
-	return false;
-}
-
 /* A server's state has changed. Who was connected to a dead one is noted before it is removed. */
 static void on_state(void *ctx, size_t i, uint64_t now)
 {
@@ -243,7 +235,8 @@ static void on_state(void *ctx, size_t i, uint64_t now)
 	if (s->state == SERVER_DOWN)
 		backend_collect(&l->guard.backend, &l->conf->vs, &s->addr, &l->cut);
 	rules_changed(l, now);
-	if (in_rules(l, &s->addr)) { /* nothing better is left: those who hang on may do so */
+	if (rules_have(&l->rules,
+	               &s->addr)) { /* nothing better is left: those who hang on may do so */
 		cut_release(&l->cut);
 		return;
 	}
@@ -453,11 +446,6 @@ static void look_at_files(struct loop *l, uint64_t now)
 	}
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Everything whose time has come; returns when the next thing is due. */
 static uint64_t run_timers(struct loop *l, uint64_t now)
 {
@@ -476,9 +464,10 @@ static uint64_t run_timers(struct loop *l, uint64_t now)
 		rules_changed(l, now);
 	if (now >= l->next_rules || now >= l->next_path)
 		reconcile(l, false, now);
-	next = sooner(next, listen_turn(&l->listen, &l->events, now));
-	next = sooner(next, sooner(l->next_files, sooner(l->next_rules, l->next_path)));
-	next = sooner(next, probers_due(&l->probers));
+	next = clock_sooner(next, listen_turn(&l->listen, &l->events, now));
+	next = clock_sooner(next,
+	                    clock_sooner(l->next_files, clock_sooner(l->next_rules, l->next_path)));
+	next = clock_sooner(next, probers_due(&l->probers));
 	return next;
 }
 

@@ -208,20 +208,12 @@ struct flows {
 	size_t n;
 };
 
-static bool has(const struct rules *rules, const struct addr *a)
-{
-	for (size_t i = 0; i < rules->n; i++)
-		if (addr_eq(&rules->dest[i].addr, a))
-			return true;
-	return false;
-}
-
 static void on_flow(void *ctx, const struct flow *f)
 {
 	struct flows *flows = ctx;
 
 	/* a process of this node may have answered at the virtual address itself */
-	if (flows->n < FLOWS_MAX && !has(flows->rules, &f->server) &&
+	if (flows->n < FLOWS_MAX && !rules_have(flows->rules, &f->server) &&
 	    !addr_same_host(&f->server, &f->to))
 		flows->flow[flows->n++] = *f;
 }

@@ -227,7 +227,8 @@ uint64_t probe_due(const struct probe *p)
 	return p->stage == PROBE_CONNECT && accepted < p->deadline ? accepted : p->deadline;
 }
 
-bool probe_acknowledged(int fd)
+/* Whether the other side's kernel has acknowledged everything that was sent. */
+static bool acknowledged(int fd)
 {
 	struct tcp_info info = {0};
 	socklen_t len = sizeof(info);
@@ -243,6 +244,6 @@ void probe_expire(struct probe *p, struct probe_result *r)
 	    [PROBE_SEND] = "request", [PROBE_RECEIVE] = "answer",  [PROBE_ANSWERED] = "nothing"};
 
 	*r = (struct probe_result){0};
-	finish(p, r, probe_acknowledged(p->fd) ? VERDICT_LATE : VERDICT_FAILED,
+	finish(p, r, acknowledged(p->fd) ? VERDICT_LATE : VERDICT_FAILED,
 	       "%s: nothing within %u ms", doing[p->stage], (unsigned)(probe_due(p) - p->started));
 }

@@ -85,7 +85,5 @@ void probe_expire(struct probe *p, struct probe_result *r);
 /* Ends it without a result; idle is fine. */
 void probe_stop(struct probe *p);
 
-/* Whether the other side's kernel has acknowledged everything that was sent on this socket. */
-bool probe_acknowledged(int fd);
 /* What a status means. */
 enum verdict probe_judge(const struct probe_conf *conf, int status);

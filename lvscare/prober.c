@@ -17,11 +17,6 @@ static uint64_t jitter(unsigned ms)
 	return ms - ms / 5 + clock_spread(2 * (ms / 5) + 1);
 }
 
-static uint64_t sooner(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 static void watch(const struct probers *ps, int fd, uint32_t slot, uint32_t events, int op)
 {
 	struct epoll_event ev = {.events = events, .data.u32 = slot};
@@ -43,10 +38,9 @@ void probers_stop(struct probers *ps)
 
 void probers_restart(struct probers *ps, uint64_t next)
 {
-	for (size_t i = 0; i < ps->pool->n; i++) {
-		stop(&ps->v[i]);
+	probers_stop(ps);
+	for (size_t i = 0; i < ps->pool->n; i++)
 		ps->v[i].next = next;
-	}
 }
 
 void probers_set(struct probers *ps, const int from[static DESTS_MAX], size_t old_n, uint64_t now)
@@ -161,7 +155,7 @@ static void alarm_raised(struct probers *ps, size_t i, uint64_t now)
 	struct prober *p = &ps->v[i];
 
 	if (p->alarmed && now < p->alarmed + ps->conf->interval_ms)
-		p->next = sooner(p->next, p->alarmed + ps->conf->interval_ms);
+		p->next = clock_sooner(p->next, p->alarmed + ps->conf->interval_ms);
 	else {
 		p->alarmed = now;
 		p->again = p->probe.stage != PROBE_IDLE;
@@ -182,7 +176,7 @@ static void sentinel_turn(struct probers *ps, size_t i, uint64_t now)
 		watch(ps, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events,
 		      EPOLL_CTL_MOD);
 	if (p->sentinel.stage == SENTINEL_NONE || p->sentinel.stage == SENTINEL_LISTENS)
-		p->next = sooner(p->next, now + ps->conf->interval_ms); /* nobody else asks */
+		p->next = clock_sooner(p->next, now + ps->conf->interval_ms); /* nobody else asks */
 	if (news == SENTINEL_QUIET)
 		return;
 	log_debug("sentinel %s: %s", addr_str(&ps->pool->server[i].addr, name), r.text);
@@ -191,7 +185,7 @@ static void sentinel_turn(struct probers *ps, size_t i, uint64_t now)
 	if (news != SENTINEL_ANSWERED)
 		alarm_raised(ps, i, now);
 	if (pool_in_transition(ps->pool, i))
-		p->next = sooner(p->next, now + ps->conf->fast_ms);
+		p->next = clock_sooner(p->next, now + ps->conf->fast_ms);
 	if (state)
 		changed(ps, i, &r, now);
 }
@@ -220,9 +214,10 @@ uint64_t probers_due(const struct probers *ps)
 	for (size_t i = 0; i < ps->pool->n; i++) {
 		const struct prober *p = &ps->v[i];
 
-		next = sooner(next, p->probe.stage == PROBE_IDLE ? p->next : probe_due(&p->probe));
+		next = clock_sooner(next,
+		                    p->probe.stage == PROBE_IDLE ? p->next : probe_due(&p->probe));
 		if (p->sentinel.stage != SENTINEL_NONE)
-			next = sooner(next, p->sentinel.due);
+			next = clock_sooner(next, p->sentinel.due);
 	}
 	return next;
 }

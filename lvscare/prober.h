@@ -49,8 +49,9 @@ void probers_turn(struct probers *ps, uint64_t now);
 uint64_t probers_due(const struct probers *ps);
 /* The socket of this epoll slot is ready. */
 void probers_ready(struct probers *ps, uint32_t slot, uint64_t now);
-/* Ends all that is under way. With next, probes begin anew then. */
+/* Ends all that is under way. */
 void probers_stop(struct probers *ps);
+/* And begins anew with probes at next (ms). */
 void probers_restart(struct probers *ps, uint64_t next);
 /* After pool_set: from[i] as there, old_n servers before it. Probes under way begin anew. */
 void probers_set(struct probers *ps, const int from[static DESTS_MAX], size_t old_n, uint64_t now);

@@ -17,6 +17,14 @@ struct rules {
 	size_t n;
 };
 
+static inline bool rules_have(const struct rules *rules, const struct addr *a)
+{
+	for (size_t i = 0; i < rules->n; i++)
+		if (addr_eq(&rules->dest[i].addr, a))
+			return true;
+	return false;
+}
+
 /* What it has. */
 struct rules_view {
 	struct addr vs; /* family 0: it has no such virtual server */
