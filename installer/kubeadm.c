@@ -269,12 +269,8 @@ static int delete_secrets(const char *token_id, struct err *err)
 	    KUBECTL, "-n", "kube-system", "delete", "secret", "kubeadm-certs", "--ignore-not-found",
 	    token,   NULL};
 	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
-	int rc = -1;
 
-	/* an API server that is busy with new members may drop a connection */
-	for (int tries = 0; rc < 0 && tries < 3; tries++)
-		rc = proc_check(argv, &opts, NULL, err);
-	return rc;
+	return proc_check(argv, &opts, NULL, err);
 }
 
 int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
