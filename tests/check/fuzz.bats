@@ -4,7 +4,7 @@
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
-	make -s -j"$(nproc)" BUILD=build/fuzz CC=clang SANITIZE=address,undefined,fuzzer-no-link fuzz-programs
+	make -s -j"$(nproc)" BUILD=build/san CC=clang SANITIZE=address,undefined,fuzzer-no-link fuzz-programs
 }
 
 # fuzz TARGET: its inputs and what it printed end in build/fuzz
@@ -22,7 +22,7 @@ fuzz() {
 	local targets=()
 	cd "$BATS_TEST_DIRNAME/../.."
 	export LSAN_OPTIONS=suppressions=tests/fuzz/lsan.supp:print_suppressions=0
-	mapfile -t targets < <(find build/fuzz/fuzz -name 'fuzz_*' -type f -executable | sort)
+	mapfile -t targets < <(find build/san/fuzz -name 'fuzz_*' -type f -executable | sort)
 	[ "${#targets[@]}" -eq "$(find tests/fuzz -name 'fuzz_*.c' | wc -l)" ]
 	export -f fuzz
 	printf '%s\n' "${targets[@]}" | xargs -P "$(nproc)" -I{} bash -c 'fuzz {}'

@@ -170,10 +170,16 @@ logged_in() {
 }
 
 @test "a server that accepts and stays silent ends in time" {
-	local pid port=$((PORT + 1))
-	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", LocalPort => $ARGV[0], Listen => 5, ReuseAddr => 1) or die; sleep 90' "$port" 3>&- &
+	local pid port
+	perl -MIO::Socket::INET -e '$s = IO::Socket::INET->new(LocalAddr => "127.0.0.1", Listen => 5) or die "$@";
+		open(F, ">", "$ARGV[0].new"); print F $s->sockport; close(F); rename("$ARGV[0].new", $ARGV[0]); sleep 90' \
+		"$BATS_TEST_TMPDIR/port" 3>&- &
 	pid=$!
-	sleep 0.3
+	for _ in {1..50}; do
+		[ -e "$BATS_TEST_TMPDIR/port" ] && break
+		sleep 0.1
+	done
+	port=$(<"$BATS_TEST_TMPDIR/port")
 	run timeout 60 "$INSTALL" --bundle "$W/kubecask-v1.37.2-linux-amd64.tar" --known-hosts "$K" --master "127.0.0.1:$port"
 	kill "$pid"
 	echo "$status: $output"
