@@ -193,7 +193,7 @@ static void reconcile(struct loop *l, bool expected, uint64_t now)
 		rc = guard_apply_path(&l->guard, &l->events, &err);
 		l->path_failed = rc < 0;
 		l->last_path = now;
-		l->next_path = now + (rc < 0 ? l->conf->tick_ms : PATH_MS);
+		l->next_path = clock_next(now, rc < 0 ? l->conf->tick_ms : PATH_MS);
 		trust_refresh(&l->trust, &l->events);
 	}
 	if (rc < 0 || !l->path_failed)
@@ -201,7 +201,7 @@ static void reconcile(struct loop *l, bool expected, uint64_t now)
 	if (l->guard.open)
 		l->metrics.backend = backend_name(l->guard.backend.kind);
 	metrics_reconciled(&l->metrics, &l->events, rc == 0 && !l->path_failed, expected, now);
-	l->next_rules = now + l->conf->tick_ms;
+	l->next_rules = clock_next(now, l->conf->tick_ms);
 }
 
 /* The state of the servers has changed: new rules, at once. */
@@ -432,7 +432,7 @@ static void hung_up(struct loop *l, uint64_t now)
 /* A file that has just changed may still be written: it is read when it has stayed for a look. */
 static void look_at_files(struct loop *l, uint64_t now)
 {
-	l->next_files = now + FILES_MS;
+	l->next_files = clock_next(now, FILES_MS);
 	discover_refresh(&l->discover, &l->events, now);
 	look_at_leavers(l, now);
 	l->set_changed |= somebody_left(l, now);

@@ -87,12 +87,19 @@ static unsigned pace(const struct probers *ps, size_t i, enum verdict v)
 	return ps->conf->interval_ms;
 }
 
+/* ms between two questions of a sentinel. A black hole is noticed within this, SENTINEL_ACK_MS and
+ * PROBE_CONNECT_MS. */
+static unsigned beat(const struct probers *ps)
+{
+	return ps->conf->fast_ms * 8 / 5;
+}
+
 /* The connection of a probe that was answered becomes the sentinel. */
 static void keep(struct probers *ps, size_t i, uint64_t now)
 {
 	struct prober *p = &ps->v[i];
 
-	sentinel_adopt(&p->sentinel, &p->probe, ps->conf->fast_ms, now);
+	sentinel_adopt(&p->sentinel, &p->probe, beat(ps), now);
 	watch(ps, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events, EPOLL_CTL_DEL);
 	watch(ps, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events, EPOLL_CTL_ADD);
 }
@@ -184,8 +191,12 @@ static void sentinel_turn(struct probers *ps, size_t i, uint64_t now)
 		state = pool_hear(ps->pool, i, r.verdict);
 	if (news != SENTINEL_ANSWERED)
 		alarm_raised(ps, i, now);
-	if (pool_in_transition(ps->pool, i))
+	if (pool_in_transition(ps->pool, i)) {
 		p->next = clock_sooner(p->next, now + ps->conf->fast_ms);
+		if (p->sentinel.stage == SENTINEL_WAITS)
+			p->sentinel.due = clock_sooner(p->sentinel.due,
+			                               now + ps->conf->fast_ms / 2);
+	}
 	if (state)
 		changed(ps, i, &r, now);
 }

@@ -11,8 +11,8 @@ struct trust;
 
 /*
  * Who asks the real servers: each has a probe each `interval` and, once one was answered, a
- * sentinel. As long as that answers on its connection, a probe on a new one, whose handshake is
- * most of the work of an idle daemon, comes only each PROBERS_REST intervals.
+ * sentinel. As long as that answers on its connection, a probe on a new one, whose handshake costs
+ * far more than a question, comes only each PROBERS_REST intervals.
  */
 #define PROBERS_REST 5
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "sentinel.h"
 
+#include "clock.h"
 #include "tls.h"
 
 #include <errno.h>
@@ -31,7 +32,8 @@ static void settle(struct sentinel *s, uint64_t now)
 	switch (s->reply.stage) {
 	case HTTP_DONE:
 		s->stage = SENTINEL_WAITS;
-		s->due = s->asked + s->beat_ms > now ? s->asked + s->beat_ms : now;
+		s->due = clock_next(s->asked, s->beat_ms);
+		s->due = s->due > now ? s->due : now;
 		break;
 	case HTTP_OTHER:
 		s->stage = SENTINEL_LISTENS;

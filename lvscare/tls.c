@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tls.h"
 
+#include "clock.h"
 #include "err.h"
 #include "mem.h"
 #include "net.h"
@@ -18,9 +19,22 @@
 #include <sys/socket.h>
 
 #define SAN_IP_ADDRESS 7 /* GeneralName iPAddress [7], RFC 5280 section 4.2.1.6 */
+#define TICKETS_MAX    8 /* servers whose tickets are kept */
+#define MESSAGES_MAX   8 /* tickets and the like before what was asked for */
+
+/* What a server lets us begin with instead of its certificates: a saved session of Mbed TLS. */
+struct ticket {
+	struct addr peer;
+	uint64_t until; /* ms: when the certificates have to be seen again */
+	unsigned char *session;
+	size_t len;
+};
 
 struct tls_trust {
 	unsigned refs;
+	unsigned resume_ms;
+	unsigned next_ticket; /* whose place is taken by another server's */
+	struct ticket ticket[TICKETS_MAX];
 	mbedtls_ssl_config conf;
 	mbedtls_x509_crt ca;
 	mbedtls_x509_crt own; /* nothing in it unless tls_trust_identify was called */
@@ -32,8 +46,9 @@ struct tls {
 	struct tls_trust *trust;
 	struct addr peer;
 	int fd;
-	int error; /* errno of the socket's failure */
-	int rc;    /* what Mbed TLS returned last */
+	bool verified; /* certificates were seen, not a ticket */
+	int error;     /* errno of the socket's failure */
+	int rc;        /* what Mbed TLS returned last */
 };
 
 /*
@@ -102,6 +117,13 @@ struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err)
 	return t;
 }
 
+void tls_trust_resume(struct tls_trust *t, unsigned ms)
+{
+	t->resume_ms = ms;
+	mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
+	    &t->conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+}
+
 static int load_identity(struct tls_trust *t, const char *text, struct err *err)
 {
 	char why[128];
@@ -138,15 +160,80 @@ struct tls_trust *tls_trust_ref(struct tls_trust *t)
 	return t;
 }
 
+static void ticket_drop(struct ticket *k)
+{
+	if (k->session)
+		mbedtls_platform_zeroize(k->session, k->len);
+	free(k->session);
+	*k = (struct ticket){0};
+}
+
 void tls_trust_unref(struct tls_trust *t)
 {
 	if (!t || --t->refs)
 		return;
+	for (unsigned i = 0; i < TICKETS_MAX; i++)
+		ticket_drop(&t->ticket[i]);
 	mbedtls_ssl_config_free(&t->conf);
 	mbedtls_x509_crt_free(&t->ca);
 	mbedtls_x509_crt_free(&t->own);
 	mbedtls_pk_free(&t->key);
 	free(t);
+}
+
+/* The ticket of a server, NULL when there is none. */
+static struct ticket *ticket_of(struct tls_trust *t, const struct addr *peer)
+{
+	for (unsigned i = 0; i < TICKETS_MAX; i++)
+		if (t->ticket[i].session && addr_eq(&t->ticket[i].peer, peer))
+			return &t->ticket[i];
+	return NULL;
+}
+
+/* Begins with the server's ticket if there is one, with its certificates otherwise. */
+static void resume(struct tls *t)
+{
+	struct ticket *k = ticket_of(t->trust, &t->peer);
+	mbedtls_ssl_session session;
+
+	if (!k)
+		return;
+	if (clock_ms() >= k->until) {
+		ticket_drop(k);
+		return;
+	}
+	mbedtls_ssl_session_init(&session);
+	if (mbedtls_ssl_session_load(&session, k->session, k->len) == 0)
+		mbedtls_ssl_set_session(&t->ssl, &session);
+	mbedtls_ssl_session_free(&session);
+}
+
+/* A ticket has come: it takes the place of the one before. That of a resumed connection is good no
+ * longer than the one which that began with. */
+static void ticket_keep(struct tls *t)
+{
+	struct ticket *k = ticket_of(t->trust, &t->peer);
+	uint64_t until = clock_ms() + t->trust->resume_ms;
+	mbedtls_ssl_session session;
+	size_t len = 0;
+
+	if (!t->verified && !k)
+		return;
+	if (!t->verified)
+		until = k->until;
+	if (!k)
+		k = &t->trust->ticket[t->trust->next_ticket++ % TICKETS_MAX];
+	ticket_drop(k);
+	mbedtls_ssl_session_init(&session);
+	if (mbedtls_ssl_get_session(&t->ssl, &session) == 0)
+		mbedtls_ssl_session_save(&session, NULL, 0, &len);
+	if (len) {
+		*k = (struct ticket){
+		    .peer = t->peer, .until = until, .session = xcalloc(1, len), .len = len};
+		if (mbedtls_ssl_session_save(&session, k->session, len, &len))
+			ticket_drop(k);
+	}
+	mbedtls_ssl_session_free(&session);
 }
 
 static int on_send(void *ctx, const unsigned char *data, size_t len)
@@ -178,10 +265,11 @@ static int on_recv(void *ctx, unsigned char *data, size_t len)
 /* The chain itself is Mbed TLS's business; this adds that the certificate is for this address. */
 static int on_verify(void *ctx, mbedtls_x509_crt *crt, int depth, uint32_t *flags)
 {
-	const struct tls *t = ctx;
+	struct tls *t = ctx;
 
 	if (depth != 0)
 		return 0;
+	t->verified = true;
 	for (const mbedtls_x509_sequence *san = &crt->subject_alt_names; san; san = san->next)
 		if ((san->buf.tag & MBEDTLS_ASN1_TAG_VALUE_MASK) == SAN_IP_ADDRESS &&
 		    san->buf.len == addr_len(&t->peer) &&
@@ -207,6 +295,7 @@ struct tls *tls_new(struct tls_trust *trust, int fd, const struct addr *peer)
 	}
 	mbedtls_ssl_set_verify(&t->ssl, on_verify, t);
 	mbedtls_ssl_set_bio(&t->ssl, t, on_send, on_recv, NULL);
+	resume(t);
 	return t;
 }
 
@@ -226,7 +315,7 @@ static int outcome(struct tls *t, int rc)
 	t->rc = rc;
 	if (rc >= 0)
 		return rc;
-	if (rc == MBEDTLS_ERR_SSL_WANT_READ || rc == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+	if (rc == MBEDTLS_ERR_SSL_WANT_READ)
 		return TLS_WANT_READ;
 	if (rc == MBEDTLS_ERR_SSL_WANT_WRITE)
 		return TLS_WANT_WRITE;
@@ -235,7 +324,12 @@ static int outcome(struct tls *t, int rc)
 
 int tls_handshake(struct tls *t)
 {
-	return outcome(t, mbedtls_ssl_handshake(&t->ssl));
+	int rc = outcome(t, mbedtls_ssl_handshake(&t->ssl));
+	struct ticket *k = rc == TLS_FAILED ? ticket_of(t->trust, &t->peer) : NULL;
+
+	if (k) /* the next one begins anew */
+		ticket_drop(k);
+	return rc;
 }
 
 int tls_write(struct tls *t, const void *data, size_t len)
@@ -245,7 +339,16 @@ int tls_write(struct tls *t, const void *data, size_t len)
 
 int tls_read(struct tls *t, void *data, size_t len)
 {
-	return outcome(t, mbedtls_ssl_read(&t->ssl, data, len));
+	/* what waits inside Mbed TLS makes no socket ready; one who never ends may not keep us */
+	for (int i = 0; i < MESSAGES_MAX; i++) {
+		int rc = mbedtls_ssl_read(&t->ssl, data, len);
+
+		if (rc == MBEDTLS_ERR_SSL_RECEIVED_NEW_SESSION_TICKET)
+			ticket_keep(t);
+		else if (rc != MBEDTLS_ERR_SSL_WANT_READ || !mbedtls_ssl_check_pending(&t->ssl))
+			return outcome(t, rc);
+	}
+	return outcome(t, MBEDTLS_ERR_SSL_UNEXPECTED_MESSAGE);
 }
 
 int tls_errno(const struct tls *t)

@@ -21,6 +21,11 @@ int tls_init(struct err *err);
 struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err);
 /* Who this side is, to servers that ask: certificate and key in one PEM file's text. */
 int tls_trust_identify(struct tls_trust *t, const char *pem, size_t len, struct err *err);
+/*
+ * For ms after a server has shown its certificates, connections to it begin with the session ticket
+ * that it gave (TLS 1.3, RFC 8446 section 2.2): no signatures, which are most of a handshake's work.
+ */
+void tls_trust_resume(struct tls_trust *t, unsigned ms);
 struct tls_trust *tls_trust_ref(struct tls_trust *t);
 void tls_trust_unref(struct tls_trust *t); /* NULL is fine */
 

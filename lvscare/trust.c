@@ -8,6 +8,7 @@
 #include "tls.h"
 
 #define CA_FILE_MAX (1u << 20) /* bytes */
+#define RESUME_MS   3600000    /* each server shows its certificates once an hour */
 
 int trust_init(struct trust *t, const char *path, struct err *err)
 {
@@ -32,6 +33,7 @@ static int reload(struct trust *t, struct err *err)
 	fresh = tls_trust_new(strbuf_str(&pem), pem.len, err);
 	if (!fresh)
 		return err_wrap(err, "%s", t->path);
+	tls_trust_resume(fresh, RESUME_MS);
 	tls_trust_unref(t->tls);
 	t->tls = fresh;
 	return 0;

@@ -1,0 +1,206 @@
+/* links: lvscare */
+// SPDX-License-Identifier: Apache-2.0
+#include "err.h"
+#include "mem.h"
+#include "net.h"
+#include "pem.h"
+#include "tls.h"
+#include "unit.h"
+
+#include <arpa/inet.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* What a connection came to. */
+enum { REFUSED = 'x', FULL = 'f', RESUMED = 'r' };
+
+static struct addr peer;
+static pid_t server;
+
+static SSL_CTX *server_context(void)
+{
+	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+
+	if (SSL_CTX_use_certificate(
+		ctx, PEM_read_bio_X509(BIO_new_mem_buf(PEM_CERT, -1), NULL, NULL, NULL)) != 1 ||
+	    SSL_CTX_use_PrivateKey(
+		ctx, PEM_read_bio_PrivateKey(BIO_new_mem_buf(PEM_KEY, -1), NULL, NULL, NULL)) != 1)
+		_exit(1);
+	return ctx;
+}
+
+/* Says of each connection how it began. One that sends 'n' has it do as if started anew. */
+static void serve(int listener)
+{
+	SSL_CTX *ctx = server_context();
+
+	alarm(30);
+	for (;;) {
+		SSL *ssl = SSL_new(ctx);
+		int fd = accept(listener, NULL, NULL);
+		char byte = 0;
+
+		SSL_set_fd(ssl, fd);
+		if (SSL_accept(ssl) == 1 && SSL_read(ssl, &byte, 1) == 1)
+			SSL_write(ssl, SSL_session_reused(ssl) ? "r" : "f", 1);
+		SSL_shutdown(ssl);
+		SSL_free(ssl);
+		close(fd);
+		if (byte == 'n') {
+			SSL_CTX_free(ctx);
+			ctx = server_context();
+		}
+	}
+}
+
+static int begin(void **state)
+{
+	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
+	socklen_t len = sizeof(sin);
+	struct err err = {0};
+	auto_close int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	(void)state;
+	signal(SIGPIPE, SIG_IGN);
+	if (tls_init(&err) < 0 || bind(listener, (struct sockaddr *)&sin, len) < 0 ||
+	    listen(listener, 8) < 0 || getsockname(listener, (struct sockaddr *)&sin, &len) < 0)
+		return -1;
+	peer = (struct addr){
+	    .family = AF_INET, .v4.s_addr = htonl(INADDR_LOOPBACK), .port = ntohs(sin.sin_port)};
+	server = fork();
+	if (server == 0)
+		serve(listener);
+	return 0;
+}
+
+static int end(void **state)
+{
+	(void)state;
+	kill(server, SIGKILL);
+	waitpid(server, NULL, 0);
+	return 0;
+}
+
+/* A connection that sends this byte. */
+static int talk(struct tls_trust *trust, const struct addr *to, char byte)
+{
+	struct sockaddr_storage sa;
+	socklen_t len = addr_sockaddr(to, &sa);
+	auto_close int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	struct tls *t;
+	char how = REFUSED;
+
+	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
+	t = tls_new(trust, fd, to);
+	assert_non_null(t);
+	if (tls_handshake(t) == 0) {
+		assert_int_equal(tls_write(t, &byte, 1), 1);
+		assert_int_equal(tls_read(t, &how, 1), 1);
+	}
+	tls_free(t);
+	return how;
+}
+
+static struct tls_trust *trust_for(unsigned resume_ms)
+{
+	struct err err = {0};
+	struct tls_trust *t = tls_trust_new(PEM_CERT, strlen(PEM_CERT), &err);
+
+	assert_non_null(t);
+	if (resume_ms)
+		tls_trust_resume(t, resume_ms);
+	return t;
+}
+
+static void the_second_connection_is_resumed(void **state)
+{
+	struct tls_trust *t = trust_for(60000), *other = trust_for(60000);
+
+	(void)state;
+	assert_int_equal(talk(t, &peer, '.'), FULL);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(talk(t, &peer, '.'), RESUMED);
+	assert_int_equal(talk(other, &peer, '.'), FULL); /* who trusts others asks anew */
+	tls_trust_unref(t);
+	tls_trust_unref(other);
+}
+
+static void not_unless_wanted(void **state)
+{
+	struct tls_trust *t = trust_for(0);
+
+	(void)state;
+	assert_int_equal(talk(t, &peer, '.'), FULL);
+	assert_int_equal(talk(t, &peer, '.'), FULL);
+	tls_trust_unref(t);
+}
+
+static void certificates_are_seen_again_in_time(void **state)
+{
+	static const struct timespec pause = {.tv_nsec = 600000000};
+	struct tls_trust *t = trust_for(1000);
+
+	(void)state;
+	assert_int_equal(talk(t, &peer, '.'), FULL);
+	nanosleep(&pause, NULL);
+	assert_int_equal(talk(t, &peer, '.'), RESUMED);
+	nanosleep(&pause, NULL);
+	assert_int_equal(talk(t, &peer, '.'), FULL); /* the second's ticket lives no longer */
+	tls_trust_unref(t);
+}
+
+static void a_server_started_anew_knows_no_ticket(void **state)
+{
+	struct tls_trust *t = trust_for(60000);
+
+	(void)state;
+	assert_int_equal(talk(t, &peer, 'n'), FULL);
+	assert_int_equal(talk(t, &peer, '.'), FULL);
+	assert_int_equal(talk(t, &peer, '.'), RESUMED);
+	tls_trust_unref(t);
+}
+
+static void a_ticket_is_for_one_address(void **state)
+{
+	struct tls_trust *t = trust_for(60000);
+	struct addr other = peer;
+
+	(void)state;
+	other.v4.s_addr = htonl(INADDR_LOOPBACK + 1); /* not in the certificate */
+	assert_int_equal(talk(t, &peer, '.'), FULL);
+	assert_int_equal(talk(t, &other, '.'), REFUSED);
+	assert_int_equal(talk(t, &peer, '.'), RESUMED);
+	tls_trust_unref(t);
+}
+
+static void nobody_verified_nothing_resumed(void **state)
+{
+	struct err err = {0};
+	struct tls_trust *anybody = tls_trust_new(NULL, 0, &err);
+
+	(void)state;
+	tls_trust_resume(anybody, 60000);
+	assert_int_equal(talk(anybody, &peer, '.'), FULL);
+	assert_int_equal(talk(anybody, &peer, '.'), FULL);
+	tls_trust_unref(anybody);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_second_connection_is_resumed),
+	    cmocka_unit_test(not_unless_wanted),
+	    cmocka_unit_test(certificates_are_seen_again_in_time),
+	    cmocka_unit_test(a_server_started_anew_knows_no_ticket),
+	    cmocka_unit_test(a_ticket_is_for_one_address),
+	    cmocka_unit_test(nobody_verified_nothing_resumed),
+	};
+
+	return cmocka_run_group_tests(tests, begin, end);
+}
