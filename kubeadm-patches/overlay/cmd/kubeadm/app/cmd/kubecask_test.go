@@ -28,7 +28,7 @@ func fakeNode(t *testing.T, fails string) (called func() string) {
 	t.Cleanup(func() { kubecask.ManifestDir, kubecask.DryRun = oldDir, oldDryRun })
 	dir := t.TempDir()
 	kubecask.ManifestDir = filepath.Join(dir, "kubernetes", "manifests")
-	text := "#!/bin/sh\necho \"$@\" >> " + dir + "/log\n"
+	text := "#!/bin/sh\n[ \"$1\" != status ] || exit 1\necho \"$@\" >> " + dir + "/log\n"
 	if fails != "" {
 		text += "echo '" + fails + "' >&2; exit 1\n"
 	}

@@ -3,7 +3,9 @@
 package kubecask
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -20,9 +22,6 @@ const (
 	installedPath  = "/opt/kubecask/current/bin/lvscare"
 	lvscareTimeout = 30 * time.Second
 )
-
-// procIPVS is the kernel's table; a variable for the tests.
-var procIPVS = "/proc/net/ip_vs"
 
 // candidates lists where lvscare is looked for: beside kubeadm itself, links resolved, and where
 // the installer puts it.
@@ -67,25 +66,34 @@ func serverArgs(vip netip.AddrPort, masters []netip.AddrPort) []string {
 	return args
 }
 
-func runLvscare(args []string) error {
+// callLvscare returns what lvscare printed; the error says what it complained of.
+func callLvscare(args []string) ([]byte, error) {
 	path, err := findLvscare()
 	if err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lvscareTimeout)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, path, args...).CombinedOutput()
+	var out, complaints bytes.Buffer
+	cmd := exec.CommandContext(ctx, path, args...)
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	err = cmd.Run()
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return fmt.Errorf("%s %s: no end after %s", path, strings.Join(args, " "), lvscareTimeout)
+		return nil, fmt.Errorf("%s %s: no end after %s", path, strings.Join(args, " "), lvscareTimeout)
 	}
 	if err != nil {
-		cause := strings.TrimSpace(string(out))
+		cause := strings.TrimSpace(complaints.String())
 		if cause == "" {
 			cause = err.Error()
 		}
-		return fmt.Errorf("%s %s: %s", path, strings.Join(args, " "), cause)
+		return out.Bytes(), fmt.Errorf("%s %s: %s", path, strings.Join(args, " "), cause)
 	}
-	return nil
+	return out.Bytes(), nil
+}
+
+func runLvscare(args []string) error {
+	_, err := callLvscare(args)
+	return err
 }
 
 // RunOnceArgs is the command line that writes route, service and real servers into the kernel.
@@ -103,21 +111,12 @@ func Clean(vip netip.AddrPort) error {
 	return runLvscare([]string{"--clean", "--vs", vip.String()})
 }
 
-// ServiceExists tells whether the kernel has a virtual service at vip already.
+// ServiceExists tells whether the kernel has a virtual service at vip already, in IPVS or nftables.
 func ServiceExists(vip netip.AddrPort) bool {
-	table, err := os.ReadFile(procIPVS)
-	if err != nil {
-		return false
+	// its exit status tells whether all is well, which is more than is asked here
+	out, _ := callLvscare([]string{"status", "--json", "--vs", vip.String(), "--listen", "none"})
+	var status struct {
+		Backend *string `json:"backend"`
 	}
-	key := fmt.Sprintf("[%s]:%04X", vip.Addr().StringExpanded(), vip.Port())
-	if vip.Addr().Is4() {
-		key = fmt.Sprintf("%X:%04X", vip.Addr().AsSlice(), vip.Port())
-	}
-	for _, line := range strings.Split(string(table), "\n") {
-		fields := strings.Fields(line)
-		if len(fields) > 1 && fields[0] == "TCP" && strings.EqualFold(fields[1], key) {
-			return true
-		}
-	}
-	return false
+	return json.Unmarshal(out, &status) == nil && status.Backend != nil
 }

@@ -59,34 +59,23 @@ func TestLvscareFailures(t *testing.T) {
 }
 
 func TestServiceExists(t *testing.T) {
-	old := procIPVS
-	t.Cleanup(func() { procIPVS = old })
-	procIPVS = filepath.Join(t.TempDir(), "ip_vs")
-	if ServiceExists(testVIP) {
-		t.Error("a service without a table")
-	}
-	table := `IP Virtual Server version 1.2.1 (size=4096)
-Prot LocalAddress:Port Scheduler Flags
-  -> RemoteAddress:Port Forward Weight ActiveConn InActConn
-UDP  0A60000A:0035 rr
-TCP  A9FE6102:192B rr
-  -> 0A000001:192B      Masq    1      1          0
-TCP  [fd00:0000:0000:0000:0000:0000:0000:0001]:192B wlc
-`
-	if err := os.WriteFile(procIPVS, []byte(table), 0600); err != nil {
-		t.Fatal(err)
-	}
 	for text, want := range map[string]bool{
-		"169.254.97.2:6443": true,
-		"169.254.97.2:6444": false,
-		"169.254.97.3:6443": false,
-		"10.0.0.1:6443":     false, // a real server
-		"10.96.0.10:53":     false, // another protocol
-		"[fd00::1]:6443":    true,
-		"[fd00::2]:6443":    false,
+		`echo '{"good":true,"backend":"ipvs"}'`:           true,
+		`echo '{"good":false,"backend":"nft"}'; exit 1`:   true,
+		`echo '{"good":false,"backend":null}'; exit 1`:    false,
+		`echo 'lvscare: cannot look' >&2; exit 1`:         false,
+		`echo '{"good":false}'; echo warning >&2; exit 1`: false,
 	} {
-		if got := ServiceExists(netip.MustParseAddrPort(text)); got != want {
+		log := script(t, `echo "$@" > $LOG; `+text)
+		if got := ServiceExists(testVIP); got != want {
 			t.Errorf("%s: got %v, want %v", text, got, want)
+		}
+		args, err := os.ReadFile(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(args); got != "status --json --vs 169.254.97.2:6443 --listen none\n" {
+			t.Errorf("lvscare was called with %s", got)
 		}
 	}
 }
