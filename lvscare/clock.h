@@ -10,8 +10,8 @@ static inline uint64_t clock_sooner(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
-/* The next multiple of step (ms) after now: timers in no hurry go off together, since a wake-up costs
- * more than most of what is done in it. */
+/* The next multiple of step (ms) after now: timers in no hurry go off together, since a wake-up
+ * costs more than most of what is done in it. */
 static inline uint64_t clock_next(uint64_t now, unsigned step)
 {
 	return (now / step + 1) * step;

@@ -23,7 +23,8 @@ struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err);
 int tls_trust_identify(struct tls_trust *t, const char *pem, size_t len, struct err *err);
 /*
  * For ms after a server has shown its certificates, connections to it begin with the session ticket
- * that it gave (TLS 1.3, RFC 8446 section 2.2): no signatures, which are most of a handshake's work.
+ * that it gave (TLS 1.3, RFC 8446 section 2.2): no signatures, which are most of a handshake's
+ * work.
  */
 void tls_trust_resume(struct tls_trust *t, unsigned ms);
 struct tls_trust *tls_trust_ref(struct tls_trust *t);
