@@ -208,32 +208,39 @@ static void resume(struct tls *t)
 	mbedtls_ssl_session_free(&session);
 }
 
+/* The session of a connection that has just got a ticket, as bytes; NULL when there is none. */
+static unsigned char *session_save(const mbedtls_ssl_context *ssl, size_t *len)
+{
+	unsigned char *bytes = NULL;
+	mbedtls_ssl_session session;
+
+	mbedtls_ssl_session_init(&session);
+	*len = 0;
+	if (mbedtls_ssl_get_session(ssl, &session) == 0)
+		mbedtls_ssl_session_save(&session, NULL, 0, len);
+	if (*len) {
+		bytes = xcalloc(1, *len);
+		mbedtls_ssl_session_save(&session, bytes, *len, len);
+	}
+	mbedtls_ssl_session_free(&session);
+	return bytes;
+}
+
 /* A ticket has come: it takes the place of the one before. That of a resumed connection is good no
  * longer than the one which that began with. */
 static void ticket_keep(struct tls *t)
 {
 	struct ticket *k = ticket_of(t->trust, &t->peer);
-	uint64_t until = clock_ms() + t->trust->resume_ms;
-	mbedtls_ssl_session session;
-	size_t len = 0;
+	struct ticket fresh = {.peer = t->peer};
 
 	if (!t->verified && !k)
 		return;
-	if (!t->verified)
-		until = k->until;
+	fresh.until = t->verified ? clock_ms() + t->trust->resume_ms : k->until;
+	fresh.session = session_save(&t->ssl, &fresh.len);
 	if (!k)
 		k = &t->trust->ticket[t->trust->next_ticket++ % TICKETS_MAX];
 	ticket_drop(k);
-	mbedtls_ssl_session_init(&session);
-	if (mbedtls_ssl_get_session(&t->ssl, &session) == 0)
-		mbedtls_ssl_session_save(&session, NULL, 0, &len);
-	if (len) {
-		*k = (struct ticket){
-		    .peer = t->peer, .until = until, .session = xcalloc(1, len), .len = len};
-		if (mbedtls_ssl_session_save(&session, k->session, len, &len))
-			ticket_drop(k);
-	}
-	mbedtls_ssl_session_free(&session);
+	*k = fresh;
 }
 
 static int on_send(void *ctx, const unsigned char *data, size_t len)

@@ -1,8 +1,8 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The static checks of scripts/lint, one case each.
+# The static checks of scripts/lint, one case each, at the lowest priority (tests/prove.rules).
 
-lint() { "$BATS_TEST_DIRNAME/../../scripts/lint" "$1"; }
+lint() { nice -n 19 "$BATS_TEST_DIRNAME/../../scripts/lint" "$1"; }
 
 @test "layout by clang-format" { lint format; }
 @test "gcc and clang without a warning" { lint warnings; }

@@ -16,12 +16,14 @@ setup_file() { lvscare_machine first 400 "$(cases_of_file)"; }
 @test "the source follows the node's address" { passed the_source_follows_the_nodes_address; }
 @test "only one backend has the virtual server" { passed only_one_backend_has_the_virtual_server; }
 @test "a killed server leaves and comes back" { passed a_killed_server_leaves_and_comes_back; }
+@test "a killed server is out in milliseconds" { passed a_killed_server_is_out_in_milliseconds; }
 @test "idle connections to a dead server are cut" { passed idle_connections_to_a_dead_server_are_cut; }
 @test "who comes back begins slowly" { passed who_comes_back_begins_slowly; }
 @test "a busy server stays" { passed a_busy_server_stays; }
 @test "a black hole leaves and its connections are reset" { passed a_black_hole_leaves_and_its_connections_are_reset; }
 @test "an unready server is drained and keeps its streams" { passed an_unready_server_is_drained_and_keeps_its_streams; }
 @test "what answers mean" { passed what_answers_mean; }
+@test "hostile answers end in time" { passed hostile_answers_end_in_time; }
 @test "when nobody is up the last ones stay" { passed when_nobody_is_up_the_last_ones_stay; }
 @test "a single server is never removed" { passed a_single_server_is_never_removed; }
 @test "the CA is verified once it is there" { passed the_ca_is_verified_once_it_is_there; }

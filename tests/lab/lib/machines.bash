@@ -60,9 +60,24 @@ machine_disk() { # N SIZE KEEP EXTRA-PACKAGES
 	} || lab_die "node$1: cannot make a disk of $2"
 }
 
+machine_cpu() { # prints the host CPU that carries the least guest memory
+	local load=() cpu mem best=0 i
+	for i in "$LAB_RUN"/node*.cpu; do
+		[ -f "$i" ] || continue
+		read -r cpu mem < "$i"
+		load[cpu]=$((${load[cpu]:-0} + mem))
+	done
+	for ((i = 1; i < $(nproc); i++)); do
+		[ "${load[i]:-0}" -ge "${load[best]:-0}" ] || best=$i
+	done
+	echo "$best"
+}
+
 machine_boot() { # N MEM
-	local n=$1 cpu=$((($1 - 1) % $(nproc))) kernel
+	local n=$1 cpu kernel
 	kernel=$(lab_kernel)
+	cpu=$(machine_cpu)
+	echo "$cpu $(numfmt --from=iec "$2")" > "$LAB_RUN/node$n.cpu"
 	rm -rf "$LAB_RUN/mc/node$n"
 	mkdir -p "$LAB_RUN/mc"
 	net_tap "tap$n"
@@ -149,7 +164,7 @@ lab_wait() { # [-t SECONDS] N...: until sshd answers
 
 machine_forget() { # N
 	timeout 5 ssh -O exit "${SSH_OPTIONS[@]}" "root@$(lab_ip "$1")" 2>/dev/null || :
-	rm -f "$LAB_RUN/cm-$(lab_ip "$1")" "$LAB_RUN/node$1.pid"
+	rm -f "$LAB_RUN/cm-$(lab_ip "$1")" "$LAB_RUN/node$1".{pid,cpu}
 }
 
 machine_end() { # N CUT: clean shutdown, or at once
