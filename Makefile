@@ -42,6 +42,8 @@ $(DEPS)/%/version:
 $(BUILD)/obj/%.o: %.c Makefile VERSION $(DEPS)/libssh2/version $(DEPS)/mbedtls/version
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+# On every node all the time: each page counts, and nothing in it is slow but Mbed TLS's big numbers (scripts/deps).
+$(BUILD)/obj/lvscare/%.o: CFLAGS = -Os
 $(BUILD)/libcommon.a: $(call objects,common)
 	@rm -f $@
 	$(AR) rcsD $@ $^

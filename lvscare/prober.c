@@ -7,6 +7,7 @@
 #include "metrics.h"
 #include "trust.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -102,6 +103,7 @@ static void keep(struct probers *ps, size_t i, uint64_t now)
 	sentinel_adopt(&p->sentinel, &p->probe, beat(ps), now);
 	watch(ps, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events, EPOLL_CTL_DEL);
 	watch(ps, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events, EPOLL_CTL_ADD);
+	malloc_trim(0); /* what the handshake needed goes back to the kernel */
 }
 
 static void probe_done(struct probers *ps, size_t i, const struct probe_result *r, uint64_t now)
