@@ -233,9 +233,12 @@ static void ticket_keep(struct tls *t)
 	struct ticket *k = ticket_of(t->trust, &t->peer);
 	struct ticket fresh = {.peer = t->peer};
 
-	if (!t->verified && !k)
+	if (t->verified)
+		fresh.until = clock_ms() + t->trust->resume_ms;
+	else if (k)
+		fresh.until = k->until;
+	else
 		return;
-	fresh.until = t->verified ? clock_ms() + t->trust->resume_ms : k->until;
 	fresh.session = session_save(&t->ssl, &fresh.len);
 	if (!k)
 		k = &t->trust->ticket[t->trust->next_ticket++ % TICKETS_MAX];
