@@ -23,7 +23,6 @@ setup_file() { lvscare_machine first 400 "$(cases_of_file)"; }
 @test "a black hole leaves and its connections are reset" { passed a_black_hole_leaves_and_its_connections_are_reset; }
 @test "an unready server is drained and keeps its streams" { passed an_unready_server_is_drained_and_keeps_its_streams; }
 @test "what answers mean" { passed what_answers_mean; }
-@test "hostile answers end in time" { passed hostile_answers_end_in_time; }
 @test "when nobody is up the last ones stay" { passed when_nobody_is_up_the_last_ones_stay; }
 @test "a single server is never removed" { passed a_single_server_is_never_removed; }
 @test "the CA is verified once it is there" { passed the_ca_is_verified_once_it_is_there; }

@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# lvscare on a real kernel with IPVS: which masters there are, and its configuration.
+# lvscare on a real kernel with IPVS: servers that lie, which masters there are, and its configuration.
 # tests/e2e/lvscare/lib.bash says how.
 
 load lvscare/lib
@@ -9,6 +9,7 @@ setup_file() { lvscare_machine last 400 "$(cases_of_file)"; }
 
 @test "no IPVS in the kernel" { passed no_ipvs_in_the_kernel; }
 @test "run once loads the module and writes all rules" { passed run_once_loads_the_module_and_writes_all_rules; }
+@test "hostile answers end in time" { passed hostile_answers_end_in_time; }
 @test "masters are learned from the cluster" { passed masters_are_learned_from_the_cluster; }
 @test "an empty list takes nothing away" { passed an_empty_list_takes_nothing_away; }
 @test "a watch that fails is begun anew" { passed a_watch_that_fails_is_begun_anew; }
