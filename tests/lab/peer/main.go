@@ -345,12 +345,13 @@ func load(addr string, seconds float64) {
 	seen := map[string]int{}
 	total, failed := 0, 0
 	results := make(chan string)
+	begun := time.Now()
 	for end := time.Now().Add(time.Duration(seconds * float64(time.Second))); time.Now().Before(end); total++ {
 		go func() {
 			// time for one SYN to be sent again
 			name, err := getWithin(addr, 3*time.Second)
 			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
+				fmt.Fprintf(os.Stderr, "failed %d ms after the first began: %v\n", time.Since(begun).Milliseconds(), err)
 				name = "failed"
 			}
 			results <- name
