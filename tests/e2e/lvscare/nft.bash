@@ -267,7 +267,7 @@ pod() { # FAMILY: a client behind the node, whose sockets lvscare cannot see: th
 	within "$T_SILENT" holds_table 11=1,13=1
 	NS=pod new_ones without
 	fate sending cut
-	grep 'reset\|EOF' "$(grep -l '^up m2' "$T"/sending?.log)"
+	grep 'reset' "$(grep -l '^up m2' "$T"/sending?.log)"
 	others_up
 }
 counted() { w "$LVSCARE" status | awk '$4 == 1 {n++} END {exit n != 1}'; }

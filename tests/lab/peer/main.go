@@ -15,6 +15,7 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -395,7 +396,33 @@ func dial(addr string, n int) {
 	fmt.Printf("made=%d slowest=%d\n", good, time.Since(begun).Milliseconds())
 }
 
+// firstError keeps what its socket failed with first: the kernel tells a reset once, to the reader or to the writer, and
+// the other one sees the end of the stream.
+type firstError struct {
+	net.Conn
+	failed chan error
+}
+
+func (c firstError) keep(n int, err error) (int, error) {
+	if err != nil && err != io.EOF {
+		select {
+		case c.failed <- err:
+		default:
+		}
+	}
+	return n, err
+}
+
+func (c firstError) Read(b []byte) (int, error)  { return c.keep(c.Conn.Read(b)) }
+func (c firstError) Write(b []byte) (int, error) { return c.keep(c.Conn.Write(b)) }
+
 func stream(addr string, idle bool) {
+	failed := make(chan error, 1)
+	h := client(0)
+	h.Transport.(*http.Transport).DialContext = func(ctx context.Context, network, to string) (net.Conn, error) {
+		c, err := (&net.Dialer{}).DialContext(ctx, network, to)
+		return firstError{c, failed}, err
+	}
 	body, feed := io.Pipe()
 	go func() {
 		for {
@@ -405,7 +432,7 @@ func stream(addr string, idle bool) {
 			time.Sleep(50 * time.Millisecond)
 		}
 	}()
-	r, err := client(0).Post("https://"+addr+"/echo", "text/plain", body)
+	r, err := h.Post("https://"+addr+"/echo", "text/plain", body)
 	check(err)
 	fmt.Println("up", r.Header.Get("Master"))
 	lines := bufio.NewScanner(r.Body)
@@ -413,7 +440,12 @@ func stream(addr string, idle bool) {
 	for lines.Scan() {
 		n++
 	}
-	fmt.Printf("cut after %d lines: %v\n", n, lines.Err())
+	err = lines.Err()
+	select {
+	case err = <-failed:
+	default:
+	}
+	fmt.Printf("cut after %d lines: %v\n", n, err)
 }
 
 // A server that answers badly: what the balancer is to take it for, and what it does with a connection.
