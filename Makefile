@@ -66,7 +66,7 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libcommon.a $(foreach p,packager insta
 	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l) $(ALL_LDFLAGS) -o $@ $< \
 		$(foreach l,$(call links,$<),$(call linked,$l)) $(BUILD)/libcommon.a -lcmocka \
 		$(foreach l,$(call links,$<),$(LIBS_$l)) -ljansson -lssl -lcrypto
-# libFuzzer needs clang: the objects are compiled anew in a build of their own (make fuzz)
+# libFuzzer needs clang: these link with the objects of the sanitized build (scripts/test)
 $(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libcommon.a $(foreach p,packager installer lvscare,$(call inner,$(p)))
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -fsanitize=fuzzer $(foreach l,$(call links,$<),-I$l) $(ALL_LDFLAGS) -o $@ $< \

@@ -235,8 +235,8 @@ static void on_state(void *ctx, size_t i, uint64_t now)
 	if (s->state == SERVER_DOWN)
 		backend_collect(&l->guard.backend, &l->conf->vs, &s->addr, &l->cut);
 	rules_changed(l, now);
-	if (rules_have(&l->rules,
-	               &s->addr)) { /* nothing better is left: those who hang on may do so */
+	/* nothing better is left: those who hang on may do so */
+	if (rules_have(&l->rules, &s->addr)) {
 		cut_release(&l->cut);
 		return;
 	}

@@ -4,15 +4,14 @@
 
 setup_file() {
 	cd "$BATS_TEST_DIRNAME/../.." || return
-	nice -n 19 make -s -j"$(nproc)" BUILD=build/san CC=clang CFLAGS=-O1 SANITIZE=address,undefined,fuzzer-no-link fuzz-programs
+	nice -n 19 scripts/test fuzz-programs
 }
 
-# fuzz TARGET: its inputs and what it printed end in build/fuzz. At the lowest priority (tests/prove.rules), hence so much
-# time for one input.
+# fuzz TARGET: its inputs and what it printed end in build/fuzz, at the lowest priority (tests/prove.rules)
 fuzz() {
 	local name=${1##*/}
 	mkdir -p "build/fuzz/found/$name" "tests/fuzz/corpus/$name"
-	nice -n 19 "$1" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=20 -rss_limit_mb=1024 -print_final_stats=1 \
+	nice -n 19 "$1" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
 		-artifact_prefix="build/fuzz/crash-$name-" "build/fuzz/found/$name" "tests/fuzz/corpus/$name" \
 		>"build/fuzz/$name.log" 2>&1 && return
 	tail -n 30 "build/fuzz/$name.log"
