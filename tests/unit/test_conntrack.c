@@ -1,5 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
+#include "addrs.h"
 #include "conntrack.h"
 #include "err.h"
 #include "nftanswers.h"
@@ -10,15 +11,6 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <stdio.h>
 #include <string.h>
-
-static struct addr addr(const char *s)
-{
-	struct err err = {0};
-	struct addr a = {0};
-
-	assert_int_equal(addr_parse(s, 0, "test", &a, &err), 0);
-	return a;
-}
 
 /* The body of a recorded answer's one message. */
 static struct span answer(const char *hex)

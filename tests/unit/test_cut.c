@@ -1,5 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
+#include "addrs.h"
 #include "cut.h"
 #include "err.h"
 #include "mem.h"
@@ -11,15 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
-
-static struct addr addr(const char *s)
-{
-	struct err err = {0};
-	struct addr a;
-
-	assert_int_equal(addr_parse(s, 0, "test", &a, &err), 0);
-	return a;
-}
 
 static void lines_of_the_kernel(void **state)
 {

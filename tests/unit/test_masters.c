@@ -1,5 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
+#include "addrs.h"
 #include "config.h"
 #include "err.h"
 #include "events.h"
@@ -19,15 +20,6 @@ static struct masters m;
 static char dir[] = "/tmp/masters.XXXXXX";
 static char file[64], ca[64];
 
-static struct addr at(const char *s)
-{
-	struct addr a = {0};
-	struct err err = {0};
-
-	assert_int_equal(addr_parse(s, 6443, "test", &a, &err), 0);
-	return a;
-}
-
 /* Addresses of 10.0.0.0/24 by their last parts: "1 2". */
 static struct addrs some(const char *parts)
 {
@@ -40,7 +32,7 @@ static struct addrs some(const char *parts)
 		if (*p == ' ')
 			continue;
 		snprintf(text, sizeof(text), "10.0.0.%c", *p);
-		a = at(text);
+		a = server(text);
 		addrs_add(&l, &a);
 	}
 	return l;
@@ -77,7 +69,7 @@ static const char *wanted(void)
 
 static void start(const char *seeds)
 {
-	struct addr vs = at("169.254.97.2");
+	struct addr vs = server("169.254.97.2");
 	struct addrs l = some(seeds);
 
 	masters_init(&m, &vs, l.a, l.n);
@@ -109,7 +101,7 @@ static void seeds_until_the_cluster_speaks(void **state)
 static void never_shrunk_to_nothing(void **state)
 {
 	struct addrs l = {.n = 0};
-	struct addr vs6 = at("fd97::2"), a6 = at("fd00::1");
+	struct addr vs6 = server("fd97::2"), a6 = server("fd00::1");
 
 	(void)state;
 	start("1 2");
@@ -145,7 +137,7 @@ static void with_nobody_up_all_count_again(void **state)
 static void a_list_has_an_end(void **state)
 {
 	struct addrs l = {.n = 0};
-	struct addr a = at("10.0.1.0");
+	struct addr a = server("10.0.1.0");
 
 	(void)state;
 	for (; a.bytes[3] < MASTERS_MAX; a.bytes[3]++)
@@ -175,7 +167,7 @@ static void remembered(void **state)
 {
 	struct err err = {0};
 	struct stat first, second;
-	struct addr other = at("169.254.97.3");
+	struct addr other = server("169.254.97.3");
 
 	(void)state;
 	assert_int_equal(load(7, &err), 0); /* no file */
@@ -257,7 +249,7 @@ static void the_mark_is_that_of_the_content(void **state)
 /* What run-once writes and the daemon begins with. */
 static void a_start(void **state)
 {
-	struct config c = {.n_rs = 1, .rs = {at("10.0.0.1")}, .vs = at("169.254.97.2")};
+	struct config c = {.n_rs = 1, .rs = {server("10.0.0.1")}, .vs = server("169.254.97.2")};
 	struct events ev;
 	struct err err = {0};
 

@@ -1,5 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
+#include "addrs.h"
 #include "err.h"
 #include "nftanswers.h"
 #include "nftmsg.h"
@@ -10,22 +11,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct addr addr(const char *s)
-{
-	struct err err = {0};
-	struct addr a = {0};
-
-	assert_int_equal(addr_parse(s, 6443, "test", &a, &err), 0);
-	return a;
-}
-
 static struct nftplan plan(const char *vs, const char *first, const char *second)
 {
-	struct rules r = {.vs = addr(vs), .scheduler = "rr", .n = 2};
+	struct rules r = {.vs = server(vs), .scheduler = "rr", .n = 2};
 	struct nftplan p;
 
-	r.dest[0] = (struct rules_dest){.addr = addr(first), .weight = 1};
-	r.dest[1] = (struct rules_dest){.addr = addr(second), .weight = 1};
+	r.dest[0] = (struct rules_dest){.addr = server(first), .weight = 1};
+	r.dest[1] = (struct rules_dest){.addr = server(second), .weight = 1};
 	nftplan_make(&p, &r);
 	return p;
 }
@@ -149,7 +141,7 @@ static void what_the_kernel_tells_is_understood(void **state)
 
 static void drained_servers(void **state)
 {
-	struct nftplan p = {.vs = addr("169.254.97.2")};
+	struct nftplan p = {.vs = server("169.254.97.2")};
 	char name[ADDR_STR_MAX];
 
 	(void)state;
@@ -215,13 +207,13 @@ static void nothing_is_read_behind_the_end(void **state) /* the sanitizers watch
 
 static void many_servers_go_in_parts(void **state)
 {
-	struct rules r = {.vs = addr("fd97::2"), .scheduler = "sh", .n = DESTS_MAX};
+	struct rules r = {.vs = server("fd97::2"), .scheduler = "sh", .n = DESTS_MAX};
 	struct nftplan p, again;
 	auto_strbuf b = {0};
 
 	(void)state;
 	for (size_t i = 0; i < DESTS_MAX; i++) {
-		r.dest[i].addr = addr("fd09::");
+		r.dest[i].addr = server("fd09::");
 		r.dest[i].addr.bytes[15] = (uint8_t)(i + 1);
 		r.dest[i].weight = i % 3;
 	}

@@ -1,5 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
+#include "addrs.h"
 #include "err.h"
 #include "nftplan.h"
 #include "unit.h"
@@ -7,22 +8,13 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct addr addr(const char *s)
-{
-	struct err err = {0};
-	struct addr a = {0};
-
-	assert_int_equal(addr_parse(s, 6443, "test", &a, &err), 0);
-	return a;
-}
-
 /* Rules with these weights, servers 10.0.0.1 and so on. */
 static struct rules rules_of(const unsigned *weights, size_t n)
 {
-	struct rules r = {.vs = addr("169.254.97.2"), .scheduler = "wrr", .n = n};
+	struct rules r = {.vs = server("169.254.97.2"), .scheduler = "wrr", .n = n};
 
 	for (size_t i = 0; i < n; i++) {
-		r.dest[i].addr = addr("10.0.0.1");
+		r.dest[i].addr = server("10.0.0.1");
 		r.dest[i].addr.bytes[3] = (uint8_t)(i + 1);
 		r.dest[i].weight = weights[i];
 	}
@@ -56,12 +48,12 @@ static void names(void **state)
 	                                     "lvscare-169.254.97.3-6443",
 	                                     "lvscare-169.254.97.2-6443x"};
 	char name[NFT_TABLE_MAX];
-	struct addr host = addr("169.254.97.2");
+	struct addr host = server("169.254.97.2");
 	uint16_t port;
 
 	(void)state;
 	for (size_t i = 0; i < 3; i++) {
-		struct addr vs = addr(cases[i][0]);
+		struct addr vs = server(cases[i][0]);
 
 		nftplan_name(name, &vs);
 		assert_string_equal(name, cases[i][1]);

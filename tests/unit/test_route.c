@@ -1,5 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
+#include "addrs.h"
 #include "err.h"
 #include "route.h"
 #include "unit.h"
@@ -7,15 +8,6 @@
 #include <linux/if_addr.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
-
-static struct addr addr(const char *s)
-{
-	struct err err = {0};
-	struct addr a = {0};
-
-	assert_int_equal(addr_parse(s, 0, "test", &a, &err), 0);
-	return a;
-}
 
 static struct span body_of(const struct nlmsg *m)
 {
