@@ -174,18 +174,20 @@ func (s slices) read(name string) (string, bool) {
 
 type object map[string]any
 
-// now is the slice of this moment, nil when there is none, and its version.
+// now is the slice of this moment, nil when there is none, and its version: both of one file, which others replace.
 func (s slices) now() (slice object, version string) {
-	text, there := s.read("masters")
-	version = "1"
-	if info, err := os.Stat(filepath.Join(s.dir, "masters")); err == nil {
-		version = fmt.Sprint(info.ModTime().UnixNano())
+	f, err := os.Open(filepath.Join(s.dir, "masters"))
+	if err != nil {
+		return nil, "1"
 	}
-	if !there {
-		return nil, version
-	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	check(err)
+	info, err := f.Stat()
+	check(err)
+	version = fmt.Sprint(info.ModTime().UnixNano())
 	endpoints := []object{}
-	for _, ip := range strings.Fields(text) {
+	for _, ip := range strings.Fields(string(text)) {
 		endpoints = append(endpoints, object{"addresses": []string{ip}, "conditions": object{"ready": true}})
 	}
 	return object{
