@@ -261,13 +261,41 @@ static int give_token(const json_t *docs, char id[static 8], struct err *err)
 	return 0;
 }
 
-/* The join token, which is a Secret, and the uploaded certificates; what is not there is fine. */
+#define TOKEN_SECRET "bootstrap-token-"
+
+/* The uploaded certificates end with a token that kubeadm makes for that alone and names as their
+ * owner; NULL without one. */
+static char *certs_token(void)
+{
+	const char *argv[] = {KUBECTL,
+	                      "-n",
+	                      "kube-system",
+	                      "get",
+	                      "secret",
+	                      "kubeadm-certs",
+	                      "--ignore-not-found",
+	                      "-o",
+	                      "jsonpath={.metadata.ownerReferences[*].name}",
+	                      NULL};
+	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
+	auto_strbuf out = {0};
+	struct err ignored = {0};
+
+	if (proc_check(argv, &opts, &out, &ignored) < 0 ||
+	    strncmp(strbuf_str(&out), TOKEN_SECRET, strlen(TOKEN_SECRET)) != 0)
+		return NULL;
+	return xstrndup(out.buf, strcspn(out.buf, " \n"));
+}
+
+/* The join token, which is a Secret, and the uploaded certificates with theirs; what is not there
+ * is fine. */
 static int delete_secrets(const char *token_id, struct err *err)
 {
-	auto_free char *token = xasprintf("bootstrap-token-%s", token_id);
+	auto_free char *join = xasprintf(TOKEN_SECRET "%s", token_id);
+	auto_free char *certs = certs_token();
 	const char *argv[] = {
-	    KUBECTL, "-n", "kube-system", "delete", "secret", "kubeadm-certs", "--ignore-not-found",
-	    token,   NULL};
+	    KUBECTL,         "-n", "kube-system", "delete", "secret", "--ignore-not-found",
+	    "kubeadm-certs", join, certs,         NULL};
 	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
 
 	return proc_check(argv, &opts, NULL, err);
