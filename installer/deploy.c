@@ -23,7 +23,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define COMMAND_S 120
+#define COMMAND_S    120
+#define FILE_MODULES DIR_OPT "/modules-load.conf"
 
 static const char *const commands[] = {"kubeadm", "kubelet", "kubectl", "ctr",
                                        "etcdctl", "lvscare", "crictl"};
@@ -196,8 +197,7 @@ static int place_links(struct err *err)
 	}
 	if (link_to(DIR_CURRENT "/sysctl.d/90-kubecask.conf", "/etc/sysctl.d/90-kubecask.conf",
 	            err) < 0 ||
-	    link_to(DIR_CURRENT "/modules-load.d/kubecask.conf",
-	            "/etc/modules-load.d/kubecask.conf", err) < 0)
+	    link_to(FILE_MODULES, "/etc/modules-load.d/kubecask.conf", err) < 0)
 		return -1;
 	return link_to(FILE_SELF, DIR_BIN "/kubecask", err);
 }
@@ -221,14 +221,17 @@ static int config_lines(const char *path, struct strlist *out, struct err *err)
 	return 0;
 }
 
-/* A module that is built in, or that this kernel does not have, is no failure here: preflight has
- * judged what is needed. */
+/* Preflight has judged what is needed: a module that this kernel does not have is left out, as
+ * systemd-modules-load.service would fail at each boot. */
 static int load_modules(struct err *err)
 {
 	auto_strlist names = {0};
+	auto_strbuf there = {0};
 
 	if (config_lines(DIR_CURRENT "/modules-load.d/kubecask.conf", &names, err) < 0)
 		return -1;
+	strbuf_addf(&there, "# kubecask: what this kernel has of %s\n",
+	            DIR_CURRENT "/modules-load.d/kubecask.conf");
 	for (size_t i = 0; i < names.n; i++) {
 		const char *argv[] = {"modprobe", "--", names.v[i], NULL};
 		auto_free char *loaded = xasprintf("/sys/module/%s", names.v[i]);
@@ -236,8 +239,10 @@ static int load_modules(struct err *err)
 
 		if (!fs_exists(loaded) && run(argv, &why) < 0)
 			journal("modprobe %s: %s", names.v[i], why.msg);
+		else
+			strbuf_addf(&there, "%s\n", names.v[i]);
 	}
-	return 0;
+	return fs_write_atomic(FILE_MODULES, there.buf, there.len, 0644, err);
 }
 
 /* The value before us, kept once for reset. */

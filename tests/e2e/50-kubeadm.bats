@@ -208,3 +208,18 @@ join_config() { # TOKEN
 	run ! on 3 test -e /etc/kubernetes/manifests/lvscare.yaml
 	[ -z "$(on 3 ip route show table local proto 197)" ]
 }
+
+@test "without IPVS in the kernel a worker joins by nftables rules, and no module is missed at boot" {
+	on 3 'modprobe -r ip_vs_wrr ip_vs && rm -r /lib/modules/*/kernel/net/netfilter/ipvs && depmod'
+	DEADLINE=300 on 3 "/root/kubecask/install node prepare --bundle /root/kubecask/$(basename "$BUNDLE")"
+	on 3 cat /etc/modules-load.d/kubecask.conf > "$OUT/modules"
+	cat "$OUT/modules"
+	grep -qx vxlan "$OUT/modules"
+	run ! grep ip_vs "$OUT/modules"
+	on 3 systemctl restart systemd-modules-load
+	DEADLINE=400 on 3 "$(on 1 kubeadm token create --print-join-command) --ignore-preflight-errors NumCPU,Mem,SystemVerification"
+	eventually 180 ready 1 node3
+	on 3 lvscare status --json > "$OUT/status.json"
+	jq -e --arg vs "$VIP" '.virtualServer == $vs and .backend == "nft" and (.realServers | length) == 2' "$OUT/status.json"
+	as_kubelet 3 get --raw /readyz
+}
