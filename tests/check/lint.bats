@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# The static checks of scripts/lint, one case each, at the lowest priority (tests/prove.rules).
+# The static checks of scripts/lint, one case each, at the lowest priority (tests/prove.rules). The longest, clang-tidy, is
+# tests/check/tidy.bats.
 
 lint() { nice -n 19 "$BATS_TEST_DIRNAME/../../scripts/lint" "$1"; }
 
@@ -12,6 +13,5 @@ lint() { nice -n 19 "$BATS_TEST_DIRNAME/../../scripts/lint" "$1"; }
 @test "every source names its licence" { lint licences; }
 @test "shellcheck" { lint shell; }
 @test "gcc -fanalyzer" { lint analyzer; }
-@test "clang-tidy" { lint tidy; }
 @test "cppcheck" { lint cppcheck; }
 @test "gofmt" { lint go; }
