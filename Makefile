@@ -7,6 +7,10 @@ CACHE   := $(or $(KUBECASK_CACHE),$(HOME)/.cache/kubecask)
 DEPS    := $(CACHE)/deps
 export PATH := $(CACHE)/go/bin:$(PATH)
 export KUBECASK_CACHE := $(CACHE)
+# objects that were compiled before, also in another folder and with debug information
+CCACHE  ?= $(shell command -v ccache)
+export CCACHE_DIR := $(CACHE)/ccache
+export CCACHE_NOHASHDIR := true
 
 CC      ?= gcc
 CFLAGS  ?= -O2
@@ -34,6 +38,7 @@ PROGRAMS := $(BUILD)/kubecask-pack $(BUILD)/install $(BUILD)/lvscare
 PARTS    := $(BUILD)/pause $(BUILD)/netfilter-select
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+UNIT_OBJECTS := $(patsubst $(BUILD)/tests/%,$(BUILD)/obj/tests/unit/%.o,$(UNIT))
 
 all: $(PROGRAMS) $(PARTS) ## the three C programs and the image helpers (no Go, no network)
 
@@ -41,7 +46,10 @@ $(DEPS)/%/version:
 	@echo "$* is missing: run scripts/deps once" >&2; exit 1
 $(BUILD)/obj/%.o: %.c Makefile VERSION $(DEPS)/libssh2/version $(DEPS)/mbedtls/version
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+	$(CCACHE) $(CC) $(ALL_CFLAGS) -c -o $@ $<
+$(BUILD)/obj/tests/%.o: tests/%.c Makefile VERSION $(DEPS)/libssh2/version $(DEPS)/mbedtls/version
+	@mkdir -p $(@D)
+	$(CCACHE) $(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l) -c -o $@ $<
 # On every node all the time: each page counts, and nothing in it is slow but Mbed TLS's big numbers (scripts/deps).
 $(BUILD)/obj/lvscare/%.o: CFLAGS = -Os
 $(BUILD)/libcommon.a: $(call objects,common)
@@ -61,17 +69,15 @@ $(PARTS): Makefile
 	@mkdir -p $(@D)
 	musl-gcc -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -Wl,--build-id=none -o $@ $(filter %.c,$^)
 
-$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libcommon.a $(foreach p,packager installer lvscare,$(call inner,$(p)))
+programs = $(foreach p,packager installer lvscare,$(call inner,$(p)))
+link    = $(foreach l,$(call links,$(1)),$(call linked,$l) $(BUILD)/libcommon.a $(LIBS_$l))
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libcommon.a $(programs)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l) $(ALL_LDFLAGS) -o $@ $< \
-		$(foreach l,$(call links,$<),$(call linked,$l)) $(BUILD)/libcommon.a -lcmocka \
-		$(foreach l,$(call links,$<),$(LIBS_$l)) -ljansson -lssl -lcrypto
+	$(CC) $(ALL_LDFLAGS) -o $@ $< $(call link,tests/unit/$*.c) -lcmocka -ljansson -lssl -lcrypto
 # libFuzzer needs clang: these link with the objects of the sanitized build (scripts/test)
-$(BUILD)/fuzz/%: tests/fuzz/%.c $(BUILD)/libcommon.a $(foreach p,packager installer lvscare,$(call inner,$(p)))
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libcommon.a $(programs)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) -Wno-missing-prototypes -fsanitize=fuzzer $(foreach l,$(call links,$<),-I$l) $(ALL_LDFLAGS) -o $@ $< \
-		$(foreach l,$(call links,$<),$(call linked,$l)) $(BUILD)/libcommon.a \
-		$(foreach l,$(call links,$<),$(LIBS_$l)) -ljansson -lcrypto
+	$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< $(call link,tests/fuzz/$*.c) -ljansson -lcrypto
 
 package: ## K8S_VERSION=v1.37.2: the offline tarball, the installer and a sha256 file in dist/
 	scripts/package
@@ -104,6 +110,7 @@ man: all ## man pages in build/man
 	$(BUILD)/kubecask-pack --man >$(BUILD)/man/kubecask-pack.8
 	$(BUILD)/install --man >$(BUILD)/man/kubecask.8
 	$(BUILD)/lvscare --man >$(BUILD)/man/lvscare.8
+objects: $(foreach d,common packager installer lvscare,$(call objects,$(d))) $(UNIT_OBJECTS)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 clean: ## remove build/ (dist/ stays)
@@ -113,6 +120,7 @@ help: ## this list
 
 .PHONY: all package try try-down test check test-long e2e fuzz check-lint lint patches-check patches-check-all bench \
 	bench-lvscare \
-	man unit-programs fuzz-programs clean help
+	man objects unit-programs fuzz-programs clean help
 .DELETE_ON_ERROR:
+.PRECIOUS: $(BUILD)/obj/tests/%.o
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
