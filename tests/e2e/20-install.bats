@@ -312,3 +312,10 @@ fresh() { # N: nothing but what a machine had before the first installation
 	local n
 	for n in 1 2 3; do eventually 20 fresh "$n"; done
 }
+
+@test "a new installation on top works" {
+	installer 400 --master "$(addr 1)" --bundle "$BUNDLE" --config "$CONFIG" --cni none --yes "${SSH[@]}"
+	[ "$(k 1 get nodes -o name)" = node/node1 ]
+	[ "$(real_servers 1)" = "$(addr 1):6443" ]
+	as_kubelet 1 get --raw /readyz
+}
