@@ -133,7 +133,7 @@ static void options_daemon(struct cli_option *o, struct raw *r)
 	    {0, "timeout", CLI_DURATION, "TIME", "Deadline of one probe (default: 2s).",
 	     &r->timeout, 50, 60000, false},
 	    {0, "tick", CLI_DURATION, "TIME",
-	     "Between two looks at the kernel's rules (default: 100ms).", &r->tick, 20, 10000,
+	     "Between two looks at the kernel's rules (default: 160ms).", &r->tick, 20, 10000,
 	     false},
 	    {0, "fall", CLI_UINT, "N",
 	     "Failed probes in a row that take a server out (default: 2); a refused connection "
@@ -469,7 +469,7 @@ static int parse(struct config *c, int argc, char **argv, bool final, struct err
 	                .interval = 2000,
 	                .fast = 500,
 	                .timeout = 2000,
-	                .tick = 100,
+	                .tick = 160,
 	                .fall = 2,
 	                .rise = 2,
 	                .slow_start = 30000};
