@@ -38,7 +38,6 @@ PROGRAMS := $(BUILD)/kubecask-pack $(BUILD)/install $(BUILD)/lvscare
 PARTS    := $(BUILD)/pause $(BUILD)/netfilter-select
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
-UNIT_OBJECTS := $(patsubst $(BUILD)/tests/%,$(BUILD)/obj/tests/unit/%.o,$(UNIT))
 
 all: $(PROGRAMS) $(PARTS) ## the three C programs and the image helpers (no Go, no network)
 
@@ -46,10 +45,8 @@ $(DEPS)/%/version:
 	@echo "$* is missing: run scripts/deps once" >&2; exit 1
 $(BUILD)/obj/%.o: %.c Makefile VERSION $(DEPS)/libssh2/version $(DEPS)/mbedtls/version
 	@mkdir -p $(@D)
-	$(CCACHE) $(CC) $(ALL_CFLAGS) -c -o $@ $<
-$(BUILD)/obj/tests/%.o: tests/%.c Makefile VERSION $(DEPS)/libssh2/version $(DEPS)/mbedtls/version
-	@mkdir -p $(@D)
-	$(CCACHE) $(CC) $(ALL_CFLAGS) -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l) -c -o $@ $<
+	$(CCACHE) $(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -c -o $@ $<
+$(BUILD)/obj/tests/%.o: TEST_CFLAGS = -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l)
 # On every node all the time: each page counts, and nothing in it is slow but Mbed TLS's big numbers (scripts/deps).
 $(BUILD)/obj/lvscare/%.o: CFLAGS = -Os
 $(BUILD)/libcommon.a: $(call objects,common)
@@ -69,13 +66,13 @@ $(PARTS): Makefile
 	@mkdir -p $(@D)
 	musl-gcc -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -Wl,--build-id=none -o $@ $(filter %.c,$^)
 
-programs = $(foreach p,packager installer lvscare,$(call inner,$(p)))
-link    = $(foreach l,$(call links,$(1)),$(call linked,$l) $(BUILD)/libcommon.a $(LIBS_$l))
-$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libcommon.a $(programs)
+program_objects = $(foreach p,packager installer lvscare,$(call inner,$(p)))
+link = $(foreach l,$(call links,$(1)),$(call linked,$l) $(BUILD)/libcommon.a $(LIBS_$l))
+$(BUILD)/tests/%: $(BUILD)/obj/tests/unit/%.o $(BUILD)/libcommon.a $(program_objects)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $< $(call link,tests/unit/$*.c) -lcmocka -ljansson -lssl -lcrypto
 # libFuzzer needs clang: these link with the objects of the sanitized build (scripts/test)
-$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libcommon.a $(programs)
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libcommon.a $(program_objects)
 	@mkdir -p $(@D)
 	$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< $(call link,tests/fuzz/$*.c) -ljansson -lcrypto
 
@@ -110,7 +107,8 @@ man: all ## man pages in build/man
 	$(BUILD)/kubecask-pack --man >$(BUILD)/man/kubecask-pack.8
 	$(BUILD)/install --man >$(BUILD)/man/kubecask.8
 	$(BUILD)/lvscare --man >$(BUILD)/man/lvscare.8
-objects: $(foreach d,common packager installer lvscare,$(call objects,$(d))) $(UNIT_OBJECTS)
+source-objects: $(foreach d,common packager packager/parts/* installer lvscare,$(call objects,$(d)))
+unit-objects: $(call objects,tests/unit)
 unit-programs: $(UNIT)
 fuzz-programs: $(FUZZ)
 clean: ## remove build/ (dist/ stays)
@@ -120,7 +118,7 @@ help: ## this list
 
 .PHONY: all package try try-down test check test-long e2e fuzz check-lint lint patches-check patches-check-all bench \
 	bench-lvscare \
-	man objects unit-programs fuzz-programs clean help
+	man source-objects unit-objects unit-programs fuzz-programs clean help
 .DELETE_ON_ERROR:
 .PRECIOUS: $(BUILD)/obj/tests/%.o
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
