@@ -287,15 +287,17 @@ static char *certs_token(void)
 	return xstrndup(out.buf, strcspn(out.buf, " \n"));
 }
 
-/* The join token, which is a Secret, and the uploaded certificates with theirs; what is not there
- * is fine. */
-static int delete_secrets(const char *token_id, struct err *err)
+/* The join token, which is a Secret; with certs also the uploaded certificates and theirs. What is
+ * not there is fine. */
+static int delete_secrets(const char *token_id, bool certs, struct err *err)
 {
 	auto_free char *join = xasprintf(TOKEN_SECRET "%s", token_id);
-	auto_free char *certs = certs_token();
-	const char *argv[] = {
-	    KUBECTL,         "-n", "kube-system", "delete", "secret", "--ignore-not-found",
-	    "kubeadm-certs", join, certs,         NULL};
+	auto_free char *owner = certs ? certs_token() : NULL;
+	const char *argv[] = {KUBECTL,       "-n",
+	                      "kube-system", "delete",
+	                      "secret",      "--ignore-not-found",
+	                      join,          certs ? "kubeadm-certs" : NULL,
+	                      owner,         NULL};
 	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
 
 	return proc_check(argv, &opts, NULL, err);
@@ -319,7 +321,7 @@ int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 		return -1;
 	}
 	journal("kubeadm init done");
-	if (*id && delete_secrets(id, &ignored) < 0)
+	if (*id && delete_secrets(id, false, &ignored) < 0)
 		journal("token %s not deleted, it ends within the hour: %s", id, ignored.msg);
 	return state_set_string("kubeadm", "init", err);
 }
@@ -413,7 +415,7 @@ int op_forget(struct node *n, const json_t *args, json_t *result, struct err *er
 
 	(void)n;
 	(void)result;
-	return id ? delete_secrets(id, err) : -1;
+	return id ? delete_secrets(id, true, err) : -1;
 }
 
 /* Does the static pod name all of these masters? */
