@@ -19,6 +19,16 @@ setup() {
 	say "$BATS_TEST_DESCRIPTION"
 }
 
+teardown() { # why it failed
+	local n
+	[ -z "$BATS_TEST_COMPLETED" ] || return 0
+	for n in 1 2 3 4 5; do
+		echo "node$n: $(real_servers "$n" | xargs)"
+		on "$n" "tail -qn 12 /var/log/pods/kube-system_lvscare-*/lvscare/*.log; kubectl --request-timeout=5s \
+			--kubeconfig /etc/kubernetes/kubelet.conf get pods -A --field-selector spec.nodeName=node$n" 2>&1
+	done
+}
+
 all_masters() { # N: are the real servers of its virtual service
 	[ "$(real_servers "$1")" = "$(printf '%s:6443\n' "$(addr 1)" "$(addr 2)" "$(addr 3)")" ]
 }
@@ -104,6 +114,7 @@ never_lost() { # the workers, since before the cut
 	on=$(date +%s)
 	eventually 300 renewed node1 "$on"
 	eventually 120 ready 2 node1
+	eventually 300 k 1 --server "https://$(addr 1):6443" get --raw /readyz
 	for n in 1 2 3 4 5; do eventually 60 all_masters "$n"; done
 	k 1 --server "https://$VIP" get configmap written-without-node1
 	k 1 delete configmap written-without-node1

@@ -8,8 +8,8 @@ KERNEL_VERSION=7.2.13-1
 KERNEL_SHA256=30a8c5fc63f9028a62e6d7b3f7f43bee67425dbce2a05fceba83f9b87c92083d
 
 kernel_key() {
-	declare -f kernel_queues kernel_clock kernel_compile |
-		lab_key "$KERNEL_VERSION" - "$(cat "$LAB_DIR/kernel.config" "$LAB_DIR/kernel-clock.patch")"
+	declare -f kernel_queues kernel_speed kernel_compile |
+		lab_key "$KERNEL_VERSION" - "$(cat "$LAB_DIR/kernel.config" "$LAB_DIR/kernel-speed.patch")"
 }
 
 # Folder with `linux`, `modules/<release>` and `version`.
@@ -63,13 +63,13 @@ kernel_queues() {
 		arch/um/drivers/vector_kern.c
 }
 
-# Another kernel than the pinned one may not take the patch: machines work without, at half the speed.
-kernel_clock() { # VERSION
-	local how=(patch -p1 --fuzz=0 --batch --forward -i "$LAB_DIR/kernel-clock.patch")
+# Another kernel than the pinned one may not take the patch: machines work without, at a third of the speed.
+kernel_speed() { # VERSION
+	local how=(patch -p1 --fuzz=0 --batch --forward -i "$LAB_DIR/kernel-speed.patch")
 	if "${how[@]}" --dry-run >&2; then
 		"${how[@]}" >/dev/null
 	else
-		lab_say "WARNING: kernel-clock.patch does not apply to $1: lab machines will be slow"
+		lab_say "WARNING: kernel-speed.patch does not apply to $1: lab machines will be slow"
 	fi
 }
 
@@ -104,7 +104,7 @@ kernel_make() { # PATH
 	cd src || exit
 	lab_say "kernel: compiling $version (once, some minutes)"
 	kernel_queues
-	kernel_clock "$version"
+	kernel_speed "$version"
 	if ! kernel_compile "$LAB_DIR/kernel.config" "$tmp/out" > "$LAB_CACHE/kernel.log" 2>&1; then
 		tail -20 "$LAB_CACHE/kernel.log" >&2
 		lab_die "the kernel does not compile, see $LAB_CACHE/kernel.log"
