@@ -9,16 +9,18 @@
 #include "state.h"
 #include "strbuf.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
 
-#define CTR         DIR_CURRENT "/bin/ctr"
-#define IMAGE       "registry.k8s.io/kube-proxy:"
-#define COMMAND_S   60
-#define NAME        "kubecask-reset" /* of the container */
-#define SCRIPT      "/kubecask-rules"
-#define SCRIPT_FILE DIR_RUN "/rules"
+#define CTR       DIR_CURRENT "/bin/ctr"
+#define IMAGE     "registry.k8s.io/kube-proxy:"
+#define COMMAND_S 60
+#define ROOT      DIR_STATE "/netfilter" /* the image, mounted */
+#define SCRIPT    "/kubecask-rules"      /* in there */
 
 /* Chains that kubelet, kube-proxy, flannel and the CNI plugins portmap and bridge make. */
 static bool ours(const char *word)
@@ -90,81 +92,78 @@ static char *find_image(void)
 	return hit ? xstrndup(hit, strcspn(hit, "\n")) : NULL;
 }
 
-/* What an interrupted run left: the name would be taken. */
-static void forget_container(void)
+/* Also what an interrupted run left: the place would be taken. */
+static void unmount_image(void)
 {
 	const struct proc_opts opts = {.timeout_s = COMMAND_S};
-	const char *task[] = {CTR, "-n", "k8s.io", "tasks", "rm", "-f", NAME, NULL};
-	const char *container[] = {CTR, "-n", "k8s.io", "containers", "rm", NAME, NULL};
+	const char *argv[] = {CTR, "-n", "k8s.io", "images", "unmount", "--rm", ROOT, NULL};
 	struct err ignored = {0};
 
-	proc_check(task, &opts, NULL, &ignored);
-	proc_check(container, &opts, NULL, &ignored);
+	umount2(ROOT "/proc", MNT_DETACH);
+	proc_check(argv, &opts, NULL, &ignored);
+	rmdir(ROOT);
 }
 
-/*
- * Runs one program of the image in this machine's network. What it is to read lies in a file, seen
- * as SCRIPT: ctr does not pass on the end of its own standard input.
- */
-static int in_image(const char *image, const char *const program[], struct strbuf *out,
-                    struct err *err)
+/* To write in: programs keep a lock in /run, and find in /proc what the kernel has. */
+static int mount_image(const char *image, struct err *err)
 {
-	static const char *const fixed[] = {
-	    CTR,         "-n",
-	    "k8s.io",    "run",
-	    "--rm",      "--net-host",
-	    "--cap-add", "CAP_NET_ADMIN",
-	    "--cap-add", "CAP_NET_RAW",
-	    "--mount",   "type=bind,src=" SCRIPT_FILE ",dst=" SCRIPT ",options=rbind:ro"};
+	const struct proc_opts opts = {.timeout_s = COMMAND_S};
+	const char *argv[] = {CTR, "-n", "k8s.io", "images", "mount", "--rw", image, ROOT, NULL};
+	auto_strbuf said = {0};
+
+	unmount_image();
+	if (fs_mkdir_p(ROOT, 0700, err) < 0 || proc_check(argv, &opts, &said, err) < 0 ||
+	    fs_mkdir_p(ROOT "/proc", 0755, err) < 0 || fs_mkdir_p(ROOT "/run", 0755, err) < 0)
+		return -1;
+	if (mount("/proc", ROOT "/proc", NULL, MS_BIND, NULL) < 0)
+		return err_set(err, "%s: %s", ROOT "/proc", strerror(errno));
+	return 0;
+}
+
+/* Runs one program of the image in this machine's network. */
+static int in_image(const char *const program[], struct strbuf *out, struct err *err)
+{
 	const struct proc_opts opts = {.timeout_s = COMMAND_S};
 	auto_strlist argv = {0};
 
-	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
-		strlist_add(&argv, fixed[i]);
-	strlist_add(&argv, image);
-	strlist_add(&argv, NAME);
+	strlist_add(&argv, "chroot");
+	strlist_add(&argv, ROOT);
 	for (; *program; program++)
 		strlist_add(&argv, *program);
-	if (proc_check((const char *const *)argv.v, &opts, out, err) == 0)
-		return 0;
-	forget_container();
-	return -1;
+	return proc_check((const char *const *)argv.v, &opts, out, err);
 }
 
 static int write_script(const struct strbuf *text, struct err *err)
 {
-	if (fs_mkdir_p(DIR_RUN, 0700, err) < 0)
-		return -1;
-	return fs_write_atomic(SCRIPT_FILE, strbuf_str(text), text->len, 0600, err);
+	return fs_write_atomic(ROOT SCRIPT, strbuf_str(text), text->len, 0600, err);
 }
 
 /* The image's iptables over nf_tables and over ip_tables; one kernel may have rules in both. */
 #define NETFILTER "/usr/local/lib/netfilter"
 
-static int save(const char *image, const char *variant, const char *family, struct strbuf *out)
+static int save(const char *variant, const char *family, struct strbuf *out)
 {
 	auto_free char *program = xasprintf(NETFILTER "/%s/%s-save", variant, family);
 	const char *argv[] = {program, NULL};
 	struct err err = {0};
 
-	if (in_image(image, argv, out, &err) == 0)
+	if (in_image(argv, out, &err) == 0)
 		return 0;
 	journal("reset: %s %s-save: %s", variant, family, err.msg);
 	return -1;
 }
 
-static void filter(const char *image, const char *variant, const char *family)
+static void filter(const char *variant, const char *family)
 {
 	auto_free char *program = xasprintf(NETFILTER "/%s/%s-restore", variant, family);
 	const char *argv[] = {program, "--noflush", SCRIPT, NULL};
 	auto_strbuf saved = {0}, script = {0}, said = {0};
 	struct err err = {0};
 
-	if (save(image, variant, family, &saved) < 0)
+	if (save(variant, family, &saved) < 0)
 		return;
 	rules_filter(strbuf_str(&saved), &script);
-	if (script.len &&
-	    (write_script(&script, &err) < 0 || in_image(image, argv, &said, &err) < 0))
+	if (script.len && (write_script(&script, &err) < 0 || in_image(argv, &said, &err) < 0))
 		journal("reset: %s %s-restore: %s", variant, family, err.msg);
 }
 
@@ -173,20 +172,20 @@ static void filter(const char *image, const char *variant, const char *family)
  * empty; kube-proxy has one of its own in its nftables mode. All of a family go in one run; "add"
  * first, since "delete" refuses what is not there.
  */
-static void delete_tables(const char *image, const char *iptables, const char *family)
+static void delete_tables(const char *iptables, const char *family)
 {
 	const char *argv[] = {"/usr/sbin/nft", "-f", SCRIPT, NULL};
 	auto_strbuf saved = {0}, script = {0}, said = {0};
 	auto_strlist tables = {0};
 	struct err err = {0};
 
-	if (save(image, "nft", iptables, &saved) == 0)
+	if (save("nft", iptables, &saved) == 0)
 		rules_empty_tables(strbuf_str(&saved), &tables);
 	strlist_add(&tables, "kube-proxy");
 	for (size_t i = 0; i < tables.n; i++)
 		strbuf_addf(&script, "add table %s %s\ndelete table %s %s\n", family, tables.v[i],
 		            family, tables.v[i]);
-	if (write_script(&script, &err) < 0 || in_image(image, argv, &said, &err) < 0)
+	if (write_script(&script, &err) < 0 || in_image(argv, &said, &err) < 0)
 		journal("reset: nft, family %s: %s", family, err.msg);
 }
 
@@ -222,18 +221,21 @@ static bool has_legacy(const char *names)
 void rules_remove(void)
 {
 	auto_free char *image = find_image();
-	const struct strbuf none = {0};
 	struct err err = {0};
 
-	if (!image || write_script(&none, &err) < 0)
+	if (!image)
 		return;
-	forget_container();
-	filter(image, "nft", "iptables");
-	filter(image, "nft", "ip6tables");
-	if (has_legacy("/proc/net/ip_tables_names"))
-		filter(image, "legacy", "iptables");
-	if (has_legacy("/proc/net/ip6_tables_names"))
-		filter(image, "legacy", "ip6tables");
-	delete_tables(image, "iptables", "ip");
-	delete_tables(image, "ip6tables", "ip6");
+	if (mount_image(image, &err) < 0) {
+		journal("reset: %s: %s", image, err.msg);
+	} else {
+		filter("nft", "iptables");
+		filter("nft", "ip6tables");
+		if (has_legacy("/proc/net/ip_tables_names"))
+			filter("legacy", "iptables");
+		if (has_legacy("/proc/net/ip6_tables_names"))
+			filter("legacy", "ip6tables");
+		delete_tables("iptables", "ip");
+		delete_tables("ip6tables", "ip6");
+	}
+	unmount_image();
 }
