@@ -310,13 +310,27 @@ settled() { # twice the same, or what ended a while ago is still being cleared a
 fresh() { # N: nothing but what a machine had before the first installation
 	script "$1" listing.sh > "$OUT/now.$1"
 	diff "$OUT/fresh.$1" "$OUT/now.$1" > "$OUT/left.$1" ||
-		! grep -vE '^[<>] file /root/(ipvsadm|kubecask|watch|known_hosts|password|killed)|^< (process|unit) |^[0-9,]+[acd][0-9,]+$|^---$' "$OUT/left.$1"
+		! grep -vE '^[<>] file /root/(ipvsadm|nft|kubecask|watch|known_hosts|password|killed)|^< (process|unit) |^[0-9,]+[acd][0-9,]+$|^---$' "$OUT/left.$1"
+}
+
+# ruleset N: all tables of the packet filter
+ruleset() {
+	on "$1" LD_LIBRARY_PATH=/root/nft /root/nft/nft list ruleset
 }
 
 @test "reset leaves nothing behind" {
+	local n extras
+	extras=$("$LAB" extras)
+	for n in 1 2 3; do
+		"$LAB" push "$n" -r "$extras/nft" /root/
+		on "$n" LD_LIBRARY_PATH=/root/nft /root/nft/nft add table ip strangers
+		[[ $(ruleset "$n") == *KUBE-*strangers* ]]
+	done
 	installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --node "$(addr 3)" --yes "${SSH[@]}"
-	local n
-	for n in 1 2 3; do eventually 20 fresh "$n"; done
+	for n in 1 2 3; do
+		eventually 20 fresh "$n"
+		[ "$(ruleset "$n")" = $'table ip strangers {\n}' ]
+	done
 }
 
 @test "a new installation on top works" {
