@@ -313,23 +313,17 @@ fresh() { # N: nothing but what a machine had before the first installation
 		! grep -vE '^[<>] file /root/(ipvsadm|nft|kubecask|watch|known_hosts|password|killed)|^< (process|unit) |^[0-9,]+[acd][0-9,]+$|^---$' "$OUT/left.$1"
 }
 
-# ruleset N: all tables of the packet filter
-ruleset() {
-	on "$1" LD_LIBRARY_PATH=/root/nft /root/nft/nft list ruleset
-}
-
 @test "reset leaves nothing behind" {
-	local n extras
-	extras=$("$LAB" extras)
+	local n
 	for n in 1 2 3; do
-		"$LAB" push "$n" -r "$extras/nft" /root/
-		on "$n" LD_LIBRARY_PATH=/root/nft /root/nft/nft add table ip strangers
-		[[ $(ruleset "$n") == *KUBE-*strangers* ]]
+		tools "$n"
+		nft "$n" add table ip strangers
+		[[ $(nft "$n" list ruleset) == *KUBE-*strangers* ]]
 	done
 	installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --node "$(addr 3)" --yes "${SSH[@]}"
 	for n in 1 2 3; do
 		eventually 20 fresh "$n"
-		[ "$(ruleset "$n")" = $'table ip strangers {\n}' ]
+		[ "$(nft "$n" list ruleset)" = $'table ip strangers {\n}' ]
 	done
 }
 

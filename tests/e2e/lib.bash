@@ -130,11 +130,18 @@ real_servers() {
 	done | sort
 }
 
-# tools N: puts ipvsadm, which the product does without, on machine N
+# tools N: puts ipvsadm and nft, which the product does without, on machine N
 tools() {
 	local d
 	d=$("$LAB" extras)
-	"$LAB" push "$1" -r "$d/ipvsadm" /root/
+	"$LAB" push "$1" -r "$d/ipvsadm" "$d/nft" /root/
+}
+
+# nft N WORD...: there
+nft() {
+	local n=$1
+	shift
+	on "$n" LD_LIBRARY_PATH=/root/nft /root/nft/nft "$@"
 }
 
 # certificates N: all of machine N, each valid for 98 years and more, listed in $OUT/certs.N.txt

@@ -63,7 +63,7 @@ kernel_queues() {
 		arch/um/drivers/vector_kern.c
 }
 
-# Another kernel than the pinned one may not take the patch: machines work without, at a third of the speed.
+# Another kernel than the pinned one may not take the patch: machines work without, slower.
 kernel_speed() { # VERSION
 	local how=(patch -p1 --fuzz=0 --batch --forward -i "$LAB_DIR/kernel-speed.patch")
 	if "${how[@]}" --dry-run >&2; then
@@ -91,7 +91,7 @@ kernel_compile() { # CONFIG OUT, in the source folder; && as callers ask for the
 
 kernel_make() { # PATH
 	local out=$1 tmp="$1.tmp" version
-	lab_need make gcc flex bison bc xz depmod dpkg-deb apt-get
+	lab_need make gcc patch flex bison bc xz depmod dpkg-deb apt-get
 	rm -rf "$tmp"
 	mkdir -p "$tmp/out" "$tmp/apt"
 	cd "$tmp" || exit
