@@ -10,10 +10,6 @@ LAB_TOP=$(cd "$LAB_DIR/../.." && pwd)
 LAB_CACHE=${KUBECASK_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/kubecask}/lab
 LAB_STATE=${KUBECASK_LAB_STATE:-$LAB_TOP/build/lab}
 LAB_NET=${KUBECASK_LAB_NET:-10.77.0}           # /24: the host is .1, machine N is .(10+N)
-# the machine's own Debian mirror
-# shellcheck disable=SC2016 # apt's own variables
-LAB_MIRROR=${KUBECASK_LAB_MIRROR:-$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
-	awk '$1 == "bookworm" {sub("/$", "", $2); print $2; exit}')}
 LAB_PASSWORD=kubecask-lab                      # of root on every machine, for tests of password logins
 
 # Namespaces are the only thing of the lab with a name that the whole host sees: one for each state folder.
@@ -27,6 +23,13 @@ lab_die() {
 
 lab_say() {
 	printf 'lab: %s\n' "$*" >&2
+}
+
+# Prints the Debian mirror: KUBECASK_LAB_MIRROR or this machine's own. Asked only by what downloads: apt takes a second.
+lab_mirror() {
+	# shellcheck disable=SC2016 # apt's own variables
+	echo "${KUBECASK_LAB_MIRROR:-$(apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
+		awk '$1 == "bookworm" {sub("/$", "", $2); print $2; exit}')}"
 }
 
 lab_ip() { # N

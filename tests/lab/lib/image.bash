@@ -88,7 +88,7 @@ image_make() { # FILE EXTRA-PACKAGES
 	if ! timeout 900 mmdebstrap --variant=minbase --include="$IMAGE_PACKAGES$2" \
 		--hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
 		--dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-exclude=/usr/share/man/*' \
-		"$IMAGE_SUITE" "$tmp" "$LAB_MIRROR" > "$LAB_CACHE/image.log" 2>&1; then
+		"$IMAGE_SUITE" "$tmp" "$(lab_mirror)" > "$LAB_CACHE/image.log" 2>&1; then
 		tail -20 "$LAB_CACHE/image.log" >&2
 		lab_die "mmdebstrap failed, see $LAB_CACHE/image.log"
 	fi
@@ -165,7 +165,7 @@ extras_make() { # FOLDER
 	rm -rf "$tmp"
 	mkdir -p "$tmp/out/ipvsadm" "$tmp/out/nft"
 	if ! timeout 900 mmdebstrap --variant=extract --include=busybox,ipvsadm,libc6,nftables "$IMAGE_SUITE" "$tmp/root" \
-		"$LAB_MIRROR" > "$LAB_CACHE/extras.log" 2>&1; then
+		"$(lab_mirror)" > "$LAB_CACHE/extras.log" 2>&1; then
 		tail -20 "$LAB_CACHE/extras.log" >&2
 		lab_die "mmdebstrap failed, see $LAB_CACHE/extras.log"
 	fi

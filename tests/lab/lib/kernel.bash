@@ -24,7 +24,7 @@ kernel_apt() { # apt-get|apt-cache COMMAND...
 	mkdir -p "$d/lists/partial" "$d/cache/archives/partial" "$d/parts"
 	cat > "$d/sid.sources" <<-S
 		Types: deb
-		URIs: $LAB_MIRROR
+		URIs: $(lab_mirror)
 		Suites: sid
 		Components: main
 		Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
@@ -39,7 +39,7 @@ kernel_apt() { # apt-get|apt-cache COMMAND...
 kernel_fetch() {
 	local p=linux-source-$KERNEL_SERIES deb
 	kernel_apt apt-get update >apt.log 2>&1 ||
-		{ cat apt.log >&2; lab_die "no package lists from $LAB_MIRROR sid (KUBECASK_LAB_MIRROR sets the mirror)"; }
+		{ cat apt.log >&2; lab_die "no package lists from $(lab_mirror) sid (KUBECASK_LAB_MIRROR sets the mirror)"; }
 	if kernel_apt apt-get download "$p=$KERNEL_VERSION" >>apt.log 2>&1; then
 		deb=$(echo linux-source-*.deb)
 		echo "$KERNEL_SHA256  $deb" | sha256sum -c --quiet >&2 ||
