@@ -56,7 +56,9 @@ func master(name, cert, key, mode, count string) {
 		fmt.Sscan(strings.TrimSpace(string(b)), &status)
 		w.WriteHeader(status)
 		if n := asked.Add(1); n%100 == 0 {
-			os.WriteFile(count, []byte(fmt.Sprintln(n)), 0o600)
+			next := fmt.Sprint(count, ".", n) // who reads it must never find it empty
+			check(os.WriteFile(next, []byte(fmt.Sprintln(n)), 0o600))
+			check(os.Rename(next, count))
 		}
 	}
 	mux := http.NewServeMux()

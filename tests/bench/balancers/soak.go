@@ -41,9 +41,14 @@ func soak(share string, probes int) {
 	c.start()
 	begun := time.Now()
 	var pss, rss, dirty, fds, most, done int
-	for done < probes {
+	for tenths := 1; done < probes; {
 		time.Sleep(500 * time.Millisecond)
 		done = counted("/run/count1")
+		if done >= probes/10*tenths {
+			log.Printf("soak: %d probes, PSS %d private dirty %d kB, open files %d", done, c.smaps("Pss"), c.smaps("Private_Dirty"),
+				files(c.proc.Process.Pid))
+			tenths++
+		}
 		if pss == 0 && done >= probes/4 && done > 0 {
 			pss, rss, dirty, fds = c.smaps("Pss"), c.smaps("Rss"), c.smaps("Private_Dirty"), files(c.proc.Process.Pid)
 		}
