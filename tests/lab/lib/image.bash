@@ -68,6 +68,10 @@ image_files() { # ROOT: what makes a Debian root a lab machine
 		[Install]
 		WantedBy=sysinit.target
 	S
+	# Go's runtime naps 20 us at a time beside each busy program, and each nap is two changes of process and a timer's
+	# signal: a third of what a control plane at rest takes
+	mkdir -p "$r/etc/systemd/system.conf.d"
+	printf '[Manager]\nTimerSlackNSec=5ms\n' > "$r/etc/systemd/system.conf.d/lab.conf"
 	mkdir -p "$r/etc/systemd/system/sysinit.target.wants"
 	ln -sf ../labnode.service "$r/etc/systemd/system/sysinit.target.wants/"
 	# of no use to a lab machine; each costs boot time or runs in the middle of a test
