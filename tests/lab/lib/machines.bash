@@ -15,8 +15,12 @@ net_up() {
 		ip -n "$LAB_NS" link set "$LAB_BR" up
 	fi
 	mkdir -p "$LAB_RUN"
-	# UML keeps guest memory in a file under TMPDIR. It must be tmpfs, large enough for all machines.
-	mountpoint -q "$LAB_RUN/shm" || { mkdir -p "$LAB_RUN/shm" && mount -t tmpfs -o size=90% tmpfs "$LAB_RUN/shm"; }
+	# UML keeps guest memory in a file under TMPDIR. It must be tmpfs, large enough for all machines; in large pages, where
+	# the host has them, a machine faults them in 512 times less often.
+	mountpoint -q "$LAB_RUN/shm" && return
+	mkdir -p "$LAB_RUN/shm"
+	mount -t tmpfs -o size=90%,huge=always tmpfs "$LAB_RUN/shm" 2>/dev/null ||
+		mount -t tmpfs -o size=90% tmpfs "$LAB_RUN/shm"
 }
 
 net_tap() { # NAME
@@ -84,7 +88,7 @@ machine_boot() { # N MEM
 	# One host CPU for all of a machine: guest kernel and guest processes hand over to each other at every system
 	# call, and across CPUs each hand-over costs four times as much. setsid: a process group of its own.
 	TMPDIR=$LAB_RUN/shm setsid taskset -c "$cpu" ip netns exec "$LAB_NS" "$kernel/linux" \
-		umid="node$n" uml_dir="$LAB_RUN/mc/" mem="$2" seccomp=on \
+		umid="node$n" uml_dir="$LAB_RUN/mc/" mem="$2" seccomp=on fault_ahead=16 \
 		ubda="$LAB_STATE/node$n.ext4" root=/dev/ubda rw \
 		"vec0:transport=tap,ifname=tap$n,depth=128,gro=1" con=null con0=null,fd:1 \
 		lab.ip="$(lab_ip "$n")" lab.gw="$LAB_NET.1" lab.key="$(cut -d' ' -f2 "$LAB_STATE/key.pub")" \
