@@ -216,7 +216,7 @@ func table(all results) {
 		return fmt.Sprintf("%.2f; %d of %.1f", float64(some[0].PSS)/1e6, some[0].Cut, float64(some[0].Private)/1e6)
 	})
 	for _, r := range all.of("soak", "", "") {
-		fmt.Printf("\nSoak: %d probes in %d s, PSS %d kB, growth %+d kB after the first quarter.\n", r.Probes, r.Seconds, r.PSS, r.Growth)
+		fmt.Printf("\nSoak: %d probes in %d s, PSS %d kB, growth %+d kB from the third tenth to the last.\n", r.Probes, r.Seconds, r.PSS, r.Growth)
 	}
 }
 
