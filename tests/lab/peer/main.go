@@ -2,7 +2,7 @@
 
 // Peer stands in for API servers and for their clients in the tests of lvscare.
 //
-//	peer certs DIR IP...            ca.crt, tls.crt and tls.key for these addresses; client-1.pem and
+//	peer certs DIR IP...            ca.crt and its key, tls.crt and tls.key for these addresses; client-1.pem and
 //	                                client-2.pem for the clients node-1 and node-2
 //	peer serve DIR NAME ADDR MODE   an API server; the file MODE says how it answers /readyz, and files
 //	                                in DIR what it says about the API servers there are (see slices)
@@ -10,7 +10,8 @@
 //	peer load ADDR SECONDS          a new connection each 25 ms: prints how many failed and who answered
 //	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut
 //	peer dial ADDR N                N TCP connections at once: prints how many were made within 20 s, and the slowest
-//	peer hostile DIR IP PORT        servers that answer badly, from PORT on: prints what each is to be taken for
+//	peer hostile DIR IP PORT        servers that answer badly, from PORT on, by the CA in DIR/pki: prints what each is
+//	                                to be taken for
 package main
 
 import (
@@ -49,25 +50,6 @@ func writePEM(path, kind string, der []byte) {
 	check(os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600))
 }
 
-// clientCert writes certificate and key into one file, as the kubelet does.
-func clientCert(path, name string, ca *x509.Certificate, caKey crypto.Signer) {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	check(err)
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: name},
-		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
-		KeyUsage:    x509.KeyUsageDigitalSignature,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-	}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
-	check(err)
-	keyDER, err := x509.MarshalECPrivateKey(key)
-	check(err)
-	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})...)
-	check(os.WriteFile(path, text, 0o600))
-}
-
 // newKey is of the kind that kubeadm makes by default, or of the quick one.
 func newKey(likeKubeadm bool) crypto.Signer {
 	if likeKubeadm {
@@ -80,38 +62,89 @@ func newKey(likeKubeadm bool) crypto.Signer {
 	return key
 }
 
-func certs(dir string, ips []string, likeKubeadm bool) {
-	check(os.MkdirAll(dir, 0o700))
-	caKey := newKey(likeKubeadm)
-	ca := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kubernetes"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(99, 0, 0),
-		IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+type authority struct {
+	cert *x509.Certificate
+	key  crypto.Signer
+}
+
+// sign has the authority certify a key for as long as it lasts itself if nothing else is said.
+func (ca authority) sign(leaf *x509.Certificate, key crypto.Signer) []byte {
+	if leaf.NotAfter.IsZero() {
+		leaf.NotBefore, leaf.NotAfter = ca.cert.NotBefore, ca.cert.NotAfter
 	}
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, caKey.Public(), caKey)
+	der, err := x509.CreateCertificate(rand.Reader, leaf, ca.cert, key.Public(), ca.key)
 	check(err)
-	key := newKey(likeKubeadm)
+	return der
+}
+
+func (ca authority) server(ips []string, notAfter time.Time, key crypto.Signer) []byte {
 	leaf := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "kube-apiserver"},
-		NotBefore: ca.NotBefore, NotAfter: ca.NotAfter,
 		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageKeyEncipherment,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
 		DNSNames:    []string{"kubernetes"},
+		NotBefore:   ca.cert.NotBefore, NotAfter: notAfter,
 	}
 	for _, ip := range ips {
 		leaf.IPAddresses = append(leaf.IPAddresses, net.ParseIP(ip))
 	}
-	der, err := x509.CreateCertificate(rand.Reader, leaf, ca, key.Public(), caKey)
+	return ca.sign(leaf, key)
+}
+
+// client writes certificate and key into one file, as the kubelet does.
+func (ca authority) client(path, name string) {
+	key := newKey(false)
+	der := ca.sign(&x509.Certificate{
+		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: name},
+		KeyUsage:    x509.KeyUsageDigitalSignature,
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
+	}, key)
+	keyDER, err := x509.MarshalECPrivateKey(key.(*ecdsa.PrivateKey))
 	check(err)
+	text := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
+	text = append(text, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: keyDER})...)
+	check(os.WriteFile(path, text, 0o600))
+}
+
+func writeKey(path string, key crypto.Signer) {
+	der, err := x509.MarshalPKCS8PrivateKey(key)
+	check(err)
+	writePEM(path, "PRIVATE KEY", der)
+}
+
+func newAuthority(likeKubeadm bool) authority {
+	ca := authority{&x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "kubernetes"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().AddDate(99, 0, 0),
+		IsCA: true, BasicConstraintsValid: true,
+		KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageDigitalSignature,
+	}, newKey(likeKubeadm)}
+	der := ca.sign(ca.cert, ca.key)
+	var err error
+	ca.cert, err = x509.ParseCertificate(der)
+	check(err)
+	return ca
+}
+
+func loadAuthority(dir string) authority {
+	pair, err := tls.LoadX509KeyPair(filepath.Join(dir, "ca.crt"), filepath.Join(dir, "ca.key"))
+	check(err)
+	cert, err := x509.ParseCertificate(pair.Certificate[0])
+	check(err)
+	return authority{cert, pair.PrivateKey.(crypto.Signer)}
+}
+
+func certs(dir string, ips []string, likeKubeadm bool) {
+	check(os.MkdirAll(dir, 0o700))
+	ca := newAuthority(likeKubeadm)
+	key := newKey(likeKubeadm)
+	writePEM(filepath.Join(dir, "tls.crt"), "CERTIFICATE", ca.server(ips, ca.cert.NotAfter, key))
+	writeKey(filepath.Join(dir, "tls.key"), key)
 	for _, n := range []string{"1", "2"} {
-		clientCert(filepath.Join(dir, "client-"+n+".pem"), "node-"+n, ca, caKey)
+		ca.client(filepath.Join(dir, "client-"+n+".pem"), "node-"+n)
 	}
-	keyDER, err := x509.MarshalPKCS8PrivateKey(key)
-	check(err)
-	writePEM(filepath.Join(dir, "tls.crt"), "CERTIFICATE", der)
-	writePEM(filepath.Join(dir, "tls.key"), "PRIVATE KEY", keyDER)
-	writePEM(filepath.Join(dir, "ca.crt.tmp"), "CERTIFICATE", caDER)
+	writeKey(filepath.Join(dir, "ca.key"), ca.key)
+	writePEM(filepath.Join(dir, "ca.crt.tmp"), "CERTIFICATE", ca.cert.Raw)
 	check(os.Rename(filepath.Join(dir, "ca.crt.tmp"), filepath.Join(dir, "ca.crt")))
 }
 
@@ -567,16 +600,19 @@ func serveBadly(l net.Listener, s badServer, conf *tls.Config) {
 	}
 }
 
-// badCerts are certificates that must not be trusted: of another CA, for another address, expired, without a chain.
-func badCerts(dir, ip string) map[string]tls.Certificate {
+// badCerts are certificates that must not be trusted, the key in each case the one it is for.
+func badCerts(ca authority, ip string) map[string]tls.Certificate {
+	other := newAuthority(false)
+	never := ca.cert.NotAfter
 	bad := map[string]tls.Certificate{}
-	for what, addr := range map[string]string{"certificate of another CA": ip, "other CA and address": "192.0.2.1"} {
-		d := filepath.Join(dir, "bad", what)
-		certs(d, []string{addr}, false)
-		c, err := tls.LoadX509KeyPair(filepath.Join(d, "tls.crt"), filepath.Join(d, "tls.key"))
-		check(err)
-		bad[what] = c
+	add := func(what string, ca authority, addr string, notAfter time.Time) {
+		key := newKey(false)
+		bad[what] = tls.Certificate{Certificate: [][]byte{ca.server([]string{addr}, notAfter, key)}, PrivateKey: key}
 	}
+	add("certificate of another CA", other, ip, never)
+	add("certificate for another address", ca, "192.0.2.1", never)
+	add("other CA and address", other, "192.0.2.1", never)
+	add("certificate that has ended", ca, ip, time.Now().Add(-time.Minute))
 	return bad
 }
 
@@ -596,7 +632,7 @@ func hostile(dir, ip, port string) {
 	for _, s := range badServers() {
 		start(s, good)
 	}
-	for what, cert := range badCerts(dir, ip) {
+	for what, cert := range badCerts(loadAuthority(filepath.Join(dir, "pki")), ip) {
 		start(badServer{"down", what, false, says("HTTP/1.1 200 OK\r\n\r\n")}, cert)
 	}
 	fmt.Println("end")
