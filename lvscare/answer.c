@@ -13,17 +13,6 @@ void answer_release(struct answer *a)
 	*a = (struct answer){0};
 }
 
-/* The value of a header when the line has this name, else NULL. */
-static const char *header(const char *line, const char *name)
-{
-	size_t len = strlen(name);
-
-	if (strncasecmp(line, name, len) != 0 || line[len] != ':')
-		return NULL;
-	line += len + 1;
-	return line + strspn(line, " \t");
-}
-
 static int digit(char c, int base)
 {
 	if (c >= '0' && c <= '9')
@@ -60,15 +49,15 @@ static int head_line(struct answer *a, struct err *err)
 			return err_set(err, "not HTTP");
 		return 0;
 	}
-	v = header(a->line, "transfer-encoding");
+	v = http_header(a->line, "Transfer-Encoding");
 	if (v && strcasecmp(v, "chunked") != 0)
 		return err_set(err, "transfer coding \"%.40s\" is not chunked", v);
 	a->chunked |= v != NULL;
-	v = header(a->line, "content-length");
+	v = http_header(a->line, "Content-Length");
 	if (v && !number(v, 10, &a->length))
 		return err_set(err, "content length \"%.40s\" is not a number", v);
 	a->has_length |= v != NULL;
-	v = header(a->line, "content-encoding");
+	v = http_header(a->line, "Content-Encoding");
 	if (v && strcasecmp(v, "identity") != 0)
 		return err_set(err, "content coding \"%.40s\" was not asked for", v);
 	return 0;

@@ -32,14 +32,13 @@ int http_status(const char *buf, size_t len)
 	return status >= 100 && status <= 599 ? status : -1;
 }
 
-/* The value of a header line if it is the one of that name (with its colon), or NULL. */
-static const char *header(const char *line, const char *name)
+const char *http_header(const char *line, const char *name)
 {
 	size_t len = strlen(name);
 
-	if (strncasecmp(line, name, len) != 0)
+	if (strncasecmp(line, name, len) != 0 || line[len] != ':')
 		return NULL;
-	return line + len + strspn(line + len, " \t");
+	return line + len + 1 + strspn(line + len + 1, " \t");
 }
 
 static void take_length(struct http_reply *r, const char *value)
@@ -80,11 +79,12 @@ static void take_line(struct http_reply *r)
 	r->line[strcspn(r->line, "\r")] = '\0';
 	if (!*r->line)
 		end_of_head(r);
-	else if ((value = header(r->line, "Content-Length:")))
+	else if ((value = http_header(r->line, "Content-Length")))
 		take_length(r, value);
-	else if (header(r->line, "Transfer-Encoding:"))
+	else if (http_header(r->line, "Transfer-Encoding"))
 		r->odd = true;
-	else if ((value = header(r->line, "Connection:")) && strcasecmp(value, "keep-alive") != 0)
+	else if ((value = http_header(r->line, "Connection")) &&
+	         strcasecmp(value, "keep-alive") != 0)
 		r->closes = true;
 }
 

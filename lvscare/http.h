@@ -13,6 +13,9 @@
  */
 int http_status(const char *buf, size_t len);
 
+/* The value of a header line if it is the one of that name, without blanks before it, or NULL. */
+const char *http_header(const char *line, const char *name);
+
 /*
  * Where one answer ends on a connection that stays open (RFC 9112, section 6). Only a length that
  * is said beforehand is followed; after any other answer the connection is of no use for another
