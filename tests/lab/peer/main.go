@@ -67,11 +67,7 @@ type authority struct {
 	key  crypto.Signer
 }
 
-// sign has the authority certify a key for as long as it lasts itself if nothing else is said.
 func (ca authority) sign(leaf *x509.Certificate, key crypto.Signer) []byte {
-	if leaf.NotAfter.IsZero() {
-		leaf.NotBefore, leaf.NotAfter = ca.cert.NotBefore, ca.cert.NotAfter
-	}
 	der, err := x509.CreateCertificate(rand.Reader, leaf, ca.cert, key.Public(), ca.key)
 	check(err)
 	return der
@@ -96,6 +92,7 @@ func (ca authority) client(path, name string) {
 	key := newKey(false)
 	der := ca.sign(&x509.Certificate{
 		SerialNumber: big.NewInt(3), Subject: pkix.Name{CommonName: name},
+		NotBefore: ca.cert.NotBefore, NotAfter: ca.cert.NotAfter,
 		KeyUsage:    x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
 	}, key)
@@ -605,9 +602,9 @@ func badCerts(ca authority, ip string) map[string]tls.Certificate {
 	other := newAuthority(false)
 	never := ca.cert.NotAfter
 	bad := map[string]tls.Certificate{}
-	add := func(what string, ca authority, addr string, notAfter time.Time) {
+	add := func(what string, by authority, addr string, notAfter time.Time) {
 		key := newKey(false)
-		bad[what] = tls.Certificate{Certificate: [][]byte{ca.server([]string{addr}, notAfter, key)}, PrivateKey: key}
+		bad[what] = tls.Certificate{Certificate: [][]byte{by.server([]string{addr}, notAfter, key)}, PrivateKey: key}
 	}
 	add("certificate of another CA", other, ip, never)
 	add("certificate for another address", ca, "192.0.2.1", never)
