@@ -48,19 +48,26 @@ void probers_set(struct probers *ps, const int from[static DESTS_MAX], size_t ol
 {
 	struct prober old[DESTS_MAX];
 
-	for (size_t i = 0; i < old_n; i++) {
+	memcpy(old, ps->v, sizeof(old));
+	memset(ps->v, 0, sizeof(ps->v));
+	for (size_t i = 0; i < ps->pool->n; i++) {
 		struct prober *p = &ps->v[i];
 
+		if (from[i] < 0) {
+			*p = (struct prober){.next = now, .down_since = now};
+			continue;
+		}
+		*p = old[from[i]];
+		old[from[i]] = (struct prober){0};
 		if (p->probe.stage != PROBE_IDLE)
 			p->next = now;
-		stop(p);
-		old[i] = *p;
+		probe_stop(&p->probe);
+		if (p->sentinel.stage != SENTINEL_NONE)
+			watch(ps, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events,
+			      EPOLL_CTL_MOD);
 	}
-	for (size_t i = 0; i < ps->pool->n; i++)
-		if (from[i] >= 0)
-			ps->v[i] = old[from[i]];
-		else
-			ps->v[i] = (struct prober){.next = now, .down_since = now};
+	for (size_t i = 0; i < old_n; i++)
+		stop(&old[i]);
 }
 
 /* The server's state has changed: told, counted, and acted upon. */

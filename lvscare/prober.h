@@ -53,5 +53,6 @@ void probers_ready(struct probers *ps, uint32_t slot, uint64_t now);
 void probers_stop(struct probers *ps);
 /* And begins anew with probes at next (ms). */
 void probers_restart(struct probers *ps, uint64_t next);
-/* After pool_set: from[i] as there, old_n servers before it. Probes under way begin anew. */
+/* After pool_set: from[i] as there, old_n servers before it. Probes under way begin anew,
+ * sentinels go on. */
 void probers_set(struct probers *ps, const int from[static DESTS_MAX], size_t old_n, uint64_t now);
