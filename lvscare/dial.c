@@ -4,6 +4,7 @@
 #include "clock.h"
 #include "mem.h"
 #include "net.h"
+#include "tcp.h"
 #include "tls.h"
 
 #include <errno.h>
@@ -64,7 +65,7 @@ static bool dial_tls(int fd, struct tls *t, uint64_t end, struct dial *out)
 void dial(const struct addr *to, const struct addr *name, struct tls_trust *trust,
           unsigned timeout_ms, struct dial *out)
 {
-	auto_close int fd = socket(to->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	auto_close int fd = tcp_socket(to->family);
 	uint64_t start = clock_ms(), end = start + timeout_ms;
 	struct tls *t = NULL;
 

@@ -6,10 +6,10 @@
 #include "events.h"
 #include "mem.h"
 #include "pool.h"
+#include "tcp.h"
 #include "tls.h"
 
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,14 +207,13 @@ static void begin(struct discover *d, struct events *ev, uint64_t now)
 	struct sockaddr_storage sa;
 	socklen_t len = addr_sockaddr(&d->peer, &sa);
 
-	d->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	d->fd = tcp_socket(d->peer.family);
 	if (d->fd < 0) {
 		fail_errno(d, ev, now, "socket", errno);
 		return;
 	}
 	d->stage = DISCOVER_CONNECT;
 	d->waits = 0;
-	setsockopt(d->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1}, sizeof(int));
 	prepare(d, now);
 	d->tls = tls_new(d->identity.tls, d->fd, &d->peer);
 	if (!d->tls) {

@@ -3,6 +3,7 @@
 
 #include "mem.h"
 #include "strbuf.h"
+#include "tcp.h"
 #include "tls.h"
 
 #include <errno.h>
@@ -195,14 +196,12 @@ bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trus
 	*p = (struct probe){
 	    .conf = conf, .peer = *peer, .started = now, .deadline = now + conf->timeout_ms};
 	*r = (struct probe_result){0};
-	p->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	p->fd = tcp_socket(peer->family);
 	if (p->fd < 0) { /* our own trouble, not the server's */
 		snprintf(r->text, sizeof(r->text), "socket: %s", strerror(errno));
 		r->verdict = VERDICT_FAILED;
 		return true;
 	}
-	setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &(int){1},
-	           sizeof(int)); /* small writes in turn */
 	p->stage = PROBE_CONNECT;
 	p->request = xasprintf("%s%s%s", conf->request, addr_str(peer, host), conf->trailer);
 	p->len = strlen(p->request);

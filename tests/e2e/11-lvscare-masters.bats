@@ -11,6 +11,7 @@ setup_file() { lvscare_machine last 400 "$(cases_of_file)"; }
 @test "run once loads the module and writes all rules" { passed run_once_loads_the_module_and_writes_all_rules; }
 @test "hostile answers end in time" { passed hostile_answers_end_in_time; }
 @test "masters are learned from the cluster" { passed masters_are_learned_from_the_cluster; }
+@test "who stays in the list stays watched" { passed who_stays_in_the_list_stays_watched; }
 @test "an empty list takes nothing away" { passed an_empty_list_takes_nothing_away; }
 @test "a watch that fails is begun anew" { passed a_watch_that_fails_is_begun_anew; }
 @test "a cluster that does not answer is told once" { passed a_cluster_that_does_not_answer_is_told_once; }
@@ -19,3 +20,4 @@ setup_file() { lvscare_machine last 400 "$(cases_of_file)"; }
 @test "a renewed client certificate is used at once" { passed a_renewed_client_certificate_is_used_at_once; }
 @test "without a client certificate nobody is asked" { passed without_a_client_certificate_nobody_is_asked; }
 @test "the configuration is read again" { passed the_configuration_is_read_again; }
+@test "a probe shares no port with a client" { passed a_probe_shares_no_port_with_a_client; }

@@ -7,7 +7,7 @@
 //	peer serve DIR NAME ADDR MODE   an API server; the file MODE says how it answers /readyz, and files
 //	                                in DIR what it says about the API servers there are (see slices)
 //	peer get ADDR                   one new connection: prints the name of the server that has it
-//	peer load ADDR SECONDS          a new connection each 25 ms: prints how many failed and who answered
+//	peer load ADDR SECONDS          a new connection each 25 ms: prints how many failed, or took 0.9 s, and who answered
 //	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut
 //	peer dial ADDR N                N TCP connections at once: prints how many were made within 20 s, and the slowest
 //	peer hostile DIR IP PORT        servers that answer badly, from PORT on, by the CA in DIR/pki: prints what each is
@@ -381,8 +381,8 @@ func load(addr string, seconds float64) {
 	begun := time.Now()
 	for end := time.Now().Add(time.Duration(seconds * float64(time.Second))); time.Now().Before(end); total++ {
 		go func() {
-			// time for one SYN to be sent again
-			name, err := getWithin(addr, 3*time.Second)
+			// no time for a SYN to be sent again
+			name, err := getWithin(addr, 900*time.Millisecond)
 			if err != nil {
 				fmt.Fprintf(os.Stderr, "failed %d ms after the first began: %v\n", time.Since(begun).Milliseconds(), err)
 				name = "failed"
