@@ -78,15 +78,10 @@ func (b *bench) begin(f fault, m int) {
 	case "unready":
 		b.mode(m, "500")
 	case "flushed":
-		var flushes []*exec.Cmd
 		for _, c := range b.all {
 			if c.ipvs {
-				flushes = append(flushes, exec.Command("ip", "netns", "exec", c.ns, "chroot", "/run/peers", "/sbin/ipvsadm", "-C"))
-				check(flushes[len(flushes)-1].Start())
+				c.order("flush")
 			}
-		}
-		for _, f := range flushes {
-			check(f.Wait())
 		}
 	case "allunready":
 		for i := range b.master {
