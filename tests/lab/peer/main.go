@@ -377,26 +377,32 @@ func getWithin(addr string, limit time.Duration) (string, error) {
 func load(addr string, seconds float64) {
 	seen := map[string]int{}
 	total, failed := 0, 0
-	results := make(chan string)
+	type answer struct {
+		name string
+		took time.Duration
+	}
+	results := make(chan answer)
+	var slowest time.Duration
 	begun := time.Now()
 	for end := time.Now().Add(time.Duration(seconds * float64(time.Second))); time.Now().Before(end); total++ {
 		go func() {
-			// no time for a SYN to be sent again
-			name, err := getWithin(addr, 900*time.Millisecond)
+			start := time.Now()
+			name, err := getWithin(addr, 900*time.Millisecond) // no time for a SYN to be sent again
 			if err != nil {
 				fmt.Fprintf(os.Stderr, "failed %d ms after the first began: %v\n", time.Since(begun).Milliseconds(), err)
 				name = "failed"
 			}
-			results <- name
+			results <- answer{name, time.Since(start)}
 		}()
 		time.Sleep(25 * time.Millisecond)
 	}
 	for i := 0; i < total; i++ {
-		name := <-results
-		if name == "failed" {
+		a := <-results
+		slowest = max(slowest, a.took)
+		if a.name == "failed" {
 			failed++
 		} else {
-			seen[name]++
+			seen[a.name]++
 		}
 	}
 	names := make([]string, 0, len(seen))
@@ -404,6 +410,7 @@ func load(addr string, seconds float64) {
 		names = append(names, fmt.Sprintf("%s=%d", n, seen[n]))
 	}
 	sort.Strings(names)
+	fmt.Fprintf(os.Stderr, "slowest: %d ms\n", slowest.Milliseconds())
 	fmt.Printf("total=%d failed=%d %s\n", total, failed, strings.Join(names, " "))
 }
 
