@@ -215,6 +215,7 @@ forbidden() { # COMMAND...: is refused
 @test "without IPVS in the kernel a worker joins by nftables rules, and no module is missed at boot" {
 	local masters
 	DEADLINE=300 on 3 '/root/kubecask/install reset --yes'
+	k 1 delete node node3 # it stays, and kubeadm refuses a second one while it is Ready
 	on 3 'modprobe -r ip_vs_wrr ip_vs && rm -r /lib/modules/*/kernel/net/netfilter/ipvs && depmod'
 	DEADLINE=300 on 3 "/root/kubecask/install node prepare --bundle /root/kubecask/$(basename "$BUNDLE")"
 	on 3 cat /etc/modules-load.d/kubecask.conf > "$OUT/modules"
