@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tcp.h"
 
-#include <netinet/in.h>
+#include "net.h"
+
 #include <netinet/tcp.h>
-#include <sys/socket.h>
 
 int tcp_socket(int family)
 {
 	int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-	struct sockaddr_storage any = {.ss_family = (sa_family_t)family};
-	socklen_t len = family == AF_INET ? sizeof(struct sockaddr_in)
-	                                  : sizeof(struct sockaddr_in6);
+	struct sockaddr_storage any;
+	socklen_t len = addr_sockaddr(&(struct addr){.family = family}, &any);
 
 	if (fd < 0)
 		return -1;
