@@ -79,6 +79,7 @@ static bool tls_blocked(struct probe *p, struct probe_result *r, const char *wha
 		return wait_for(p, EPOLLOUT);
 	if (tls_errno(p->tls))
 		return fail_errno(p, r, what, tls_errno(p->tls));
+	r->again = tls_refused(p->tls);
 	return finish(p, r, VERDICT_FAILED, "%s: %s", what, tls_reason(p->tls, why, sizeof(why)));
 }
 
@@ -169,7 +170,7 @@ static bool step_receive(struct probe *p, struct probe_result *r)
 
 bool probe_step(struct probe *p, struct probe_result *r)
 {
-	r->status = 0;
+	*r = (struct probe_result){0};
 	switch (p->stage) {
 	case PROBE_IDLE:
 	case PROBE_ANSWERED:

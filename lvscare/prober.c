@@ -117,9 +117,14 @@ static void probe_done(struct probers *ps, size_t i, const struct probe_result *
 {
 	struct prober *p = &ps->v[i];
 	char name[ADDR_STR_MAX];
-	bool news = pool_report(ps->pool, i, r->verdict);
 	uint64_t started = p->probe.started;
+	bool news;
 
+	if (r->again) {
+		p->next = now;
+		return;
+	}
+	news = pool_report(ps->pool, i, r->verdict);
 	if (p->probe.stage == PROBE_ANSWERED)
 		keep(ps, i, now);
 	p->next = started + jitter(pace(ps, i, r->verdict));

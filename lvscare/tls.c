@@ -30,12 +30,16 @@ struct ticket {
 	size_t len;
 };
 
+/* What a connection offers. */
+enum offer { OFFER_ANY, OFFER_TLS12, OFFERS };
+
 struct tls_trust {
 	unsigned refs;
 	unsigned resume_ms;
 	unsigned next_ticket; /* whose place is taken by another server's */
 	struct ticket ticket[TICKETS_MAX];
-	mbedtls_ssl_config conf;
+	enum offer offer;
+	mbedtls_ssl_config conf[OFFERS];
 	mbedtls_x509_crt ca;
 	mbedtls_x509_crt own; /* nothing in it unless tls_trust_identify was called */
 	mbedtls_pk_context key;
@@ -46,6 +50,7 @@ struct tls {
 	struct tls_trust *trust;
 	struct addr peer;
 	int fd;
+	enum offer offer;
 	bool verified; /* certificates were seen, not a ticket */
 	int error;     /* errno of the socket's failure */
 	int rc;        /* what Mbed TLS returned last */
@@ -90,12 +95,30 @@ static int trust_load(struct tls_trust *t, const char *pem, size_t len, struct e
 	return load_certificates(&t->ca, text, err);
 }
 
+static int configure(struct tls_trust *t, enum offer offer, bool verify)
+{
+	mbedtls_ssl_config *conf = &t->conf[offer];
+
+	if (mbedtls_ssl_config_defaults(conf, MBEDTLS_SSL_IS_CLIENT, MBEDTLS_SSL_TRANSPORT_STREAM,
+	                                MBEDTLS_SSL_PRESET_DEFAULT))
+		return -1;
+	if (offer == OFFER_TLS12)
+		mbedtls_ssl_conf_max_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
+	mbedtls_ssl_conf_rng(conf, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
+	mbedtls_ssl_conf_sig_algs(conf, signatures);
+	mbedtls_ssl_conf_authmode(conf, verify ? MBEDTLS_SSL_VERIFY_REQUIRED
+	                                       : MBEDTLS_SSL_VERIFY_NONE);
+	mbedtls_ssl_conf_ca_chain(conf, &t->ca, NULL);
+	return 0;
+}
+
 struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err)
 {
 	struct tls_trust *t = xcalloc(1, sizeof(*t));
 
 	t->refs = 1;
-	mbedtls_ssl_config_init(&t->conf);
+	for (int i = 0; i < OFFERS; i++)
+		mbedtls_ssl_config_init(&t->conf[i]);
 	mbedtls_x509_crt_init(&t->ca);
 	mbedtls_x509_crt_init(&t->own);
 	mbedtls_pk_init(&t->key);
@@ -103,25 +126,20 @@ struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err)
 		tls_trust_unref(t);
 		return NULL;
 	}
-	if (mbedtls_ssl_config_defaults(&t->conf, MBEDTLS_SSL_IS_CLIENT,
-	                                MBEDTLS_SSL_TRANSPORT_STREAM, MBEDTLS_SSL_PRESET_DEFAULT)) {
+	if (configure(t, OFFER_ANY, pem) < 0 || configure(t, OFFER_TLS12, pem) < 0) {
 		err_set(err, "Mbed TLS: configuration failed");
 		tls_trust_unref(t);
 		return NULL;
 	}
-	mbedtls_ssl_conf_rng(&t->conf, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
-	mbedtls_ssl_conf_sig_algs(&t->conf, signatures);
-	mbedtls_ssl_conf_authmode(&t->conf,
-	                          pem ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_NONE);
-	mbedtls_ssl_conf_ca_chain(&t->conf, &t->ca, NULL);
 	return t;
 }
 
 void tls_trust_resume(struct tls_trust *t, unsigned ms)
 {
 	t->resume_ms = ms;
+	t->offer = OFFER_TLS12;
 	mbedtls_ssl_conf_tls13_enable_signal_new_session_tickets(
-	    &t->conf, MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
+	    &t->conf[OFFER_ANY], MBEDTLS_SSL_TLS1_3_SIGNAL_NEW_SESSION_TICKETS_ENABLED);
 }
 
 static int load_identity(struct tls_trust *t, const char *text, struct err *err)
@@ -140,7 +158,7 @@ static int load_identity(struct tls_trust *t, const char *text, struct err *err)
 	if (mbedtls_pk_check_pair(&t->own.pk, &t->key, mbedtls_psa_get_random,
 	                          MBEDTLS_PSA_RANDOM_STATE))
 		return err_set(err, "its key does not belong to its certificate");
-	if (mbedtls_ssl_conf_own_cert(&t->conf, &t->own, &t->key))
+	if (mbedtls_ssl_conf_own_cert(&t->conf[OFFER_ANY], &t->own, &t->key))
 		return err_set(err, "Mbed TLS: configuration failed");
 	return 0;
 }
@@ -174,7 +192,8 @@ void tls_trust_unref(struct tls_trust *t)
 		return;
 	for (unsigned i = 0; i < TICKETS_MAX; i++)
 		ticket_drop(&t->ticket[i]);
-	mbedtls_ssl_config_free(&t->conf);
+	for (int i = 0; i < OFFERS; i++)
+		mbedtls_ssl_config_free(&t->conf[i]);
 	mbedtls_x509_crt_free(&t->ca);
 	mbedtls_x509_crt_free(&t->own);
 	mbedtls_pk_free(&t->key);
@@ -296,10 +315,11 @@ struct tls *tls_new(struct tls_trust *trust, int fd, const struct addr *peer)
 	t->fd = fd;
 	t->peer = *peer;
 	t->trust = tls_trust_ref(trust);
+	t->offer = trust->offer;
 	mbedtls_ssl_init(&t->ssl);
 	/* no name is sent (RFC 6066 allows no address as server name); on_verify knows the address
 	 */
-	if (mbedtls_ssl_setup(&t->ssl, &trust->conf) || mbedtls_ssl_set_hostname(&t->ssl, NULL)) {
+	if (mbedtls_ssl_setup(&t->ssl, &trust->conf[t->offer]) || mbedtls_ssl_set_hostname(&t->ssl, NULL)) {
 		tls_free(t);
 		return NULL;
 	}
@@ -332,6 +352,11 @@ static int outcome(struct tls *t, int rc)
 	return rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ? 0 : TLS_FAILED;
 }
 
+bool tls_refused(const struct tls *t)
+{
+	return t->offer == OFFER_TLS12 && t->rc == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
+}
+
 int tls_handshake(struct tls *t)
 {
 	int rc = outcome(t, mbedtls_ssl_handshake(&t->ssl));
@@ -339,6 +364,11 @@ int tls_handshake(struct tls *t)
 
 	if (k) /* the next one begins anew */
 		ticket_drop(k);
+	if (rc == 0 && t->offer == OFFER_TLS12 && t->verified)
+		ticket_keep(t);
+	/* one that knows TLS 1.3 alone says that by an alert; so may one with another reason */
+	if (tls_refused(t))
+		t->trust->offer = OFFER_ANY;
 	return rc;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct addr;
@@ -23,8 +24,9 @@ struct tls_trust *tls_trust_new(const char *pem, size_t len, struct err *err);
 int tls_trust_identify(struct tls_trust *t, const char *pem, size_t len, struct err *err);
 /*
  * For ms after a server has shown its certificates, connections to it begin with the session ticket
- * that it gave (TLS 1.3, RFC 8446 section 2.2): no signatures, which are most of a handshake's
- * work.
+ * that it gave. They are of TLS 1.2, where that needs no public-key work on either side (RFC 5077
+ * section 3.1); that of TLS 1.3 does with Go's servers, which take tickets by psk_dhe_ke only (RFC
+ * 8446 section 4.2.9). Once a server has refused 1.2 all are offered 1.3.
  */
 void tls_trust_resume(struct tls_trust *t, unsigned ms);
 struct tls_trust *tls_trust_ref(struct tls_trust *t);
@@ -43,6 +45,8 @@ int tls_read(struct tls *t, void *data, size_t len);        /* bytes read, 0 at 
 
 /* After TLS_FAILED: the socket's errno (0: the failure was TLS's own), and a sentence. */
 int tls_errno(const struct tls *t);
+/* The server may want TLS 1.3 and was not offered it; the next connection does. */
+bool tls_refused(const struct tls *t);
 const char *tls_reason(const struct tls *t, char *buf, size_t cap);
 
 /* What was wrong with the certificate, when that is why the handshake failed. */

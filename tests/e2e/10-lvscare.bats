@@ -27,6 +27,8 @@ setup_file() { lvscare_machine first 400 "$(cases_of_file)"; }
 @test "a single server is never removed" { passed a_single_server_is_never_removed; }
 @test "the CA is verified once it is there" { passed the_ca_is_verified_once_it_is_there; }
 @test "a certificate for another address is none" { passed a_certificate_for_another_address_is_none; }
+@test "new connections are resumed" { passed new_connections_are_resumed; }
+@test "servers may want TLS 1.3" { passed servers_may_want_tls_1_3; }
 @test "metrics show what happens" { passed metrics_show_what_happens; }
 @test "health says when the rules cannot be written" { passed health_says_when_the_rules_cannot_be_written; }
 @test "an address in use is told and tried again" { passed an_address_in_use_is_told_and_tried_again; }

@@ -17,8 +17,16 @@
 #include <time.h>
 #include <unistd.h>
 
-/* What a connection came to. */
-enum { REFUSED = 'x', ENDED = 'e', FULL = 'f', RESUMED = 'r' };
+/* What a connection came to; the capitals are of TLS 1.3. */
+enum {
+	REFUSED = 'x',
+	TOO_OLD = 'o',
+	ENDED = 'e',
+	FULL = 'f',
+	RESUMED = 'r',
+	FULL13 = 'F',
+	RESUMED13 = 'R'
+};
 
 static struct addr peer;
 static pid_t server;
@@ -35,8 +43,15 @@ static SSL_CTX *server_context(void)
 	return ctx;
 }
 
-/* Says of each connection how it began. One that sends 'n' has it do as if started anew, 'm' as a
- * server that sends far more tickets. */
+static char how_begun(const SSL *ssl)
+{
+	if (SSL_version(ssl) == TLS1_3_VERSION)
+		return SSL_session_reused(ssl) ? RESUMED13 : FULL13;
+	return SSL_session_reused(ssl) ? RESUMED : FULL;
+}
+
+/* Says of each connection how it began. One that sends 'n' has it do as if started anew, '3' as one
+ * that knows TLS 1.3 alone, 'm' as such a one that sends far more tickets. */
 static void serve(int listener)
 {
 	SSL_CTX *ctx = server_context();
@@ -45,17 +60,21 @@ static void serve(int listener)
 	for (;;) {
 		SSL *ssl = SSL_new(ctx);
 		int fd = accept(listener, NULL, NULL);
-		char byte = 0;
+		char byte = 0, how;
 
 		SSL_set_fd(ssl, fd);
-		if (SSL_accept(ssl) == 1 && SSL_read(ssl, &byte, 1) == 1)
-			SSL_write(ssl, SSL_session_reused(ssl) ? "r" : "f", 1);
+		if (SSL_accept(ssl) == 1 && SSL_read(ssl, &byte, 1) == 1) {
+			how = how_begun(ssl);
+			SSL_write(ssl, &how, 1);
+		}
 		SSL_shutdown(ssl);
 		SSL_free(ssl);
 		close(fd);
-		if (byte == 'n' || byte == 'm') {
+		if (byte == 'n' || byte == '3' || byte == 'm') {
 			SSL_CTX_free(ctx);
 			ctx = server_context();
+			if (byte != 'n')
+				SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION);
 		}
 		if (byte == 'm')
 			SSL_CTX_set_num_tickets(ctx, 100);
@@ -107,6 +126,8 @@ static int talk(struct tls_trust *trust, const struct addr *to, char byte)
 		if (tls_read(t, &how, 1) != 1)
 			how = ENDED;
 	}
+	if (tls_refused(t))
+		how = TOO_OLD;
 	tls_free(t);
 	return how;
 }
@@ -140,8 +161,8 @@ static void not_unless_wanted(void **state)
 	struct tls_trust *t = trust_for(0);
 
 	(void)state;
-	assert_int_equal(talk(t, &peer, '.'), FULL);
-	assert_int_equal(talk(t, &peer, '.'), FULL);
+	assert_int_equal(talk(t, &peer, '.'), FULL13);
+	assert_int_equal(talk(t, &peer, '.'), FULL13);
 	tls_trust_unref(t);
 }
 
@@ -195,12 +216,32 @@ static void nobody_verified_nothing_resumed(void **state)
 	tls_trust_unref(anybody);
 }
 
+/* What is known of it holds for all: servers of a cluster are set up alike. */
+static void a_server_that_wants_tls_1_3(void **state)
+{
+	static const struct timespec pause = {.tv_nsec = 600000000};
+	struct tls_trust *t = trust_for(1000);
+
+	(void)state;
+	assert_int_equal(talk(t, &peer, '3'), FULL);
+	assert_int_equal(talk(t, &peer, '.'), TOO_OLD); /* by its ticket of before */
+	assert_int_equal(talk(t, &peer, '.'), FULL13);
+	nanosleep(&pause, NULL);
+	assert_int_equal(talk(t, &peer, '.'), RESUMED13);
+	nanosleep(&pause, NULL);
+	assert_int_equal(talk(t, &peer, '.'), FULL13);
+	assert_int_equal(talk(t, &peer, 'n'), RESUMED13);
+	assert_int_equal(talk(t, &peer, '.'), FULL13); /* nobody is asked by 1.2 again */
+	tls_trust_unref(t);
+}
+
 static void tickets_without_end(void **state)
 {
 	struct tls_trust *t = trust_for(60000);
 
 	(void)state;
 	assert_int_equal(talk(t, &peer, 'm'), FULL);
+	assert_int_equal(talk(t, &peer, '.'), TOO_OLD);
 	assert_int_equal(talk(t, &peer, 'n'), ENDED);
 	tls_trust_unref(t);
 }
@@ -214,6 +255,7 @@ int main(void)
 	    cmocka_unit_test(a_server_started_anew_knows_no_ticket),
 	    cmocka_unit_test(a_ticket_is_for_one_address),
 	    cmocka_unit_test(nobody_verified_nothing_resumed),
+	    cmocka_unit_test(a_server_that_wants_tls_1_3),
 	    cmocka_unit_test(tickets_without_end),
 	};
 

@@ -5,7 +5,8 @@
 //	peer certs DIR IP...            ca.crt and its key, tls.crt and tls.key for these addresses; client-1.pem and
 //	                                client-2.pem for the clients node-1 and node-2
 //	peer serve DIR NAME ADDR MODE   an API server; the file MODE says how it answers /readyz, and files
-//	                                in DIR what it says about the API servers there are (see slices)
+//	                                in DIR what it says about the API servers there are (see slices); with DIR/tls13 it
+//	                                knows TLS 1.3 alone; DIR/readyz.log has a line for each question
 //	peer get ADDR                   one new connection: prints the name of the server that has it
 //	peer load ADDR SECONDS          a new connection each 25 ms: prints how many failed, or took 0.9 s, and who answered
 //	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut
@@ -145,9 +146,11 @@ func certs(dir string, ips []string, likeKubeadm bool) {
 	check(os.Rename(filepath.Join(dir, "ca.crt.tmp"), filepath.Join(dir, "ca.crt")))
 }
 
-// readyz answers as the file says: a status code, "slow", "late", "stall", or "garbage".
-func readyz(mode string) http.HandlerFunc {
+// readyz answers as the file says: a status code, "slow", "late", "stall", or "garbage". How the connection began is noted.
+func readyz(mode, name string, asked *os.File) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
+		how := map[bool]string{false: "anew", true: "resumed"}
+		fmt.Fprintf(asked, "%s %s %s\n", name, tls.VersionName(r.TLS.Version), how[r.TLS.DidResume])
 		b, _ := os.ReadFile(mode)
 		status := http.StatusOK
 		switch m := strings.TrimSpace(string(b)); m {
@@ -321,7 +324,9 @@ func (s slices) watch(w http.ResponseWriter, r *http.Request) {
 
 func serve(dir, name, addr, mode string) {
 	mux := http.NewServeMux()
-	mux.HandleFunc("/readyz", readyz(mode))
+	asked, err := os.OpenFile(filepath.Join(dir, "readyz.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	check(err)
+	mux.HandleFunc("/readyz", readyz(mode, name, asked))
 	mux.HandleFunc("/name", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, name) })
 	mux.HandleFunc("/echo", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Master", name)
@@ -332,8 +337,11 @@ func serve(dir, name, addr, mode string) {
 	if ca, err := os.ReadFile(filepath.Join(dir, "pki", "ca.crt")); err == nil {
 		clients.AppendCertsFromPEM(ca)
 	}
-	s := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0),
-		TLSConfig: &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: clients}}
+	conf := &tls.Config{ClientAuth: tls.VerifyClientCertIfGiven, ClientCAs: clients}
+	if _, err := os.Stat(filepath.Join(dir, "tls13")); err == nil {
+		conf.MinVersion = tls.VersionTLS13
+	}
+	s := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0), TLSConfig: conf}
 	l, err := net.Listen("tcp", addr)
 	check(err)
 	check(s.ServeTLS(mute{l, mode}, filepath.Join(dir, "tls.crt"), filepath.Join(dir, "tls.key")))
