@@ -27,10 +27,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_MS     1000  /* route, switches and CA file are looked at this often, and when told */
+#define PATH_MS     960   /* route, switches and CA file are looked at this often, and when told */
 #define NOTIFIED_MS 20    /* wait this long for more notifications before looking */
 #define QUIET_MS    200   /* and look at most this often because of them */
-#define FILES_MS    1000  /* configuration and certificates are looked at this often */
+#define FILES_MS    960   /* configuration and certificates; both are six ticks of the default */
 #define SAVE_MS     30000 /* between two tries to write the state file */
 #define LINGER_MS   10000 /* who has left the list is asked until he was down for so long */
 #define DRAIN_MS    5000 /* what is left to the connections of one that was taken from the options */

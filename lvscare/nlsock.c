@@ -69,9 +69,16 @@ static int answer_end(struct nlsock *s, const struct nlmsghdr *hdr, struct span 
 	return error > 0 ? -EBADMSG : error;
 }
 
+/* What is expected of an answer. */
+struct wanted {
+	nlsock_answer_fn *fn;
+	void *ctx;
+	bool one;         /* message, and nothing behind it */
+	bool interrupted; /* a dump that changed meanwhile */
+};
+
 /* Goes through one datagram. Returns 1 when the answer goes on, else its result. */
-static int answer_part(struct nlsock *s, struct span in, bool *interrupted, nlsock_answer_fn *fn,
-                       void *ctx)
+static int answer_part(struct nlsock *s, struct span in, struct wanted *w)
 {
 	struct nlmsghdr hdr;
 	struct span body;
@@ -80,11 +87,14 @@ static int answer_part(struct nlsock *s, struct span in, bool *interrupted, nlso
 		if (hdr.nlmsg_seq != s->seq)
 			continue; /* the late answer of a request that timed out */
 		if (hdr.nlmsg_flags & NLM_F_DUMP_INTR)
-			*interrupted = true;
+			w->interrupted = true;
 		if (hdr.nlmsg_type == NLMSG_ERROR || hdr.nlmsg_type == NLMSG_DONE)
 			return answer_end(s, &hdr, body);
-		if (fn && hdr.nlmsg_type >= NLMSG_MIN_TYPE)
-			fn(ctx, &hdr, body);
+		if (!w->fn || hdr.nlmsg_type < NLMSG_MIN_TYPE)
+			continue;
+		w->fn(w->ctx, &hdr, body);
+		if (w->one)
+			return 0;
 	}
 	return 1;
 }
@@ -110,15 +120,17 @@ static ssize_t receive(struct nlsock *s)
 int nlsock_ask(struct nlsock *s, struct nlmsg *m, nlsock_answer_fn *fn, void *ctx)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
+	struct wanted w = {.fn = fn, .ctx = ctx};
 	struct nlmsghdr hdr;
-	bool interrupted = false;
 	int rc = 1;
 
 	memcpy(&hdr, m->data, sizeof(hdr));
 	hdr.nlmsg_seq = ++s->seq;
 	hdr.nlmsg_flags |= NLM_F_REQUEST;
-	if ((hdr.nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP)
-		hdr.nlmsg_flags |= NLM_F_ACK;
+	if ((hdr.nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP) {
+		w.one = fn;
+		hdr.nlmsg_flags |= fn ? 0 : NLM_F_ACK;
+	}
 	memcpy(m->data, &hdr, sizeof(hdr));
 	s->ext[0] = '\0';
 	if (sendto(s->fd, m->data, m->len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
@@ -128,9 +140,9 @@ int nlsock_ask(struct nlsock *s, struct nlmsg *m, nlsock_answer_fn *fn, void *ct
 
 		if (n < 0)
 			return (int)n;
-		rc = answer_part(s, (struct span){s->buf, (size_t)n}, &interrupted, fn, ctx);
+		rc = answer_part(s, (struct span){s->buf, (size_t)n}, &w);
 	}
-	return rc == 0 && interrupted ? -EINTR : rc;
+	return rc == 0 && w.interrupted ? -EINTR : rc;
 }
 
 static struct nlmsghdr *message(struct strbuf *batch, size_t at)

@@ -26,8 +26,9 @@ void nlsock_release(struct nlsock *s);
 typedef void nlsock_answer_fn(void *ctx, const struct nlmsghdr *hdr, struct span body);
 
 /*
- * Sends m (sequence number and, unless it asks for a dump, NLM_F_ACK are filled in) and waits for
- * the end of the answer. Returns 0 or a negative errno: the kernel's, or -EINTR for a dump that
+ * Sends m (sequence number and flags but NLM_F_DUMP are filled in) and waits for the end of the
+ * answer: that of a dump, the one message that answers any other question, or without fn, which is
+ * for changes, the acknowledgement. Returns 0 or a negative errno: the kernel's, or -EINTR for a dump that
  * changed meanwhile and has to be asked for again, or -ETIMEDOUT after 2 s of silence.
  */
 int nlsock_ask(struct nlsock *s, struct nlmsg *m, nlsock_answer_fn *fn, void *ctx);

@@ -117,7 +117,7 @@ ssize_t sendto(int fd, const void *data, size_t len, int flags, const struct soc
 	(void)tolen;
 	kernel.len = 0;
 	assert_true(nlmsg_next(&in, &hdr, &body));
-	if (hdr.nlmsg_type == NFNL_MSG_BATCH_BEGIN && !(hdr.nlmsg_flags & NLM_F_ACK)) {
+	if (len > hdr.nlmsg_len) { /* questions come alone */
 		transaction((struct span){data, len});
 	} else if (hdr.nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETGEN) && kernel.nft) {
 		nlmsg_begin(&gen, 0, 0);
