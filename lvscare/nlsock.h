@@ -28,8 +28,8 @@ typedef void nlsock_answer_fn(void *ctx, const struct nlmsghdr *hdr, struct span
 /*
  * Sends m (sequence number and flags but NLM_F_DUMP are filled in) and waits for the end of the
  * answer: that of a dump, the one message that answers any other question, or without fn, which is
- * for changes, the acknowledgement. Returns 0 or a negative errno: the kernel's, or -EINTR for a dump that
- * changed meanwhile and has to be asked for again, or -ETIMEDOUT after 2 s of silence.
+ * for changes, the acknowledgement. Returns 0 or a negative errno: the kernel's, or -EINTR for a
+ * dump that changed meanwhile and has to be asked for again, or -ETIMEDOUT after 2 s of silence.
  */
 int nlsock_ask(struct nlsock *s, struct nlmsg *m, nlsock_answer_fn *fn, void *ctx);
 

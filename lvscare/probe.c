@@ -79,7 +79,7 @@ static bool tls_blocked(struct probe *p, struct probe_result *r, const char *wha
 		return wait_for(p, EPOLLOUT);
 	if (tls_errno(p->tls))
 		return fail_errno(p, r, what, tls_errno(p->tls));
-	r->again = tls_refused(p->tls);
+	r->retry = tls_refused(p->tls);
 	return finish(p, r, VERDICT_FAILED, "%s: %s", what, tls_reason(p->tls, why, sizeof(why)));
 }
 

@@ -66,7 +66,7 @@ struct probe {
 
 struct probe_result {
 	enum verdict verdict;
-	bool again;     /* means nothing: what the server refused is not offered the next time */
+	bool retry;     /* says nothing of the server: it is asked in another way at once */
 	int status;     /* of HTTP, 0: none came */
 	char text[160]; /* for people: "HTTP 500", "connection refused" */
 };

@@ -120,7 +120,7 @@ static void probe_done(struct probers *ps, size_t i, const struct probe_result *
 	uint64_t started = p->probe.started;
 	bool news;
 
-	if (r->again) {
+	if (r->retry) {
 		p->next = now;
 		return;
 	}

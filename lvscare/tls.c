@@ -52,6 +52,7 @@ struct tls {
 	int fd;
 	enum offer offer;
 	bool verified; /* certificates were seen, not a ticket */
+	bool refused;  /* TLS 1.2 was, perhaps */
 	int error;     /* errno of the socket's failure */
 	int rc;        /* what Mbed TLS returned last */
 };
@@ -106,8 +107,8 @@ static int configure(struct tls_trust *t, enum offer offer, bool verify)
 		mbedtls_ssl_conf_max_tls_version(conf, MBEDTLS_SSL_VERSION_TLS1_2);
 	mbedtls_ssl_conf_rng(conf, mbedtls_psa_get_random, MBEDTLS_PSA_RANDOM_STATE);
 	mbedtls_ssl_conf_sig_algs(conf, signatures);
-	mbedtls_ssl_conf_authmode(conf, verify ? MBEDTLS_SSL_VERIFY_REQUIRED
-	                                       : MBEDTLS_SSL_VERIFY_NONE);
+	mbedtls_ssl_conf_authmode(conf,
+	                          verify ? MBEDTLS_SSL_VERIFY_REQUIRED : MBEDTLS_SSL_VERIFY_NONE);
 	mbedtls_ssl_conf_ca_chain(conf, &t->ca, NULL);
 	return 0;
 }
@@ -319,7 +320,8 @@ struct tls *tls_new(struct tls_trust *trust, int fd, const struct addr *peer)
 	mbedtls_ssl_init(&t->ssl);
 	/* no name is sent (RFC 6066 allows no address as server name); on_verify knows the address
 	 */
-	if (mbedtls_ssl_setup(&t->ssl, &trust->conf[t->offer]) || mbedtls_ssl_set_hostname(&t->ssl, NULL)) {
+	if (mbedtls_ssl_setup(&t->ssl, &trust->conf[t->offer]) ||
+	    mbedtls_ssl_set_hostname(&t->ssl, NULL)) {
 		tls_free(t);
 		return NULL;
 	}
@@ -352,9 +354,12 @@ static int outcome(struct tls *t, int rc)
 	return rc == MBEDTLS_ERR_SSL_PEER_CLOSE_NOTIFY ? 0 : TLS_FAILED;
 }
 
-bool tls_refused(const struct tls *t)
+/* One that knows TLS 1.3 alone says that by an alert; so may one with another reason. */
+static void offer_more(struct tls_trust *t)
 {
-	return t->offer == OFFER_TLS12 && t->rc == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
+	t->offer = OFFER_ANY;
+	for (unsigned i = 0; i < TICKETS_MAX; i++) /* they are of TLS 1.2 */
+		ticket_drop(&t->ticket[i]);
 }
 
 int tls_handshake(struct tls *t)
@@ -364,11 +369,11 @@ int tls_handshake(struct tls *t)
 
 	if (k) /* the next one begins anew */
 		ticket_drop(k);
-	if (rc == 0 && t->offer == OFFER_TLS12 && t->verified)
+	if (rc == 0 && t->trust->offer == OFFER_TLS12 && t->verified)
 		ticket_keep(t);
-	/* one that knows TLS 1.3 alone says that by an alert; so may one with another reason */
-	if (tls_refused(t))
-		t->trust->offer = OFFER_ANY;
+	t->refused = t->offer == OFFER_TLS12 && t->rc == MBEDTLS_ERR_SSL_FATAL_ALERT_MESSAGE;
+	if (t->refused)
+		offer_more(t->trust);
 	return rc;
 }
 
@@ -394,6 +399,11 @@ int tls_read(struct tls *t, void *data, size_t len)
 int tls_errno(const struct tls *t)
 {
 	return t->error;
+}
+
+bool tls_refused(const struct tls *t)
+{
+	return t->refused;
 }
 
 const char *tls_reason(const struct tls *t, char *buf, size_t cap)

@@ -45,9 +45,9 @@ int tls_read(struct tls *t, void *data, size_t len);        /* bytes read, 0 at 
 
 /* After TLS_FAILED: the socket's errno (0: the failure was TLS's own), and a sentence. */
 int tls_errno(const struct tls *t);
-/* The server may want TLS 1.3 and was not offered it; the next connection does. */
-bool tls_refused(const struct tls *t);
 const char *tls_reason(const struct tls *t, char *buf, size_t cap);
+/* The server may want TLS 1.3 and was not offered it; the next connection offers it. */
+bool tls_refused(const struct tls *t);
 
 /* What was wrong with the certificate, when that is why the handshake failed. */
 enum tls_problem { TLS_OTHER_ADDRESS = 1, TLS_UNTRUSTED = 2, TLS_OTHER_PROBLEM = 4 };

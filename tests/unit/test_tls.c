@@ -28,8 +28,8 @@ enum {
 	RESUMED13 = 'R'
 };
 
-static struct addr peer;
-static pid_t server;
+static struct addr peer, second;
+static pid_t server[2];
 
 static SSL_CTX *server_context(void)
 {
@@ -81,35 +81,48 @@ static void serve(int listener)
 	}
 }
 
-static int begin(void **state)
+static pid_t start(struct addr *addr)
 {
 	struct sockaddr_in sin = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_ANY)};
 	socklen_t len = sizeof(sin);
-	struct err err = {0};
 	auto_close int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	pid_t pid;
+
+	if (bind(listener, (struct sockaddr *)&sin, len) < 0 || listen(listener, 8) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&sin, &len) < 0)
+		return -1;
+	*addr = (struct addr){
+	    .family = AF_INET, .v4.s_addr = htonl(INADDR_LOOPBACK), .port = ntohs(sin.sin_port)};
+	pid = fork();
+	if (pid == 0)
+		serve(listener);
+	return pid;
+}
+
+static int begin(void **state)
+{
+	struct err err = {0};
 
 	(void)state;
 	signal(SIGPIPE, SIG_IGN);
-	if (tls_init(&err) < 0 || bind(listener, (struct sockaddr *)&sin, len) < 0 ||
-	    listen(listener, 8) < 0 || getsockname(listener, (struct sockaddr *)&sin, &len) < 0)
+	if (tls_init(&err) < 0)
 		return -1;
-	peer = (struct addr){
-	    .family = AF_INET, .v4.s_addr = htonl(INADDR_LOOPBACK), .port = ntohs(sin.sin_port)};
-	server = fork();
-	if (server == 0)
-		serve(listener);
-	return 0;
+	server[0] = start(&peer);
+	server[1] = start(&second);
+	return server[0] < 0 || server[1] < 0 ? -1 : 0;
 }
 
 static int end(void **state)
 {
 	(void)state;
-	kill(server, SIGKILL);
-	waitpid(server, NULL, 0);
+	for (size_t i = 0; i < ARRAY_SIZE(server); i++) {
+		kill(server[i], SIGKILL);
+		waitpid(server[i], NULL, 0);
+	}
 	return 0;
 }
 
-/* A connection that sends this byte. */
+/* A connection that sends this byte; 'j': junk instead. */
 static int talk(struct tls_trust *trust, const struct addr *to, char byte)
 {
 	struct sockaddr_storage sa;
@@ -122,7 +135,10 @@ static int talk(struct tls_trust *trust, const struct addr *to, char byte)
 	t = tls_new(trust, fd, to);
 	assert_non_null(t);
 	if (tls_handshake(t) == 0) {
-		assert_int_equal(tls_write(t, &byte, 1), 1);
+		if (byte == 'j')
+			assert_int_equal(send(fd, "\x17\x03\x03\x00\x04junk", 9, 0), 9);
+		else
+			assert_int_equal(tls_write(t, &byte, 1), 1);
 		if (tls_read(t, &how, 1) != 1)
 			how = ENDED;
 	}
@@ -235,6 +251,29 @@ static void a_server_that_wants_tls_1_3(void **state)
 	tls_trust_unref(t);
 }
 
+static void no_ticket_is_older_than_what_is_offered(void **state)
+{
+	struct tls_trust *t = trust_for(60000);
+
+	(void)state;
+	assert_int_equal(talk(t, &second, '3'), FULL);
+	assert_int_equal(talk(t, &peer, '3'), FULL);
+	assert_int_equal(talk(t, &second, '.'), TOO_OLD);
+	assert_int_equal(talk(t, &peer, 'n'), FULL13);
+	assert_int_equal(talk(t, &second, 'n'), FULL13);
+	tls_trust_unref(t);
+}
+
+static void an_alert_after_the_handshake_is_another_matter(void **state)
+{
+	struct tls_trust *t = trust_for(60000);
+
+	(void)state;
+	assert_int_equal(talk(t, &peer, 'j'), ENDED);
+	assert_int_equal(talk(t, &peer, '.'), RESUMED);
+	tls_trust_unref(t);
+}
+
 static void tickets_without_end(void **state)
 {
 	struct tls_trust *t = trust_for(60000);
@@ -256,6 +295,8 @@ int main(void)
 	    cmocka_unit_test(a_ticket_is_for_one_address),
 	    cmocka_unit_test(nobody_verified_nothing_resumed),
 	    cmocka_unit_test(a_server_that_wants_tls_1_3),
+	    cmocka_unit_test(no_ticket_is_older_than_what_is_offered),
+	    cmocka_unit_test(an_alert_after_the_handshake_is_another_matter),
 	    cmocka_unit_test(tickets_without_end),
 	};
 
