@@ -116,6 +116,8 @@ static int end(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < ARRAY_SIZE(server); i++) {
+		if (server[i] <= 0) /* it did not begin, and kill() takes -1 for everybody */
+			continue;
 		kill(server[i], SIGKILL);
 		waitpid(server[i], NULL, 0);
 	}
