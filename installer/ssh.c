@@ -39,6 +39,7 @@ struct ssh {
 	int fd;
 	LIBSSH2_SESSION *session;
 	LIBSSH2_CHANNEL *channel;
+	char *user;
 	struct strbuf errout; /* of the running command */
 };
 
@@ -285,6 +286,7 @@ struct ssh *ssh_open(const struct host *host, const struct ssh_config *cfg, stru
 		return NULL;
 	s = xcalloc(1, sizeof(*s));
 	s->fd = fd;
+	s->user = xstrdup(cfg->user);
 	s->session = libssh2_session_init();
 	if (!s->session) {
 		err_set(err, "ssh: out of memory");
@@ -311,7 +313,32 @@ void ssh_free(struct ssh *s)
 		libssh2_session_free(s->session);
 	}
 	strbuf_release(&s->errout);
+	free(s->user);
 	free(s);
+}
+
+const char *ssh_user(const struct ssh *s)
+{
+	return s->user;
+}
+
+int ssh_fd(const struct ssh *s)
+{
+	return s->fd;
+}
+
+int ssh_service(struct ssh *s, struct err *err)
+{
+	char none;
+	int next;
+	/* a read of nothing takes in all packets and leaves the channel's data in its queue */
+	ssize_t n = s->channel ? libssh2_channel_read(s->channel, &none, 0) : 0;
+
+	if (n < 0 && n != LIBSSH2_ERROR_EAGAIN)
+		return err_set(err, "ssh: connection lost: %s", last_error(s));
+	if (libssh2_keepalive_send(s->session, &next) < 0)
+		return err_set(err, "ssh: connection lost: %s", last_error(s));
+	return 0;
 }
 
 static int open_channel(struct ssh *s, const char *command, struct err *err)
@@ -399,11 +426,23 @@ static void channel_close(void *ctx)
 	ssh_free(ctx);
 }
 
+static int channel_fd(void *ctx)
+{
+	return ssh_fd(ctx);
+}
+
+static int channel_service(void *ctx, struct err *err)
+{
+	return ssh_service(ctx, err);
+}
+
 static const struct link_ops channel_ops = {
     .read = channel_read,
     .write = channel_write,
     .stderr_text = channel_stderr,
     .close = channel_close,
+    .fd = channel_fd,
+    .service = channel_service,
 };
 
 static int finish_command(struct ssh *s, struct strbuf *out, struct err *err)
