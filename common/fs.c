@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 int fs_read(const char *path, size_t max, struct strbuf *out, struct err *err)
@@ -99,17 +100,70 @@ static int sync_dir_of(const char *path, struct err *err)
 	return 0;
 }
 
-/* A name beside path that does not exist yet. */
-static char *temp_beside(const char *path)
+char *fs_temp_beside(const char *path)
 {
 	static unsigned counter;
 
 	return xasprintf("%s.tmp.%d.%u", path, (int)getpid(), counter++);
 }
 
+/* Where the file system that holds path is mounted; path itself need not exist. */
+static char *mount_point_of(const char *path, struct statvfs *sv)
+{
+	auto_free char *p = realpath(path, NULL);
+	struct stat st, up;
+
+	if (!p) {
+		auto_free char *dir = parent_of(path);
+
+		/* "." and "/" exist, so this ends */
+		return strcmp(dir, path) == 0 ? xstrdup(path) : mount_point_of(dir, sv);
+	}
+	if (statvfs(p, sv) < 0 || stat(p, &st) < 0)
+		return steal(&p);
+	while (strcmp(p, "/") != 0) {
+		auto_free char *dir = parent_of(p);
+
+		if (stat(dir, &up) < 0 || up.st_dev != st.st_dev)
+			break;
+		free(p);
+		p = steal(&dir);
+	}
+	return steal(&p);
+}
+
+int fs_fail(struct err *err, const char *doing, const char *path)
+{
+	int cause = errno;
+	struct statvfs sv = {0};
+	auto_free char *mount = NULL;
+
+	if (cause != ENOSPC && cause != EDQUOT && cause != EROFS && cause != EIO)
+		return err_set(err, "%s %s: %s", doing, path, strerror(cause));
+	mount = mount_point_of(path, &sv);
+	if (cause == ENOSPC && sv.f_files && !sv.f_favail)
+		return err_set(err, "%s %s: %s (the file system at %s has no inodes left)", doing,
+		               path, strerror(cause), mount);
+	return err_set(err, "%s %s: %s (the file system at %s has %llu MB free)", doing, path,
+	               strerror(cause), mount,
+	               (unsigned long long)sv.f_bavail * sv.f_frsize / 1000000);
+}
+
+int fs_rename(const char *from, const char *to, struct err *err)
+{
+	auto_free char *doing = NULL;
+
+	if (rename(from, to) == 0)
+		return sync_dir_of(to, err);
+	doing = xasprintf("rename %s to", from);
+	fs_fail(err, doing, to);
+	unlink(from);
+	return -1;
+}
+
 int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode, struct err *err)
 {
-	auto_free char *tmp = temp_beside(path);
+	auto_free char *tmp = fs_temp_beside(path);
 	auto_close int fd = -1;
 
 	fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
@@ -117,18 +171,34 @@ int fs_write_atomic(const char *path, const void *data, size_t len, mode_t mode,
 	if (fd < 0 && errno == EEXIST && unlink(tmp) == 0)
 		fd = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
-		return err_set(err, "create %s: %s", tmp, strerror(errno));
+		return fs_fail(err, "create", tmp);
 	if (fs_write_all(fd, data, len) < 0 || fchmod(fd, mode) < 0 || fsync(fd) < 0) {
-		err_set(err, "write %s: %s", path, strerror(errno));
+		fs_fail(err, "write", path);
 		unlink(tmp);
 		return -1;
 	}
-	if (rename(tmp, path) < 0) {
-		err_set(err, "rename %s to %s: %s", tmp, path, strerror(errno));
-		unlink(tmp);
-		return -1;
+	return fs_rename(tmp, path, err);
+}
+
+/* Names the link that leads nowhere when one of the parents is such a link. */
+static int mkdir_fail(const char *path, struct err *err)
+{
+	auto_free char *dir = parent_of(path);
+	char target[256];
+	struct stat st;
+	ssize_t n;
+
+	if (errno == ENOENT && stat(dir, &st) < 0) {
+		n = readlink(dir, target, sizeof(target) - 1);
+		if (n > 0) {
+			target[n] = '\0';
+			return err_set(
+			    err, "create directory %s: %s is a link to %s, which is not there",
+			    path, dir, target);
+		}
+		errno = ENOENT;
 	}
-	return sync_dir_of(path, err);
+	return fs_fail(err, "create directory", path);
 }
 
 int fs_mkdir_p(const char *path, mode_t mode, struct err *err)
@@ -143,7 +213,7 @@ int fs_mkdir_p(const char *path, mode_t mode, struct err *err)
 			continue;
 		*s = '\0';
 		if (mkdir(p, mode) < 0 && errno != EEXIST)
-			return err_set(err, "create directory %s: %s", p, strerror(errno));
+			return mkdir_fail(p, err);
 		if (!c)
 			break;
 		*s = c;
@@ -214,43 +284,15 @@ int fs_remove_tree(const char *path, struct err *err)
 
 int fs_symlink_atomic(const char *target, const char *path, struct err *err)
 {
-	auto_free char *tmp = temp_beside(path);
+	auto_free char *tmp = fs_temp_beside(path);
 	struct stat st;
 
 	if (lstat(path, &st) == 0 && !S_ISLNK(st.st_mode))
 		return err_set(err, "link %s: a file of that name is in the way", path);
+	unlink(tmp); /* of a process of this number that was killed */
 	if (symlink(target, tmp) < 0)
-		return err_set(err, "link %s: %s", tmp, strerror(errno));
-	if (rename(tmp, path) < 0) {
-		err_set(err, "link %s: %s", path, strerror(errno));
-		unlink(tmp);
-		return -1;
-	}
-	return sync_dir_of(path, err);
-}
-
-int fs_copy(const char *from, const char *to, struct err *err)
-{
-	auto_close int in = open(from, O_RDONLY | O_CLOEXEC);
-	auto_close int out = -1;
-	auto_free char *tmp = temp_beside(to);
-	struct stat st;
-	ssize_t n;
-
-	if (in < 0 || fstat(in, &st) < 0)
-		return err_set(err, "open %s: %s", from, strerror(errno));
-	out = open(tmp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (out < 0)
-		return err_set(err, "create %s: %s", tmp, strerror(errno));
-	do {
-		n = copy_file_range(in, NULL, out, NULL, 1 << 26, 0);
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	if (n < 0 || fchmod(out, st.st_mode & 0777) < 0 || fsync(out) < 0 || rename(tmp, to) < 0) {
-		err_set(err, "copy %s to %s: %s", from, to, strerror(errno));
-		unlink(tmp);
-		return -1;
-	}
-	return sync_dir_of(to, err);
+		return fs_fail(err, "link", tmp);
+	return fs_rename(tmp, path, err);
 }
 
 bool fs_exists(const char *path)

@@ -20,7 +20,8 @@ int fs_mkdir_p(const char *path, mode_t mode, struct err *err);
 int fs_remove_tree(const char *path, struct err *err);
 /* Symbolic link put in place by rename; replaces an existing link, refuses any other file. */
 int fs_symlink_atomic(const char *target, const char *path, struct err *err);
-/* Copies one regular file with its permission bits (reflink where the file system can). */
+/* Copies one regular file with its permission bits and holes, to another file system too; to is old
+ * or new, never half. Copies the size that from had in the beginning. */
 int fs_copy(const char *from, const char *to, struct err *err);
 bool fs_exists(const char *path); /* without following a last link */
 /* Names in a directory without . and .., sorted bytewise. */
@@ -29,3 +30,10 @@ int fs_list(const char *path, struct strlist *out, struct err *err);
 int fs_write_all(int fd, const void *data, size_t len);
 /* Exactly len bytes; 0 on success, -1 with errno (0 at a premature end). */
 int fs_read_all(int fd, void *data, size_t len);
+/* A name beside path for a temporary file of this process; the caller's. */
+char *fs_temp_beside(const char *path);
+/* rename(2) of a temporary file, made durable; a failure removes the temporary file. */
+int fs_rename(const char *from, const char *to, struct err *err);
+/* err_set "DOING PATH: errno's text"; where the disk is the cause (ENOSPC, EDQUOT, EROFS, EIO) with
+ * the mount point and the free space. Returns -1. */
+int fs_fail(struct err *err, const char *doing, const char *path);
