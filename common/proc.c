@@ -54,7 +54,7 @@ exec_child(const char *const argv[], const struct proc_opts *opts, const int fds
 		goto failed;
 	for (const char *const *e = opts->env; e && *e; e++)
 		putenv((char *)(uintptr_t)*e);
-	execvp(argv[0], (char *const *)(uintptr_t)argv);
+	execvp(opts->file ? opts->file : argv[0], (char *const *)(uintptr_t)argv);
 failed:
 	(void)!write(report, &errno, sizeof(errno));
 	_exit(127);
@@ -157,6 +157,8 @@ static void drain(struct child *c, int *fd, const struct proc_opts *opts, struct
 	}
 	if (to)
 		strbuf_add(to, buf, (size_t)n);
+	if (opts->on_output)
+		opts->on_output(opts->ctx, fd == &c->out ? 1 : 2, buf, (size_t)n);
 	if (opts->on_line)
 		pass_lines(c, opts, buf, (size_t)n);
 }

@@ -16,7 +16,11 @@ struct proc_opts {
 	int timeout_s; /* 0: none; then SIGTERM, 5 s later SIGKILL to its process group */
 	void (*on_line)(void *ctx,
 	                const char *line); /* each line of its output as it comes, or NULL */
-	void *ctx;
+	/* its output as it comes, stream 1 (stdout) or 2 (stderr), or NULL */
+	void (*on_output)(void *ctx, int stream, const char *data, size_t len);
+	void *ctx; /* of both */
+	/* the program's file when it is not the one that argv[0] names, or NULL */
+	const char *file;
 };
 
 /*

@@ -1,124 +1,58 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Runs this node's kubeadm. Its configuration, which holds secrets, is a 0600 file on a tmpfs that
- * goes when kubeadm has ended; nothing secret is in an argument, the environment, a log or a
- * message.
+ * Runs this node's kubeadm. Its configuration, which holds secrets, is a file in memory (secrets.c)
+ * that goes with the processes that use it; nothing secret is on a disk, in an argument, the
+ * environment, a log or a message.
  */
-#include "config.h"
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
 #include "node.h"
 #include "proc.h"
 #include "proto.h"
+#include "secrets.h"
 #include "state.h"
 #include "strbuf.h"
+#include "yaml.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KUBEADM     DIR_CURRENT "/bin/kubeadm"
-#define KUBECTL     DIR_CURRENT "/bin/kubectl"
-#define CONFIG_FILE DIR_RUN "/kubeadm.yaml"
-#define LOG_FILE    DIR_STATE "/kubeadm.log"
-#define MANIFEST    "/etc/kubernetes/manifests/lvscare.yaml"
-#define INIT_S      1500 /* kubeadm's own waits end long before */
-#define RESET_S     300
-#define SHORT_S     120
-#define TOKEN_TTL   "1h0m0s"
+#define KUBEADM      DIR_CURRENT "/bin/kubeadm"
+#define KUBECTL      DIR_CURRENT "/bin/kubectl"
+#define LOG_FILE     DIR_STATE "/kubeadm.log"
+#define MANIFEST     "/etc/kubernetes/manifests/lvscare.yaml"
+#define INIT_S       1500 /* kubeadm's own waits end long before */
+#define RESET_S      300
+#define SHORT_S      120
+#define TOKEN_TTL    "1h0m0s"
+#define SAID_MAX     16384 /* bytes of output kept for the message of a failure */
+#define QUOTED_LINES 12
 
 static const char *const admin_env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
-
-/* ---- secrets ---- */
-
-static int random_text(const char *alphabet, size_t len, char *out, struct err *err)
-{
-	size_t n = strlen(alphabet), done = 0;
-
-	while (done < len) {
-		unsigned char b;
-
-		if (getrandom(&b, 1, 0) != 1)
-			return err_set(err, "no random numbers: %s", strerror(errno));
-		if (b < 256 / n * n) /* the rest would favour some letters */
-			out[done++] = alphabet[b % n];
-	}
-	out[len] = '\0';
-	return 0;
-}
-
-#define TOKEN_CHARS "abcdefghijklmnopqrstuvwxyz0123456789"
-
-/* ID.SECRET as kubeadm wants it: 6 and 16 characters. */
-static int new_token(char out[static 24], struct err *err)
-{
-	if (random_text(TOKEN_CHARS, 6, out, err) < 0 ||
-	    random_text(TOKEN_CHARS, 16, out + 7, err) < 0)
-		return -1;
-	out[6] = '.';
-	return 0;
-}
-
-/* Every string in the configuration that must not be seen. */
-static void find_secrets(const json_t *v, struct strlist *secrets)
-{
-	const char *key;
-	json_t *child;
-	size_t i;
-
-	if (json_is_array(v)) {
-		json_array_foreach (v, i, child)
-			find_secrets(child, secrets);
-		return;
-	}
-	json_object_foreach ((json_t *)(uintptr_t)v, key, child) {
-		if (!json_is_string(child))
-			find_secrets(child, secrets);
-		else if (strcmp(key, "token") == 0 || strcmp(key, "tlsBootstrapToken") == 0 ||
-		         strcmp(key, "certificateKey") == 0)
-			strlist_add(secrets, json_string_value(child));
-	}
-}
-
-static void blank_out(char *text, const struct strlist *secrets)
-{
-	for (size_t i = 0; i < secrets->n; i++) {
-		size_t len = strlen(secrets->v[i]);
-		char *p = text;
-
-		while (len && (p = strstr(p, secrets->v[i]))) {
-			memset(p, '*', len);
-			p += len;
-		}
-	}
-}
 
 /* ---- running it ---- */
 
 struct run {
 	struct node *node;
 	const char *verb; /* "init", "join" */
-	const struct strlist *secrets;
+	struct redactor redactor;
 	int log;
-	char last[64]; /* step that was told */
+	struct strbuf said[3];     /* by stream: the end of what was printed */
+	struct strbuf progress[3]; /* by stream: a line that is not finished */
+	char last[64];             /* the step that was reported */
 };
 
 /* Lines such as "[etcd] Creating static Pod manifest ..." become the step that the user sees. */
-static void on_line(void *ctx, const char *line)
+static void report_step(struct run *r, const char *line)
 {
-	struct run *r = ctx;
-	auto_free char *text = xasprintf("%s\n", line);
 	const char *end = strchr(line, ']');
 	char step[sizeof(r->last)];
 
-	blank_out(text, r->secrets);
-	if (r->log >= 0)
-		(void)!write(r->log, text, strlen(text));
 	if (*line != '[' || !end)
 		return;
 	snprintf(step, sizeof(step), "kubeadm %s %.*s", r->verb, (int)(end - line + 1), line);
@@ -127,42 +61,76 @@ static void on_line(void *ctx, const char *line)
 	memcpy(r->last, step, sizeof(step));
 }
 
+/* Output whose secrets are gone: to the log, to the user and to the message of a failure. */
+static void on_clear_text(void *ctx, int stream, const char *text, size_t len)
+{
+	struct run *r = ctx;
+	struct strbuf *said = &r->said[stream], *line = &r->progress[stream];
+
+	if (r->log >= 0)
+		(void)!write(r->log, text, len);
+	strbuf_add(said, text, len);
+	if (said->len > SAID_MAX)
+		strbuf_consume(said, said->len - SAID_MAX / 2);
+	for (size_t i = 0; i < len; i++) {
+		if (text[i] != '\n') {
+			strbuf_addch(line, text[i]);
+			continue;
+		}
+		report_step(r, strbuf_str(line));
+		strbuf_reset(line);
+	}
+}
+
+static void on_output(void *ctx, int stream, const char *data, size_t len)
+{
+	struct run *r = ctx;
+
+	redactor_feed(&r->redactor, stream, data, len);
+}
+
+/* The failure of a program, with the last lines of what it said. */
+static int program_failed(const char *name, int status, struct run *r, struct err *err)
+{
+	const struct strbuf *said = r->said[2].len ? &r->said[2] : &r->said[1];
+	const char *text = strbuf_str(said), *p;
+	size_t len = said->len;
+	int lines = QUOTED_LINES;
+
+	while (len && (text[len - 1] == '\n' || text[len - 1] == ' '))
+		len--;
+	if (!len)
+		return err_set(err, "%s: exit status %d", name, status);
+	for (p = text + len; p > text; p--)
+		if (p[-1] == '\n' && --lines == 0)
+			break;
+	return err_set(err, "%s: exit status %d: %.*s", name, status, (int)(text + len - p), p);
+}
+
+/* Runs kubeadm; what it prints goes to LOG_FILE without the secrets. */
 static int kubeadm(struct node *n, const char *verb, const char *const argv[],
-                   const struct strlist *secrets, int timeout_s, struct strbuf *out,
-                   struct err *err)
+                   const struct strlist *secrets, int timeout_s, struct err *err)
 {
 	auto_close int log = -1;
-	struct run r = {.node = n, .verb = verb, .secrets = secrets};
+	struct run r = {.node = n, .verb = verb};
 	const struct proc_opts opts = {
-	    .timeout_s = timeout_s, .env = admin_env, .on_line = on_line, .ctx = &r};
-	int rc;
+	    .timeout_s = timeout_s, .env = admin_env, .on_output = on_output, .ctx = &r};
+	int status;
 
+	r.redactor = (struct redactor){.secrets = secrets, .sink = on_clear_text, .ctx = &r};
 	if (fs_mkdir_p(DIR_STATE, 0700, err) < 0)
 		return -1;
 	log = open(LOG_FILE, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	r.log = log;
-	rc = proc_check(argv, &opts, out, err);
-	if (rc < 0)
-		blank_out(err->msg, secrets);
-	return rc;
-}
-
-/* YAML documents; JSON is YAML. */
-static int write_config(const json_t *docs, struct err *err)
-{
-	auto_strbuf text = {0};
-	size_t i;
-	json_t *doc;
-
-	json_array_foreach (docs, i, doc) {
-		char *s = json_dumps(doc, JSON_INDENT(1));
-
-		strbuf_addf(&text, "---\n%s\n", s ? s : "");
-		free(s);
+	status = proc_run(argv, &opts, NULL, NULL, err);
+	redactor_finish(&r.redactor);
+	if (status > 0)
+		status = program_failed(argv[0], status, &r, err);
+	for (size_t i = 0; i < ARRAY_SIZE(r.said); i++) {
+		strbuf_release(&r.said[i]);
+		strbuf_release(&r.progress[i]);
 	}
-	if (fs_mkdir_p(DIR_RUN, 0700, err) < 0)
-		return -1;
-	return fs_write_atomic(CONFIG_FILE, text.buf, text.len, 0600, err);
+	return status;
 }
 
 static void add_masters(struct strlist *argv, const json_t *args)
@@ -191,20 +159,24 @@ static int run_with_config(struct node *n, const char *verb, const json_t *docs,
                            struct err *err)
 {
 	auto_strlist argv = {0}, secrets = {0};
-	int rc;
+	char path[32];
+	int file, rc;
 
-	find_secrets(docs, &secrets);
-	if (write_config(docs, err) < 0 || write_resolv_conf(args, err) < 0)
+	if (write_resolv_conf(args, err) < 0)
 		return -1;
+	file = secret_file(docs, path, err);
+	if (file < 0)
+		return -1;
+	secrets_find(docs, &secrets);
 	strlist_add(&argv, KUBEADM);
 	strlist_add(&argv, verb);
 	strlist_add(&argv, "--config");
-	strlist_add(&argv, CONFIG_FILE);
+	strlist_add(&argv, path);
 	if (strcmp(verb, "init") == 0)
 		strlist_add(&argv, "--skip-token-print");
 	add_masters(&argv, args);
-	rc = kubeadm(n, verb, (const char *const *)argv.v, &secrets, INIT_S, NULL, err);
-	unlink(CONFIG_FILE);
+	rc = kubeadm(n, verb, (const char *const *)argv.v, &secrets, INIT_S, err);
+	close(file);
 	return rc;
 }
 
@@ -222,7 +194,7 @@ static int clear_leftovers(struct node *n, struct err *err)
 		return 0;
 	node_progress(n, "kubeadm reset of an unfinished run", 0, 0);
 	journal("clearing what an unfinished kubeadm left");
-	return kubeadm(n, "reset", argv, &none, RESET_S, NULL, err);
+	return kubeadm(n, "reset", argv, &none, RESET_S, err);
 }
 
 /* The document of that kind among docs, borrowed. */
@@ -244,14 +216,14 @@ static json_t *find_doc(const json_t *docs, const char *kind)
 static int give_token(const json_t *docs, char id[static 8], struct err *err)
 {
 	json_t *init = find_doc(docs, "InitConfiguration");
-	char token[24];
+	char token[SECRET_TOKEN_SIZE];
 
 	id[0] = '\0';
 	if (!init)
 		return err_set(err, "protocol: no InitConfiguration");
 	if (json_object_get(init, "bootstrapTokens")) /* the user's own */
 		return 0;
-	if (new_token(token, err) < 0)
+	if (secret_new_token(token, err) < 0)
 		return -1;
 	snprintf(id, 8, "%.6s", token);
 	json_object_set_new(init, "bootstrapTokens",
@@ -381,29 +353,55 @@ int op_token(struct node *n, const json_t *args, json_t *result, struct err *err
 	return 0;
 }
 
+/* The cluster's own ClusterConfiguration, as kubeadm stored it. The caller's. */
+static json_t *stored_cluster_configuration(struct err *err)
+{
+	const char *argv[] = {KUBECTL,       "-n",
+	                      "kube-system", "get",
+	                      "configmap",   "kubeadm-config",
+	                      "-o",          "jsonpath={.data.ClusterConfiguration}",
+	                      NULL};
+	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
+	auto_strbuf text = {0};
+	json_t *docs, *doc;
+
+	if (proc_check(argv, &opts, &text, err) < 0)
+		return NULL;
+	docs = yaml_documents(strbuf_str(&text), text.len, "ConfigMap kubeadm-config", err);
+	doc = json_incref(json_array_get(docs, 0));
+	if (docs && !doc)
+		err_set(err, "ConfigMap kubeadm-config: no ClusterConfiguration");
+	json_decref(docs);
+	return doc;
+}
+
 int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
-	const char *argv[] = {KUBEADM,          "init",     "phase",     "upload-certs",
-	                      "--upload-certs", "--config", CONFIG_FILE, NULL};
-	json_t *state = state_load();
+	const char *argv[] = {KUBEADM,          "init",     "phase", "upload-certs",
+	                      "--upload-certs", "--config", NULL,    NULL};
 	auto_strlist secrets = {0};
-	char key[65];
-	const char *version = state_string(state, "k8s"), *api = config_kubeadm_api(version);
-	json_t *docs;
-	int rc = random_text("0123456789abcdef", 64, key, err);
+	char key[SECRET_KEY_SIZE], path[32];
+	json_t *docs, *cluster;
+	int file, rc;
 
 	(void)args;
-	docs = json_pack("[{ss ss ss} {ss ss ss}]", "apiVersion", api, "kind", "InitConfiguration",
-	                 "certificateKey", rc < 0 ? "" : key, "apiVersion", api, "kind",
-	                 "ClusterConfiguration", "kubernetesVersion", version);
-	json_decref(state);
-	if (rc == 0)
-		rc = write_config(docs, err);
-	find_secrets(docs, &secrets);
+	if (secret_new_key(key, err) < 0)
+		return -1;
+	cluster = stored_cluster_configuration(err);
+	if (!cluster)
+		return -1;
+	docs = json_pack("[{sO ss ss} o]", "apiVersion", json_object_get(cluster, "apiVersion"),
+	                 "kind", "InitConfiguration", "certificateKey", key, cluster);
+	if (!docs)
+		return err_set(err, "ConfigMap kubeadm-config: no apiVersion");
+	file = secret_file(docs, path, err);
+	secrets_find(docs, &secrets);
 	json_decref(docs);
-	if (rc == 0)
-		rc = kubeadm(n, "upload-certs", argv, &secrets, SHORT_S, NULL, err);
-	unlink(CONFIG_FILE);
+	if (file < 0)
+		return -1;
+	argv[6] = path;
+	rc = kubeadm(n, "upload-certs", argv, &secrets, SHORT_S, err);
+	close(file);
 	if (rc == 0)
 		json_object_set_new(result, "key", json_string(key));
 	return rc;
@@ -456,5 +454,5 @@ int op_lvscare(struct node *n, const json_t *args, json_t *result, struct err *e
 	add_masters(&argv, args);
 	strlist_add(&argv, vip);
 	json_object_set_new(result, "changed", json_true());
-	return kubeadm(n, "lvscare", (const char *const *)argv.v, &none, SHORT_S, NULL, err);
+	return kubeadm(n, "lvscare", (const char *const *)argv.v, &none, SHORT_S, err);
 }
