@@ -40,6 +40,8 @@ static ssize_t fd_read(void *ctx, void *buf, size_t len, long long deadline, str
 
 		if (r < 0 && errno == EINTR)
 			continue;
+		if (r == 0 && deadline == LINK_NOW)
+			return LINK_NOTHING;
 		if (r <= 0)
 			return err_set(err, "no answer in time");
 		n = read(f->fd, buf, len);
@@ -58,6 +60,13 @@ static int fd_write(void *ctx, const void *data, size_t len, struct err *err)
 	if (fs_write_all(f->fd, data, len) < 0)
 		return err_set(err, "write: %s", strerror(errno));
 	return 0;
+}
+
+static void fd_pollfd(void *ctx, struct pollfd *p)
+{
+	const struct fd_link *f = ctx;
+
+	*p = (struct pollfd){.fd = f->fd, .events = POLLIN};
 }
 
 static const char *fd_stderr(void *ctx)
@@ -85,6 +94,7 @@ static int fd_fd(void *ctx)
 
 static const struct link_ops fd_ops = {
     .read = fd_read,
+    .pollfd = fd_pollfd,
     .write = fd_write,
     .stderr_text = fd_stderr,
     .close = fd_close,
@@ -103,6 +113,11 @@ void link_init_fd(struct link *l, int fd, pid_t pid)
 int link_fd(const struct link *l)
 {
 	return ((const struct fd_link *)l->ctx)->fd;
+}
+
+void link_pollfd(const struct link *l, struct pollfd *p)
+{
+	l->ops->pollfd(l->ctx, p);
 }
 
 int link_init_local(struct link *l, struct err *err)
@@ -157,9 +172,9 @@ static int ended(struct link *l, struct err *err)
 	return err_set(err, "the program on the node ended%s%s", *line ? ": " : "", line);
 }
 
-int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct err *err)
+/* 1: a message, 0: none by the deadline LINK_NOW, -1: failure. */
+static int receive(struct link *l, long long deadline, struct msg *out, struct err *err)
 {
-	long long deadline = now_ms() + timeout_ms;
 	size_t seen = 0;
 
 	for (;;) {
@@ -172,13 +187,15 @@ int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct er
 			int rc = msg_parse(l->in.buf, len, out, err);
 
 			strbuf_consume(&l->in, len + 1);
-			return rc;
+			return rc < 0 ? -1 : 1;
 		}
 		seen = l->in.len;
 		if (seen > PROTO_LINE_MAX)
 			return err_set(err, "protocol: line longer than %u bytes", PROTO_LINE_MAX);
 		strbuf_grow(&l->in, 16384);
 		n = l->ops->read(l->ctx, l->in.buf + l->in.len, 16384, deadline, err);
+		if (n == LINK_NOTHING)
+			return 0;
 		if (n < 0)
 			return -1;
 		if (n == 0)
@@ -186,6 +203,16 @@ int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct er
 		l->in.len += (size_t)n;
 		l->in.buf[l->in.len] = '\0';
 	}
+}
+
+int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct err *err)
+{
+	return receive(l, now_ms() + timeout_ms, out, err) < 0 ? -1 : 0;
+}
+
+int link_take(struct link *l, struct msg *out, struct err *err)
+{
+	return receive(l, LINK_NOW, out, err);
 }
 
 int link_answer(struct link *l, unsigned timeout_ms, link_progress *on_progress, void *ctx,

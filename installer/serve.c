@@ -20,8 +20,7 @@
 
 #define LOCK_GRACE_MS 1500           /* a controller that was just killed is noticed within that */
 #define LOCK_WAIT_MS  (1600u * 1000) /* no operation takes longer */
-#define IDLE_MS \
-	(6u * 3600 * 1000) /* a controller that is busy with other nodes for so long is gone */
+#define IDLE_MS       45000          /* a controller pings each 10 s */
 
 static const struct {
 	const char *name;
@@ -170,6 +169,10 @@ static int serve_one(struct node *n, struct err *err)
 		msg_release(&m);
 		return err_set(err, "protocol: not a request");
 	}
+	if (strcmp(m.text, "ping") == 0 || strcmp(m.text, "stop") == 0) { /* never answered */
+		msg_release(&m);
+		return 0;
+	}
 	result = json_object();
 	watch_controller(n, strcmp(m.text, "put") != 0);
 	if (dispatch(n, &m, result, &failure) == 0)
@@ -187,10 +190,15 @@ static int serve_one(struct node *n, struct err *err)
 static ssize_t pipe_read(void *ctx, void *buf, size_t len, long long deadline, struct err *err)
 {
 	(void)ctx;
-	(void)deadline;
 	for (;;) {
-		ssize_t n = read(0, buf, len);
+		long long left = deadline - now_ms();
+		struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
+		int r = poll(&p, 1, left < 0 ? 0 : (int)left);
+		ssize_t n;
 
+		if (r == 0)
+			return err_set(err, "the controller is silent");
+		n = r < 0 ? r : read(STDIN_FILENO, buf, len);
 		if (n >= 0)
 			return n;
 		if (errno != EINTR)

@@ -383,9 +383,25 @@ static ssize_t channel_read(void *ctx, void *buf, size_t len, long long deadline
 			return 0;
 		if (n < 0 && n != LIBSSH2_ERROR_EAGAIN)
 			return err_set(err, "ssh: connection lost: %s", last_error(s));
+		if (deadline == LINK_NOW) {
+			int next;
+
+			libssh2_keepalive_send(s->session, &next);
+			return LINK_NOTHING;
+		}
 		if (wait_socket(s, deadline, err) < 0)
 			return -1;
 	}
+}
+
+static void channel_pollfd(void *ctx, struct pollfd *p)
+{
+	struct ssh *s = ctx;
+	int dir = libssh2_session_block_directions(s->session);
+
+	*p = (struct pollfd){.fd = s->fd, .events = POLLIN};
+	if (dir & LIBSSH2_SESSION_BLOCK_OUTBOUND)
+		p->events |= POLLOUT;
 }
 
 static int channel_write(void *ctx, const void *data, size_t len, struct err *err)
@@ -438,6 +454,7 @@ static int channel_service(void *ctx, struct err *err)
 
 static const struct link_ops channel_ops = {
     .read = channel_read,
+    .pollfd = channel_pollfd,
     .write = channel_write,
     .stderr_text = channel_stderr,
     .close = channel_close,

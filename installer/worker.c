@@ -23,9 +23,10 @@
 
 #define CHUNK     (1u << 18)
 #define REPORT_MS 250
-#define IDLE_MS   (24u * 3600 * 1000)
 #define SELF_MAX  (64u << 20)
 #define READY_MS  30000
+#define PING_MS   10000          /* a node takes 45 s of silence as its controller's end */
+#define SILENT_MS (1600u * 1000) /* until nodes send heartbeats */
 
 /*
  * The only shell text that ever runs on a node: finds a place where programs may run, puts this one
@@ -39,14 +40,17 @@
 	"rm -rf \"$d\"; done; echo 'no place where a program may be put and run' >&2; exit 1"
 
 struct worker {
-	struct link boss; /* the installer */
+	struct link controller; /* the process that runs the command */
 	struct link node;
+	struct err lost;  /* why the node's link ended while nothing ran; empty: it has not */
+	long long pinged; /* ms, monotonic: when the node was last sent something */
+	bool stop;        /* the running request is to end at the next safe point */
 	const struct host *host;
 	const struct ssh_config *ssh;
 	const struct bundle *bundle;
 };
 
-/* How long the node may be silent in an operation: kubeadm's own limits are far below. */
+/* How long an operation may say nothing new: kubeadm's own limits are far below. */
 static unsigned silence_ms(const char *op)
 {
 	static const struct {
@@ -61,14 +65,205 @@ static unsigned silence_ms(const char *op)
 	return 300000;
 }
 
-static void pass_progress(void *ctx, const struct msg *m)
+static void pass_progress(struct worker *w, const struct msg *m)
 {
-	struct worker *w = ctx;
 	auto_strbuf sb = {0};
 	struct err ignored = {0};
 
 	msg_progress(&sb, m->text, m->now, m->of);
-	link_send(&w->boss, &sb, &ignored);
+	link_send(&w->controller, &sb, &ignored);
+}
+
+/* ---- waiting on both links ---- */
+
+static int send_note(struct worker *w, const char *op, struct err *err)
+{
+	auto_strbuf sb = {0};
+
+	msg_request(&sb, op, NULL);
+	w->pinged = now_ms();
+	return link_send(&w->node, &sb, err);
+}
+
+/* The node must hear from its controller, however long that is busy with other machines. */
+static int ping_if_due(struct worker *w, struct err *err)
+{
+	if (!w->node.ops || now_ms() - w->pinged < PING_MS)
+		return 0;
+	return send_note(w, "ping", err);
+}
+
+/* The node's messages while no request runs are heartbeats that crossed an answer. */
+static void watch_idle_node(struct worker *w)
+{
+	struct msg m = {0};
+	int r = 0;
+
+	if (!w->node.ops)
+		return;
+	if (ping_if_due(w, &w->lost) < 0)
+		r = -1;
+	while (r == 0 && (r = link_take(&w->node, &m, &w->lost)) > 0) {
+		msg_release(&m);
+		r = 0;
+		m = (struct msg){0};
+	}
+	if (r < 0)
+		link_release(&w->node);
+}
+
+/* Waits until one of the links can be read, at most until the next ping is due. */
+static void poll_links(struct worker *w, long long deadline)
+{
+	long long now = now_ms(), end = now + PING_MS;
+	struct pollfd p[2] = {0};
+
+	if (deadline < end)
+		end = deadline;
+	link_pollfd(&w->controller, &p[0]);
+	p[1].fd = -1;
+	if (w->node.ops)
+		link_pollfd(&w->node, &p[1]);
+	poll(p, 2, end <= now ? 0 : (int)(end - now));
+}
+
+/* The next request of the controller; -1 when it is gone. */
+static int next_request(struct worker *w, struct msg *m)
+{
+	struct err ignored = {0};
+	int r;
+
+	for (;;) {
+		watch_idle_node(w);
+		r = link_take(&w->controller, m, &ignored);
+		if (r < 0)
+			return -1;
+		if (r == 0) {
+			poll_links(w, now_ms() + PING_MS);
+			continue;
+		}
+		if (m->kind == MSG_REQUEST && strcmp(m->text, "stop") != 0)
+			return 0;
+		msg_release(m); /* a stop that came after the end of what it was meant for */
+	}
+}
+
+/* While a request runs the controller sends nothing but "stop". 1: that, 0: nothing. */
+static int hear_controller(struct worker *w, struct err *err)
+{
+	struct msg m = {0};
+	int r = link_take(&w->controller, &m, err);
+
+	if (r <= 0)
+		return r;
+	r = m.kind == MSG_REQUEST && strcmp(m.text, "stop") == 0;
+	msg_release(&m);
+	w->stop |= r == 1;
+	return r;
+}
+
+static int stopped(const char *before, struct err *err)
+{
+	return err_set(err, "stopped before %s, as asked; repeat the command to go on", before);
+}
+
+/* ---- requests to the node ---- */
+
+struct waiting {
+	long long silent_end; /* no message at all by then: the node is lost */
+	long long step_end;   /* nothing new by then: its operation hangs */
+	unsigned step_ms;
+};
+
+static void heard_node(struct waiting *t, bool something_new)
+{
+	t->silent_end = now_ms() + SILENT_MS;
+	if (something_new)
+		t->step_end = now_ms() + t->step_ms;
+}
+
+/* One message of the node: 1 when it was the answer. */
+static int take_answer(struct worker *w, const struct msg *m, struct waiting *t, json_t **result,
+                       struct err *err)
+{
+	heard_node(t, m->kind != MSG_PROGRESS || *m->text);
+	if (m->kind == MSG_PROGRESS) {
+		if (*m->text) /* else a heartbeat */
+			pass_progress(w, m);
+		return 0;
+	}
+	if (m->kind == MSG_ERROR)
+		return err_set_code(err, m->code, "%s", m->text);
+	if (m->kind != MSG_OK)
+		return err_set(err, "protocol: a request where an answer was due");
+	if (result)
+		*result = json_incref(m->body);
+	return 1;
+}
+
+/* All that has come from both sides: 1 when the answer was among it. */
+static int take_messages(struct worker *w, struct waiting *t, json_t **result, struct err *err)
+{
+	int r;
+
+	for (;;) {
+		struct msg m = {0};
+
+		r = link_take(&w->node, &m, err);
+		if (r <= 0)
+			break;
+		r = take_answer(w, &m, t, result, err);
+		msg_release(&m);
+		if (r != 0)
+			return r;
+	}
+	if (r < 0)
+		return -1;
+	r = hear_controller(w, err);
+	if (r > 0)
+		return send_note(w, "stop", err);
+	return r;
+}
+
+/* Waits for the answer to a request that was sent; passes progress on, and "stop" to the node. */
+static int await_answer(struct worker *w, unsigned step_ms, json_t **result, struct err *err)
+{
+	struct waiting t = {.step_ms = step_ms};
+
+	heard_node(&t, true);
+	for (;;) {
+		int r = take_messages(w, &t, result, err);
+
+		if (r != 0)
+			return r < 0 ? -1 : 0;
+		if (now_ms() >= t.silent_end)
+			return err_set(err, "the machine has been silent for %u s",
+			               SILENT_MS / 1000);
+		if (now_ms() >= t.step_end)
+			return err_set(err, "no headway for %u s", step_ms / 1000);
+		if (ping_if_due(w, err) < 0)
+			return -1;
+		poll_links(w, t.silent_end < t.step_end ? t.silent_end : t.step_end);
+	}
+}
+
+static int send_request(struct worker *w, const char *op, const json_t *args, struct err *err)
+{
+	auto_strbuf sb = {0};
+
+	msg_request(&sb, op, args);
+	w->pinged = now_ms();
+	return link_send(&w->node, &sb, err);
+}
+
+static int call_node(struct worker *w, const char *op, const json_t *args, json_t **result,
+                     struct err *err)
+{
+	if (w->stop)
+		return stopped(op, err);
+	if (send_request(w, op, args, err) < 0)
+		return -1;
+	return await_answer(w, silence_ms(op), result, err);
 }
 
 /* ---- connect ---- */
@@ -219,6 +414,14 @@ static void report(struct worker *w, struct push *p, bool now)
 	pass_progress(w, &m);
 }
 
+/* In the middle of a blob the link cannot be used for anything else: it is given up. */
+static int stop_copy(struct worker *w, struct err *err)
+{
+	link_release(&w->node);
+	err_set(&w->lost, "the copy was stopped");
+	return err_set(err, "stopped in the middle, as asked; repeat the command to go on");
+}
+
 /* The node may have given up on this blob: its answer is read at the end all the same. */
 static int send_range(struct worker *w, struct push *p, uint64_t offset, uint64_t size,
                       struct err *err)
@@ -236,6 +439,11 @@ static int send_range(struct worker *w, struct push *p, uint64_t offset, uint64_
 			               n < 0 ? strerror(errno) : "it became shorter");
 		if (w->node.ops->write(w->node.ctx, buf, (size_t)n, err) < 0)
 			return -1;
+		w->pinged = now_ms();
+		if (hear_controller(w, err) < 0)
+			return -1;
+		if (w->stop)
+			return stop_copy(w, err);
 		offset += (uint64_t)n;
 		size -= (uint64_t)n;
 		p->done += (uint64_t)n;
@@ -246,12 +454,11 @@ static int send_range(struct worker *w, struct push *p, uint64_t offset, uint64_
 
 static int put_request(struct worker *w, const char *digest, uint64_t size, struct err *err)
 {
-	auto_strbuf sb = {0};
 	json_t *args = json_pack("{ss sI}", "digest", digest, "size", (json_int_t)size);
+	int rc = send_request(w, "put", args, err);
 
-	msg_request(&sb, "put", args);
 	json_decref(args);
-	return link_send(&w->node, &sb, err);
+	return rc;
 }
 
 static int put_blob(struct worker *w, struct push *p, const struct digest *d, struct err *err)
@@ -263,7 +470,7 @@ static int put_blob(struct worker *w, struct push *p, const struct digest *d, st
 	if (put_request(w, d->str, b->size, err) < 0 ||
 	    send_range(w, p, b->offset, b->size, err) < 0)
 		return -1;
-	return link_answer(&w->node, LINK_WAIT_MS, NULL, NULL, NULL, err);
+	return await_answer(w, LINK_WAIT_MS, NULL, err);
 }
 
 static int put_index(struct worker *w, struct err *err)
@@ -273,7 +480,7 @@ static int put_index(struct worker *w, struct err *err)
 	if (put_request(w, w->bundle->index_digest.str, json->len, err) < 0 ||
 	    link_send(&w->node, json, err) < 0)
 		return -1;
-	return link_answer(&w->node, LINK_WAIT_MS, NULL, NULL, NULL, err);
+	return await_answer(w, LINK_WAIT_MS, NULL, err);
 }
 
 static json_t *wanted(const struct worker *w, bool control_plane)
@@ -312,8 +519,7 @@ static int push(struct worker *w, const json_t *args, json_t **result, struct er
 	json_t *want = wanted(w, json_is_true(json_object_get(args, "control_plane"))),
 	       *have = NULL;
 	struct push p = {0};
-	int rc = link_call(&w->node, "have", want, silence_ms("have"), pass_progress, w, &have,
-	                   err);
+	int rc = call_node(w, "have", want, &have, err);
 
 	json_decref(want);
 	if (rc == 0)
@@ -340,8 +546,7 @@ static int prepare(struct worker *w, const json_t *args, json_t **result, struct
 	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(steps); i++) {
 		json_t *r = NULL;
 
-		rc = link_call(&w->node, steps[i], step_args, silence_ms(steps[i]), pass_progress,
-		               w, &r, err);
+		rc = call_node(w, steps[i], step_args, &r, err);
 		if (rc < 0)
 			err_wrap(err, "%s", steps[i]);
 		changed |= json_is_true(json_object_get(r, "changed"));
@@ -359,11 +564,10 @@ static int handle(struct worker *w, const struct msg *m, json_t **result, struct
 	if (strcmp(m->text, "connect") == 0)
 		return connect_node(w, err);
 	if (!w->node.ops)
-		return err_set(err, "not connected");
+		return err_set(err, "%s", *w->lost.msg ? w->lost.msg : "not connected");
 	if (strcmp(m->text, "prepare") == 0)
 		return prepare(w, m->body, result, err);
-	return link_call(&w->node, m->text, m->body, silence_ms(m->text), pass_progress, w, result,
-	                 err);
+	return call_node(w, m->text, m->body, result, err);
 }
 
 static int serve_one(struct worker *w)
@@ -373,15 +577,16 @@ static int serve_one(struct worker *w)
 	json_t *result = NULL;
 	struct msg m = {0};
 
-	if (link_receive(&w->boss, IDLE_MS, &m, &ignored) < 0)
+	if (next_request(w, &m) < 0)
 		return -1;
+	w->stop = false;
 	if (handle(w, &m, &result, &err) == 0)
 		msg_ok(&sb, result);
 	else
 		msg_error(&sb, &err);
 	json_decref(result);
 	msg_release(&m);
-	return link_send(&w->boss, &sb, &ignored);
+	return link_send(&w->controller, &sb, &ignored);
 }
 
 int worker_main(int fd, const struct host *host, const struct ssh_config *ssh,
@@ -389,14 +594,18 @@ int worker_main(int fd, const struct host *host, const struct ssh_config *ssh,
 {
 	struct worker w = {.host = host, .ssh = ssh, .bundle = bundle};
 	struct rlimit none = {0, 0};
+	pid_t controller = getppid();
 
+	setsid(); /* ^C at the terminal is the controller's to judge */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != controller) /* it ended before that */
+		return EXIT_FAILED;
 	setrlimit(RLIMIT_CORE, &none);
 	signal(SIGPIPE, SIG_IGN);
-	link_init_fd(&w.boss, fd, -1);
+	link_init_fd(&w.controller, fd, -1);
 	while (serve_one(&w) == 0)
 		;
 	link_release(&w.node);
-	link_release(&w.boss);
+	link_release(&w.controller);
 	return EXIT_OK;
 }
