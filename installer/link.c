@@ -85,20 +85,12 @@ static void fd_close(void *ctx)
 	free(f);
 }
 
-static int fd_fd(void *ctx)
-{
-	const struct fd_link *f = ctx;
-
-	return f->fd;
-}
-
 static const struct link_ops fd_ops = {
     .read = fd_read,
     .pollfd = fd_pollfd,
     .write = fd_write,
     .stderr_text = fd_stderr,
     .close = fd_close,
-    .fd = fd_fd,
 };
 
 void link_init_fd(struct link *l, int fd, pid_t pid)

@@ -29,10 +29,6 @@ struct link_ops {
 	/* What the other side printed on stderr, or "". */
 	const char *(*stderr_text)(void *ctx);
 	void (*close)(void *ctx);
-	/* For poll(2) while nobody reads: POLLIN means that service has to be called. */
-	int (*fd)(void *ctx);
-	/* Keeps an idle connection alive, never waits (ssh_service); NULL: not needed. */
-	int (*service)(void *ctx, struct err *err);
 };
 
 /* One end of the line protocol (proto.h): over SSH, or over a descriptor to a local process. */

@@ -322,25 +322,6 @@ const char *ssh_user(const struct ssh *s)
 	return s->user;
 }
 
-int ssh_fd(const struct ssh *s)
-{
-	return s->fd;
-}
-
-int ssh_service(struct ssh *s, struct err *err)
-{
-	char none;
-	int next;
-	/* a read of nothing takes in all packets and leaves the channel's data in its queue */
-	ssize_t n = s->channel ? libssh2_channel_read(s->channel, &none, 0) : 0;
-
-	if (n < 0 && n != LIBSSH2_ERROR_EAGAIN)
-		return err_set(err, "ssh: connection lost: %s", last_error(s));
-	if (libssh2_keepalive_send(s->session, &next) < 0)
-		return err_set(err, "ssh: connection lost: %s", last_error(s));
-	return 0;
-}
-
 static int open_channel(struct ssh *s, const char *command, struct err *err)
 {
 	long long end = now_ms() + STEP_MS;
@@ -442,24 +423,12 @@ static void channel_close(void *ctx)
 	ssh_free(ctx);
 }
 
-static int channel_fd(void *ctx)
-{
-	return ssh_fd(ctx);
-}
-
-static int channel_service(void *ctx, struct err *err)
-{
-	return ssh_service(ctx, err);
-}
-
 static const struct link_ops channel_ops = {
     .read = channel_read,
     .pollfd = channel_pollfd,
     .write = channel_write,
     .stderr_text = channel_stderr,
     .close = channel_close,
-    .fd = channel_fd,
-    .service = channel_service,
 };
 
 static int finish_command(struct ssh *s, struct strbuf *out, struct err *err)

@@ -33,19 +33,9 @@ void ssh_free(struct ssh *s);
 int ssh_run(struct ssh *s, const char *command, const void *in, size_t in_len, struct strbuf *out,
             struct strbuf *errout, struct err *err);
 
-/* Starts a command whose stdin and stdout become the link, which takes over s. The link's service
- * and fd (link.h) are ssh_service and ssh_fd. */
+/* Starts a command whose stdin and stdout become the link, which takes over s. A read of the link
+ * answers the server's keepalives and sends ours, with deadline LINK_NOW too. */
 int ssh_start(struct ssh *s, const char *command, struct link *l, struct err *err);
 
 /* The login name that was used on this machine: decides about sudo. */
 const char *ssh_user(const struct ssh *s);
-/* For poll(2): POLLIN says that ssh_service has something to do. */
-int ssh_fd(const struct ssh *s);
-/*
- * For a connection that nobody reads: takes in what has arrived, answers the server's keepalives
- * and key exchanges, sends a keepalive when one is due. Never waits. What came for the channel is
- * kept for the next read. Call it when ssh_fd is readable and at least every SSH_SERVICE_MS. -1:
- * the connection is lost.
- */
-#define SSH_SERVICE_MS 5000
-int ssh_service(struct ssh *s, struct err *err);

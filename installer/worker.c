@@ -327,7 +327,7 @@ static const char *root_prefix(struct worker *w, struct ssh *s, struct err *err)
 {
 	int asks;
 
-	if (strcmp(w->ssh->user, "root") == 0)
+	if (strcmp(ssh_user(s), "root") == 0)
 		return "exec ";
 	asks = sudo_asks(s, err);
 	if (asks < 0)
