@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a control plane is asked to do or tell once its API server runs. */
+#include "diagnose.h"
 #include "digest.h"
 #include "err.h"
 #include "fs.h"
@@ -11,6 +12,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define KUBECTL DIR_CURRENT "/bin/kubectl"
@@ -21,6 +23,12 @@
 #define ROOT_CONFIG  "/root/.kube/config"
 #define COMMAND_S    120
 #define FILE_MAX     (4u << 20)
+/* Of op "status", seconds: */
+#define STATUS_S  23 /* all together */
+#define OBJECTS_S 15
+#define EVENTS_S  6
+#define LOG_S     5
+#define LOGS_MAX  3
 
 static const char *const admin_env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
 
@@ -72,94 +80,161 @@ int op_addons(struct node *n, const json_t *args, json_t *result, struct err *er
 	return state_set_string("network", cni, err);
 }
 
-static int get_json(const char *const argv[], json_t **out, struct err *err)
-{
-	const struct proc_opts opts = {.timeout_s = COMMAND_S, .env = admin_env};
-	auto_strbuf text = {0}, errout = {0};
-	int status = proc_run(argv, &opts, &text, &errout, err);
+/* ---- what op "status" tells ---- */
 
-	if (status < 0)
-		return -1;
-	if (status > 0)
-		return err_set(err, "kubectl: %s", strbuf_str(&errout));
-	*out = json_loadb(strbuf_str(&text), text.len, 0, NULL);
-	return *out ? 0 : err_set(err, "kubectl: its answer is not JSON");
+/* The time that one request may take: all its calls of kubectl together. */
+struct budget {
+	long long end_ms;
+};
+
+/* Seconds left of the budget, at most limit_s. */
+static int seconds_left(const struct budget *b, int limit_s)
+{
+	long long left = (b->end_ms - now_ms()) / 1000;
+
+	return left < limit_s ? (int)left : limit_s;
 }
 
-static bool is_ready(const json_t *node)
+/* Runs kubectl with these words and appends what it prints; -1 with the sentence it ended with. */
+static int kubectl(const struct budget *b, int limit_s, const char *const words[],
+                   struct strbuf *out, struct err *err)
 {
-	const json_t *conditions = json_object_get(json_object_get(node, "status"), "conditions");
-	size_t i;
-	json_t *c;
+	int left = seconds_left(b, limit_s);
+	/* kubectl itself is to end first, and say why */
+	const struct proc_opts opts = {.timeout_s = left, .env = admin_env};
+	auto_free char *limit = xasprintf("--request-timeout=%ds", left > 2 ? left - 1 : 1);
+	auto_free char *sentence = NULL;
+	auto_strbuf errout = {0};
+	auto_strlist argv = {0};
+	int status;
 
-	json_array_foreach (conditions, i, c) {
-		const char *type = json_string_value(json_object_get(c, "type"));
-		const char *status = json_string_value(json_object_get(c, "status"));
+	if (left < 1)
+		return err_set(err, "kubectl: no time left");
+	strlist_add(&argv, KUBECTL);
+	strlist_add(&argv, limit);
+	for (; *words; words++)
+		strlist_add(&argv, *words);
+	status = proc_run((const char *const *)argv.v, &opts, out, &errout, err);
+	if (status <= 0)
+		return status;
+	sentence = diagnose_kubectl_error(strbuf_str(&errout));
+	return err_set(err, "kubectl: %s", *sentence ? sentence : "failed and says nothing");
+}
 
-		if (type && status && strcmp(type, "Ready") == 0)
-			return strcmp(status, "True") == 0;
+/* The objects that kubectl lists; NULL with err. */
+static json_t *get_items(const struct budget *b, int limit_s, const char *const words[],
+                         struct err *err)
+{
+	auto_strbuf text = {0};
+	json_t *list, *items;
+
+	if (kubectl(b, limit_s, words, &text, err) < 0)
+		return NULL;
+	list = json_loadb(strbuf_str(&text), text.len, 0, NULL);
+	items = json_incref(json_object_get(list, "items"));
+	json_decref(list);
+	if (!json_is_array(items)) {
+		json_decref(items);
+		err_set(err, "kubectl: its answer is not a list in JSON");
+		return NULL;
 	}
-	return false;
+	return items;
 }
 
-/* Its status.addresses entry of type InternalIP. */
-static const char *internal_ip(const json_t *node)
+/* Warning events say why a pod has not started. Without them the rest is still told. */
+static void add_events(const struct budget *b, json_t *problems)
 {
-	const json_t *list = json_object_get(json_object_get(node, "status"), "addresses");
-	size_t i;
-	json_t *a;
+	const char *words[] = {"get",          "events", "-A",   "--field-selector",
+	                       "type=Warning", "-o",     "json", NULL};
+	struct err ignored = {0};
+	json_t *events = get_items(b, EVENTS_S, words, &ignored);
 
-	json_array_foreach (list, i, a) {
-		const char *type = json_string_value(json_object_get(a, "type"));
-		const char *ip = json_string_value(json_object_get(a, "address"));
+	diagnose_add_events(events, problems);
+	json_decref(events);
+}
 
-		if (type && ip && strcmp(type, "InternalIP") == 0)
-			return ip;
+/* The last telling line of the container; or why the log cannot be read, which tells too. */
+static void add_log(const struct budget *b, json_t *problem, bool previous)
+{
+	const char *words[] = {
+	    "-n",        json_string_value(json_object_get(problem, "namespace")),
+	    "logs",      json_string_value(json_object_get(problem, "name")),
+	    "-c",        json_string_value(json_object_get(problem, "container")),
+	    "--tail=20", previous ? "--previous" : NULL,
+	    NULL};
+	auto_strbuf log = {0};
+	auto_free char *line = NULL;
+	struct err err = {0};
+
+	if (kubectl(b, LOG_S, words, &log, &err) < 0)
+		line = xasprintf("its log cannot be read: %.200s", err.msg);
+	else
+		line = diagnose_last_line(strbuf_str(&log), log.len);
+	json_object_set_new(problem, "last_log", json_string(line));
+}
+
+static void add_details(const struct budget *b, json_t *problems)
+{
+	size_t i, read = 0;
+	json_t *p;
+
+	if (json_array_size(problems) == 0)
+		return;
+	add_events(b, problems);
+	json_array_foreach (problems, i, p) {
+		bool previous;
+
+		if (read < LOGS_MAX && diagnose_wants_log(p, &previous)) {
+			add_log(b, p, previous);
+			read++;
+		}
 	}
-	return "";
 }
 
-static json_t *node_summary(const json_t *node)
+static bool is_kind(const json_t *object, const char *kind)
 {
-	const json_t *meta = json_object_get(node, "metadata");
-	const json_t *info = json_object_get(json_object_get(node, "status"), "nodeInfo");
-	const char *name = json_string_value(json_object_get(meta, "name"));
-	const char *version = json_string_value(json_object_get(info, "kubeletVersion"));
-	bool cp = json_object_get(json_object_get(meta, "labels"),
-	                          "node-role.kubernetes.io/control-plane") != NULL;
+	const char *s = json_string_value(json_object_get(object, "kind"));
 
-	return json_pack("{ss ss ss sb sb}", "name", name ? name : "", "version",
-	                 version ? version : "", "address", internal_ip(node), "ready",
-	                 is_ready(node), "control_plane", cp);
+	return s && strcmp(s, kind) == 0;
 }
 
 int op_status(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
-	const char *nodes_argv[] = {KUBECTL, "--request-timeout=20s", "get", "nodes", "-o", "json",
-	                            NULL};
-	const char *dns_argv[] = {
-	    KUBECTL,   "--request-timeout=20s",
-	    "-n",      "kube-system",
-	    "get",     "deployment",
-	    "coredns", "--ignore-not-found",
-	    "-o",      "jsonpath={.status.availableReplicas}/{.spec.replicas}",
-	    NULL};
-	const struct proc_opts opts = {.timeout_s = COMMAND_S, .env = admin_env};
-	json_t *all = NULL, *list = json_array(), *v;
-	auto_strbuf dns = {0};
+	const char *all[] = {"-n", "kube-system", "get", "nodes,deployments,pods",
+	                     "-o", "json",        NULL};
+	const char *network[] = {"-n", "kube-flannel", "get", "pods", "-o", "json", NULL};
+	const struct budget b = {.end_ms = now_ms() + STATUS_S * 1000LL};
+	json_t *nodes = json_array(), *problems = json_array(), *items, *more, *v;
+	time_t now = time(NULL);
+	char dns[24];
 	size_t i;
 
 	(void)n;
-	(void)args;
-	json_object_set_new(result, "nodes", list);
-	if (get_json(nodes_argv, &all, err) < 0)
+	json_object_set_new(result, "nodes", nodes);
+	json_object_set_new(result, "problems", problems);
+	items = get_items(&b, OBJECTS_S, all, err);
+	more = items ? get_items(&b, OBJECTS_S, network, err) : NULL;
+	if (!more) {
+		json_decref(items);
 		return -1;
-	json_array_foreach (json_object_get(all, "items"), i, v)
-		json_array_append_new(list, node_summary(v));
-	json_decref(all);
-	if (proc_check(dns_argv, &opts, &dns, err) < 0)
-		return -1;
-	json_object_set_new(result, "coredns", json_string(strbuf_str(&dns)));
+	}
+	json_array_foreach (items, i, v) {
+		if (!is_kind(v, "Node"))
+			continue;
+		json_array_append_new(nodes, diagnose_node(v));
+		diagnose_node_problems(v, now, problems);
+	}
+	diagnose_pod_problems(items, now, problems);
+	diagnose_pod_problems(more, now, problems);
+	diagnose_coredns(items, dns);
+	json_object_set_new(result, "coredns", json_string(dns));
+	json_decref(items);
+	json_decref(more);
+	diagnose_sort(problems);
+	if (!json_is_false(json_object_get(args, "details"))) {
+		add_details(&b, problems);
+		json_object_set_new(result, "details", json_true());
+	}
 	return 0;
 }
 

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What of a program's last lines is worth quoting: klog's, etcd's (JSON) and CoreDNS's forms. */
+#include "diagnose.h"
+
+#include "mem.h"
+#include "strbuf.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define LINE_MAX_LEN 240
+
+/* Behind klog's header, "E0102 15:04:05.000000       1 file.go:12] "; the line itself without one.
+ */
+static const char *behind_klog(const char *line, size_t len)
+{
+	const char *end;
+
+	if (len < 25 || !strchr("IWEF", line[0]) || !isdigit((unsigned char)line[1]) ||
+	    !isdigit((unsigned char)line[4]) || line[5] != ' ' || line[8] != ':')
+		return line;
+	end = memmem(line, len, "] ", 2);
+	return end ? end + 2 : line;
+}
+
+static bool has(const char *line, size_t len, const char *word)
+{
+	return memmem(line, len, word, strlen(word)) != NULL;
+}
+
+/* Does the line tell of a failure? */
+static bool is_error(const char *line, size_t len)
+{
+	static const char *const words[] = {"[ERROR]",
+	                                    "[FATAL]",
+	                                    "panic:",
+	                                    "level=error",
+	                                    "level=fatal",
+	                                    "\"level\":\"error\"",
+	                                    "\"level\":\"fatal\"",
+	                                    "\"level\":\"panic\"",
+	                                    "rror:",
+	                                    "atal:",
+	                                    "Error during parsing"};
+
+	if (behind_klog(line, len) != line)
+		return *line == 'E' || *line == 'F';
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (has(line, len, words[i]))
+			return true;
+	return false;
+}
+
+/* A line of JSON, as etcd writes it, becomes "msg: error". */
+static char *from_json(const char *line, size_t len)
+{
+	json_t *o = json_loadb(line, len, 0, NULL);
+	const char *msg = json_string_value(json_object_get(o, "msg"));
+	const char *error = json_string_value(json_object_get(o, "error"));
+	char *out = NULL;
+
+	if (msg)
+		out = xasprintf("%s%s%s", msg, error ? ": " : "", error ? error : "");
+	json_decref(o);
+	return out;
+}
+
+static bool is_utf8(const char *s)
+{
+	json_t *v = json_string(s);
+
+	json_decref(v);
+	return v != NULL;
+}
+
+/* At most LINE_MAX_LEN bytes, cut between characters (UTF-8); control characters become spaces,
+ * what is no UTF-8 question marks. */
+static char *clean(const char *line, size_t len)
+{
+	char *out;
+	bool cut = len > LINE_MAX_LEN;
+
+	if (cut) {
+		len = LINE_MAX_LEN - 3;
+		while (len && ((unsigned char)line[len] & 0xc0) == 0x80)
+			len--;
+	}
+	out = xasprintf("%.*s%s", (int)len, line, cut ? "..." : "");
+	bool utf8 = is_utf8(out);
+
+	for (char *p = out; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = ' ';
+		else if (!utf8 && (unsigned char)*p > 0x7f)
+			*p = '?';
+	return out;
+}
+
+char *diagnose_last_line(const char *text, size_t len)
+{
+	const char *end = text + len, *best = NULL, *p = text;
+	size_t best_len = 0;
+	bool best_is_error = false;
+	auto_free char *json = NULL;
+
+	while (p < end) {
+		const char *nl = memchr(p, '\n', (size_t)(end - p));
+		size_t n = (size_t)((nl ? nl : end) - p);
+
+		while (n && isspace((unsigned char)p[n - 1]))
+			n--;
+		if (n && (is_error(p, n) || !best_is_error)) {
+			best = p;
+			best_len = n;
+			best_is_error = is_error(p, n);
+		}
+		p = nl ? nl + 1 : end;
+	}
+	if (!best)
+		return xstrdup("");
+	if (*best == '{')
+		json = from_json(best, best_len);
+	if (json)
+		return clean(json, strlen(json));
+	p = behind_klog(best, best_len);
+	return clean(p, best_len - (size_t)(p - best));
+}
+
+char *diagnose_kubectl_error(const char *text)
+{
+	static const char advice[] = " - did you specify the right host or port?";
+	const char *best = "", *p = text;
+	size_t best_len = 0;
+
+	while (*p) {
+		size_t n = strcspn(p, "\n");
+		const char *body = behind_klog(p, n);
+
+		if (n && (body == p || !best_len)) {
+			best = body;
+			best_len = n - (size_t)(body - p);
+		}
+		p += n + (p[n] == '\n');
+	}
+	if (best_len > strlen(advice) &&
+	    memcmp(best + best_len - strlen(advice), advice, strlen(advice)) == 0)
+		best_len -= strlen(advice);
+	return clean(best, best_len);
+}
