@@ -1,50 +1,105 @@
 // SPDX-License-Identifier: Apache-2.0
-/* node prepare: files, containerd and images on this machine, for a plain kubeadm join. */
+/*
+ * node prepare, node stage, node activate: the bundle's files on this machine, for a plain kubeadm
+ * join and for an upgrade by kubeadm's own commands.
+ */
 #include "err.h"
-#include "run.h"
+#include "mem.h"
+#include "oci.h"
+#include "plan.h"
+#include "runner.h"
+#include "session.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-static int prepare(struct run *r, struct err *err)
-{
-	struct job *j;
+/* Which operations of the table in serve.c a command consists of. */
+struct part {
+	const char *op, *name, *undo;
+};
 
-	if (run_open_bundle(r, err) < 0 || run_config(r, err) < 0 || run_connect(r, err) < 0 ||
-	    run_unreachable(r, err) < 0 || run_check(r, err) < 0)
+static const struct part parts[] = {{"stage", "stage files", "unstage"},
+                                    {"activate", "activate files", "deactivate"},
+                                    {"images", "import images", NULL}};
+
+static enum step_verdict on_answer(void *ctx, const struct step *s, const json_t *result,
+                                   struct err *err)
+{
+	bool *changed = ctx;
+
+	(void)s, (void)err;
+	*changed |= json_is_true(json_object_get(result, "changed"));
+	return result ? VERDICT_DONE : VERDICT_FAILED;
+}
+
+static int run_parts(struct session *s, const char *ops, bool *changed, struct err *err)
+{
+	const struct host *h = &s->hosts.v[0];
+	struct plan plan = {0};
+	struct runner r = {.plan = &plan, .jobs = &s->jobs, .answered = on_answer, .ctx = changed};
+	int before = 0, rc = plan_init(&plan, err);
+	json_t *shown;
+
+	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(parts); i++) {
+		int n;
+
+		if (!strstr(ops, parts[i].op))
+			continue;
+		n = plan_add(&plan, parts[i].op, parts[i].name, 0, h->name,
+		             json_pack("{ss ss}", "index", s->bundle.index_digest.str, "role",
+		                       h->master ? OCI_ROLE_CP : "worker"),
+		             parts[i].undo);
+		plan_needs(&plan, n, before);
+		before = n;
+	}
+	shown = plan_json(&plan);
+	events_emit(&s->events, &(struct event){.kind = EVENT_PLAN, .data = shown});
+	json_decref(shown);
+	if (rc == 0 && runner_run(&r) && runner_failure(&r, 0)) {
+		const struct err *cause = runner_failure(&r, 0);
+
+		rc = err_set_code(err, err_exit(cause), "%s", cause->msg);
+	} else if (rc == 0 && r.stopped) {
+		rc = err_set(err, "stopped; the same command goes on from here");
+	}
+	runner_release(&r);
+	plan_release(&plan);
+	json_object_set_new(s->result, "changed", json_boolean(*changed));
+	return rc;
+}
+
+static int prepare(struct session *s, const char *ops, struct err *err)
+{
+	bool changed = false;
+
+	if (session_open_bundle(s, err) < 0 || session_config(s, err) < 0 ||
+	    session_connect(s, err) < 0 || session_unreachable(s, err) < 0 ||
+	    session_check(s, err) < 0)
 		return -1;
-	j = &r->jobs.v[0];
-	if (jobs_run_one(&r->jobs, j, "prepare", "files and images",
-	                 json_pack("{sb}", "control_plane", r->opt->control_plane)) < 0)
-		return err_set_code(err, err_exit(&j->err), "%s", j->err.msg);
-	if (r->opt->json)
-		printf("{\"changed\":%s}\n",
-		       json_is_true(json_object_get(j->result, "changed")) ? "true" : "false");
-	else if (candidate_state(&r->cand[0]) == NODE_MEMBER)
-		printf(
-		    "This machine is in a cluster and has the files of %s now. To upgrade it run\n"
-		    "    kubeadm upgrade apply %s\n"
-		    "if it is the first master, else, after that one,\n"
-		    "    kubeadm upgrade node\n"
-		    "and then: systemctl restart kubelet\n",
-		    r->bundle.k8s_version, r->bundle.k8s_version);
-	else
-		printf("This machine is ready to join. On a master run\n"
-		       "    kubeadm token create --print-join-command\n"
-		       "and run here, as root, the line that it prints.\n");
-	return 0;
+	return run_parts(s, ops, &changed, err);
+}
+
+static int run_node_command(const struct options *o, const char *command, const char *ops,
+                            const char *words, struct err *err)
+{
+	struct session s = {.opt = o, .alone = true};
+	const struct addr none = {0};
+	int rc;
+
+	session_begin(&s);
+	/* the checks of a control plane would ask for ports that a worker does not need */
+	hostlist_add_local(&s.hosts, &none, o->control_plane);
+	rc = prepare(&s, ops, err);
+	if (rc == 0 && !o->json) {
+		fputs(words, stdout);
+	}
+	return session_end(&s, command, rc, err);
 }
 
 int cmd_node_prepare(const struct options *o, struct err *err)
 {
-	struct run r = {.opt = o, .alone = true};
-	const struct addr none = {0};
-	int rc;
-
-	ui_init(&r.ui);
-	/* the checks of a control plane would ask for ports that a worker does not need */
-	hostlist_add_local(&r.hosts, &none, o->control_plane);
-	rc = prepare(&r, err);
-	run_release(&r);
-	return rc;
+	return run_node_command(o, "node prepare", "stage activate images",
+	                        "This machine is ready to join. On a master run, as root,\n"
+	                        "    /usr/local/bin/kubeadm token create --print-join-command\n"
+	                        "and run here, as root, the line that it prints.\n",
+	                        err);
 }

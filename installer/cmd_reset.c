@@ -2,14 +2,14 @@
 /* reset: removes Kubernetes and everything of ours from machines. */
 #include "err.h"
 #include "mem.h"
-#include "run.h"
+#include "session.h"
 #include "strbuf.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 /* Are all masters of the cluster among the machines? Then no etcd remains to be left in order. */
-static bool whole_cluster(const struct run *r)
+static bool whole_cluster(const struct session *r)
 {
 	for (size_t i = 0; i < r->jobs.n; i++) {
 		const json_t *state = json_object_get(r->jobs.v[i].facts, "state");
@@ -34,7 +34,7 @@ static json_t *reset_args(const struct job *j, void *ctx)
 	return json_pack("{sb}", "whole", whole_cluster(ctx));
 }
 
-static void reset_all(struct run *r)
+static void reset_all(struct session *r)
 {
 	jobs_run(&r->jobs, "reset", "reset", is_worker, reset_args, r);
 	for (size_t i = r->jobs.n; i-- > 0;) /* the first master goes last */
@@ -43,7 +43,7 @@ static void reset_all(struct run *r)
 			             reset_args(NULL, r));
 }
 
-static void print_reset(const struct run *r)
+static void print_reset(struct session *r)
 {
 	json_t *out = json_object();
 
@@ -58,14 +58,10 @@ static void print_reset(const struct run *r)
 			printf("%s: %s\n", j->host->name, what);
 		json_object_set_new(out, j->host->name, json_string(what));
 	}
-	if (r->opt->json) {
-		json_dumpf(out, stdout, JSON_INDENT(1));
-		putchar('\n');
-	}
-	json_decref(out);
+	json_object_set_new(r->result, "machines", out);
 }
 
-static int ask_reset(const struct run *r, struct err *err)
+static int ask_reset(const struct session *r, struct err *err)
 {
 	auto_strbuf q = {0};
 
@@ -76,16 +72,15 @@ static int ask_reset(const struct run *r, struct err *err)
 	return options_confirm(r->opt, strbuf_str(&q), err);
 }
 
-static int reset(struct run *r, struct err *err)
+static int reset(struct session *r, struct err *err)
 {
 	size_t failed;
 
-	if (ask_reset(r, err) < 0 || options_ssh(r->opt, &r->ssh, err) < 0 ||
-	    run_connect(r, err) < 0)
+	if (ask_reset(r, err) < 0 || session_connect(r, err) < 0)
 		return -1;
 	reset_all(r);
-	failed = run_report(r);
-	ui_clear(&r->ui);
+	failed = session_report(r);
+	events_clear(&r->events);
 	print_reset(r);
 	if (!failed)
 		return 0;
@@ -95,16 +90,15 @@ static int reset(struct run *r, struct err *err)
 
 int cmd_reset(const struct options *o, struct err *err)
 {
-	struct run r = {.opt = o};
+	struct session r = {.opt = o};
 	const struct addr none = {0};
 	int rc;
 
-	ui_init(&r.ui);
+	session_begin(&r);
 	rc = options_hosts(o, &r.hosts, err);
 	if (rc == 0 && !r.hosts.n)
 		hostlist_add_local(&r.hosts, &none, true);
 	if (rc == 0)
 		rc = reset(&r, err);
-	run_release(&r);
-	return rc;
+	return session_end(&r, "reset", rc, err);
 }

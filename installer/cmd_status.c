@@ -1,34 +1,39 @@
 // SPDX-License-Identifier: Apache-2.0
 /* status: the nodes as the API server sees them. */
 #include "err.h"
-#include "run.h"
+#include "print.h"
+#include "session.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+static int status(struct session *s, struct err *err)
+{
+	const struct options *o = s->opt;
+	const struct addr none = {0};
+	struct job *j;
+
+	if (o->from && hostlist_add(&s->hosts, o->from, true, err) < 0)
+		return -1;
+	if (!o->from)
+		hostlist_add_local(&s->hosts, &none, true);
+	if (hostlist_mark_local(&s->hosts, err) < 0 || session_connect(s, err) < 0)
+		return -1;
+	j = &s->jobs.v[0];
+	if (!j->failed)
+		jobs_run_one(&s->jobs, j, "status", "status", NULL);
+	if (j->failed)
+		return err_set(err, "%s: %s", j->host->name, j->err.msg);
+	json_object_update(s->result, j->result);
+	if (!o->json)
+		print_nodes(j->result);
+	return 0;
+}
+
 int cmd_status(const struct options *o, struct err *err)
 {
-	struct run r = {.opt = o, .reads_only = true};
-	const struct addr none = {0};
-	int rc = 0;
+	struct session s = {.opt = o, .reads_only = true};
 
-	ui_init(&r.ui);
-	if (o->from)
-		rc = hostlist_add(&r.hosts, o->from, true, err);
-	else
-		hostlist_add_local(&r.hosts, &none, true);
-	if (rc == 0)
-		rc = hostlist_mark_local(&r.hosts, err);
-	if (rc == 0)
-		rc = options_ssh(o, &r.ssh, err);
-	if (rc == 0)
-		rc = run_connect(&r, err);
-	if (rc == 0 && !r.jobs.v[0].failed)
-		jobs_run_one(&r.jobs, &r.jobs.v[0], "status", "status", NULL);
-	if (rc == 0 && r.jobs.v[0].failed)
-		rc = err_set(err, "%s: %s", r.hosts.v[0].name, r.jobs.v[0].err.msg);
-	if (rc == 0)
-		print_status(r.jobs.v[0].result, o->json);
-	run_release(&r);
-	return rc;
+	session_begin(&s);
+	return session_end(&s, "status", status(&s, err), err);
 }

@@ -2,11 +2,12 @@
 #include "jobs.h"
 
 #include "bundle.h"
+#include "event.h"
 #include "host.h"
+#include "interrupt.h"
 #include "mem.h"
 #include "proto.h"
 #include "ssh.h"
-#include "ui.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -47,11 +48,12 @@ static int start(struct jobs *jobs, struct job *j, const struct ssh_config *ssh,
 }
 
 int jobs_start(struct jobs *jobs, const struct hostlist *hosts, const struct ssh_config *ssh,
-               const struct bundle *bundle, unsigned concurrency, struct ui *ui, struct err *err)
+               const struct bundle *bundle, unsigned concurrency, struct events *events,
+               struct err *err)
 {
 	*jobs = (struct jobs){.v = xcalloc(hosts->n, sizeof(struct job)),
 	                      .concurrency = concurrency ? concurrency : 1,
-	                      .ui = ui};
+	                      .events = events};
 	for (size_t i = 0; i < hosts->n; i++) {
 		jobs->v[i].host = &hosts->v[i];
 		if (start(jobs, &jobs->v[i], ssh, bundle, err) < 0)
@@ -89,18 +91,34 @@ static long long wall_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
-static void finish(struct jobs *jobs, struct job *j, bool failed)
+static void emit(struct jobs *jobs, const struct job *j, enum event_kind kind, const char *text,
+                 uint64_t now, uint64_t of)
+{
+	const struct event e = {.kind = kind,
+	                        .step = j->step,
+	                        .name = j->label,
+	                        .machine = j->host->name,
+	                        .text = text,
+	                        .now = now,
+	                        .of = of,
+	                        .began_ms = j->began};
+
+	events_emit(jobs->events, &e);
+}
+
+static void answered(struct jobs *jobs, struct job *j, bool failed)
 {
 	j->busy = false;
 	j->answered_ms = wall_ms();
 	j->failed = failed;
 	if (failed)
 		err_wrap(&j->err, "%s", j->label);
-	ui_job_done(jobs->ui, j);
+	if (!j->step)
+		emit(jobs, j, failed ? EVENT_FAILED : EVENT_DONE, failed ? j->err.msg : NULL, 0, 0);
 }
 
-static void ask(struct jobs *jobs, struct job *j, const char *op, const char *label,
-                const json_t *args)
+void jobs_ask(struct jobs *jobs, struct job *j, const char *op, const char *label,
+              const json_t *args)
 {
 	auto_strbuf sb = {0};
 
@@ -108,13 +126,24 @@ static void ask(struct jobs *jobs, struct job *j, const char *op, const char *la
 	j->result = NULL;
 	j->busy = true;
 	j->label = label;
-	j->step[0] = '\0';
-	j->now = j->of = 0;
-	j->began = j->shown = now_ms();
+	j->began = now_ms();
 	j->asked_ms = wall_ms();
+	if (!j->step)
+		emit(jobs, j, EVENT_STARTED, NULL, 0, 0);
 	msg_request(&sb, op, args);
 	if (link_send(&j->link, &sb, &j->err) < 0)
-		finish(jobs, j, true);
+		answered(jobs, j, true);
+}
+
+void jobs_stop(struct jobs *jobs)
+{
+	auto_strbuf sb = {0};
+	struct err ignored = {0};
+
+	msg_request(&sb, "stop", NULL);
+	for (size_t i = 0; i < jobs->n; i++)
+		if (jobs->v[i].busy)
+			link_send(&jobs->v[i].link, &sb, &ignored);
 }
 
 /* One message of a machine's process. */
@@ -123,27 +152,24 @@ static void take_message(struct jobs *jobs, struct job *j)
 	struct msg m = {0};
 
 	if (link_receive(&j->link, WORKER_MS, &m, &j->err) < 0) {
-		finish(jobs, j, true);
+		answered(jobs, j, true);
 		return;
 	}
 	switch (m.kind) {
 	case MSG_PROGRESS:
-		snprintf(j->step, sizeof(j->step), "%s", m.text);
-		j->now = m.now;
-		j->of = m.of;
-		ui_job_progress(jobs->ui, j);
+		emit(jobs, j, EVENT_PROGRESS, m.text, m.now, m.of);
 		break;
 	case MSG_OK:
 		j->result = json_incref(m.body);
-		finish(jobs, j, false);
+		answered(jobs, j, false);
 		break;
 	case MSG_ERROR:
 		err_set_code(&j->err, m.code, "%s", m.text);
-		finish(jobs, j, true);
+		answered(jobs, j, true);
 		break;
 	case MSG_REQUEST:
 		err_set(&j->err, "protocol: a request where an answer was due");
-		finish(jobs, j, true);
+		answered(jobs, j, true);
 		break;
 	}
 	msg_release(&m);
@@ -154,9 +180,16 @@ static bool buffered(const struct job *j)
 	return j->link.in.len && memchr(j->link.in.buf, '\n', j->link.in.len);
 }
 
-/* Waits for and takes the next messages of the busy ones. */
-static void poll_jobs(struct jobs *jobs, struct pollfd *p)
+void jobs_poll(struct jobs *jobs)
 {
+	auto_free struct pollfd *p = xcalloc(jobs->n + 1, sizeof(*p));
+
+	if (interrupt_requested() && !jobs->stopping) {
+		jobs->stopping = true;
+		events_note(jobs->events, "stopping: each machine ends at its next safe point; "
+		                          "once more to leave at once");
+		jobs_stop(jobs);
+	}
 	for (size_t i = 0; i < jobs->n; i++) {
 		p[i] = (struct pollfd){.fd = jobs->v[i].busy ? link_fd(&jobs->v[i].link) : -1,
 		                       .events = POLLIN};
@@ -165,17 +198,16 @@ static void poll_jobs(struct jobs *jobs, struct pollfd *p)
 		if (!jobs->v[i].busy)
 			p[i].fd = -1;
 	}
-	if (poll(p, jobs->n, UI_TICK_MS) > 0)
+	if (poll(p, jobs->n, EVENT_TICK_MS) > 0)
 		for (size_t i = 0; i < jobs->n; i++)
 			if (p[i].fd >= 0 && p[i].revents)
 				take_message(jobs, &jobs->v[i]);
-	ui_tick(jobs->ui, jobs);
+	events_tick(jobs->events);
 }
 
 size_t jobs_run(struct jobs *jobs, const char *op, const char *label, jobs_pick *pick,
                 jobs_args *args, void *ctx)
 {
-	auto_free struct pollfd *p = xcalloc(jobs->n + 1, sizeof(*p));
 	size_t next = 0, busy, before = jobs_failed(jobs);
 
 	for (;;) {
@@ -188,25 +220,30 @@ size_t jobs_run(struct jobs *jobs, const char *op, const char *label, jobs_pick 
 
 			if (j->failed || (pick && !pick(j, ctx)))
 				continue;
+			if (interrupt_requested()) {
+				j->failed = true;
+				err_set(&j->err, "%s: stopped", label);
+				continue;
+			}
 			a = args ? args(j, ctx) : NULL;
-			ask(jobs, j, op, label, a);
+			j->step = 0;
+			jobs_ask(jobs, j, op, label, a);
 			json_decref(a);
 			busy += j->busy;
 		}
 		if (!busy && next == jobs->n)
 			break;
-		poll_jobs(jobs, p);
+		jobs_poll(jobs);
 	}
 	return jobs_failed(jobs) - before;
 }
 
 int jobs_run_one(struct jobs *jobs, struct job *j, const char *op, const char *label, json_t *args)
 {
-	auto_free struct pollfd *p = xcalloc(jobs->n + 1, sizeof(*p));
-
-	ask(jobs, j, op, label, args);
+	j->step = 0;
+	jobs_ask(jobs, j, op, label, args);
 	json_decref(args);
 	while (j->busy)
-		poll_jobs(jobs, p);
+		jobs_poll(jobs);
 	return j->failed ? -1 : 0;
 }

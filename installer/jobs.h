@@ -11,10 +11,10 @@
 #include <sys/types.h>
 
 struct bundle;
+struct events;
 struct host;
 struct hostlist;
 struct ssh_config;
-struct ui;
 
 /*
  * One process per machine holds its connection (worker.c); the installer asks them all and waits in
@@ -29,10 +29,9 @@ struct job {
 	struct err err; /* why, with the step in front */
 	/* running request */
 	bool busy;
-	const char *label; /* how the user knows what runs: "copy files" */
-	char step[128];    /* what the node said last */
-	uint64_t now, of;
-	long long began, shown;          /* ms, monotonic */
+	int step; /* its number in the plan, whose runner says when it begins and ends; 0: none */
+	const char *label;               /* how the user knows what runs: "kubeadm init" */
+	long long began;                 /* ms, monotonic */
 	long long asked_ms, answered_ms; /* the last op by our wall clock */
 };
 
@@ -40,12 +39,14 @@ struct jobs {
 	struct job *v;
 	size_t n;
 	unsigned concurrency; /* requests at the same time */
-	struct ui *ui;
+	struct events *events;
+	bool stopping; /* the machines were told to stop */
 };
 
 /* Starts the processes; connections are made by the op "connect". */
 int jobs_start(struct jobs *jobs, const struct hostlist *hosts, const struct ssh_config *ssh,
-               const struct bundle *bundle, unsigned concurrency, struct ui *ui, struct err *err);
+               const struct bundle *bundle, unsigned concurrency, struct events *events,
+               struct err *err);
 void jobs_release(struct jobs *jobs);
 
 /* Which machines take part, and with which arguments (NULL: none); ctx is the caller's. */
@@ -60,5 +61,16 @@ size_t jobs_run(struct jobs *jobs, const char *op, const char *label, jobs_pick 
                 jobs_args *args, void *ctx);
 /* The same for one machine: -1 when it failed. */
 int jobs_run_one(struct jobs *jobs, struct job *j, const char *op, const char *label, json_t *args);
+
+/*
+ * The pieces that these are made of. jobs_ask sends one request to a machine that is not busy; its
+ * answer is there when busy is false again: failed and err, or result. jobs_poll waits at most
+ * EVENT_TICK_MS for messages of all busy machines and takes them.
+ */
+void jobs_ask(struct jobs *jobs, struct job *j, const char *op, const char *label,
+              const json_t *args);
+void jobs_poll(struct jobs *jobs);
+/* Tells the busy machines to end at their next safe point. */
+void jobs_stop(struct jobs *jobs);
 
 size_t jobs_failed(const struct jobs *jobs);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "err.h"
+#include "interrupt.h"
 #include "log.h"
 #include "mem.h"
 #include "node.h"
-#include "run.h"
+#include "session.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ static int run_command(enum command cmd, int (*run)(const struct options *o, str
 	struct err err = {0};
 	int rc = options_parse(&o, cmd, argc, argv, &err);
 
+	interrupt_init();
 	if (rc == 0)
 		rc = run(&o, &err);
 	options_release(&o);

@@ -27,7 +27,7 @@ static const struct {
 	node_op *op;
 } ops[] = {
     {"facts", op_facts},       {"have", op_have},
-    {"put", op_put},           {"deploy", op_deploy},
+    {"put", op_put},           {"activate", op_deploy},
     {"images", op_images},     {"init", op_init},
     {"join", op_join},         {"token", op_token},
     {"certs", op_certs},       {"forget", op_forget},

@@ -514,10 +514,9 @@ static int send_missing(struct worker *w, const json_t *missing, struct push *p,
 	return 0;
 }
 
-static int push(struct worker *w, const json_t *args, json_t **result, struct err *err)
+static int push(struct worker *w, bool control_plane, json_t **result, struct err *err)
 {
-	json_t *want = wanted(w, json_is_true(json_object_get(args, "control_plane"))),
-	       *have = NULL;
+	json_t *want = wanted(w, control_plane), *have = NULL;
 	struct push p = {0};
 	int rc = call_node(w, "have", want, &have, err);
 
@@ -531,30 +530,14 @@ static int push(struct worker *w, const json_t *args, json_t **result, struct er
 	return rc;
 }
 
-/* push, deploy and images in one go: a quick machine does not wait for a slow one. */
-static int prepare(struct worker *w, const json_t *args, json_t **result, struct err *err)
+/* The blobs that the node lacks are sent first. */
+static int stage(struct worker *w, const json_t *args, json_t **result, struct err *err)
 {
-	static const char *const steps[] = {"deploy", "images"};
-	bool cp = json_is_true(json_object_get(args, "control_plane"));
-	json_t *step_args = json_pack("{ss ss}", "index", w->bundle->index_digest.str, "role",
-	                              cp ? OCI_ROLE_CP : "worker");
-	bool changed = false;
-	int rc = push(w, args, result, err);
+	const char *role = json_string_value(json_object_get(args, "role"));
 
-	if (rc < 0)
-		err_wrap(err, "copy");
-	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(steps); i++) {
-		json_t *r = NULL;
-
-		rc = call_node(w, steps[i], step_args, &r, err);
-		if (rc < 0)
-			err_wrap(err, "%s", steps[i]);
-		changed |= json_is_true(json_object_get(r, "changed"));
-		json_decref(r);
-	}
-	json_object_set_new(*result, "changed", json_boolean(changed));
-	json_decref(step_args);
-	return rc;
+	if (push(w, role && strcmp(role, OCI_ROLE_CP) == 0, result, err) < 0)
+		return err_wrap(err, "copy");
+	return 0;
 }
 
 /* ---- main loop ---- */
@@ -565,8 +548,8 @@ static int handle(struct worker *w, const struct msg *m, json_t **result, struct
 		return connect_node(w, err);
 	if (!w->node.ops)
 		return err_set(err, "%s", *w->lost.msg ? w->lost.msg : "not connected");
-	if (strcmp(m->text, "prepare") == 0)
-		return prepare(w, m->body, result, err);
+	if (strcmp(m->text, "stage") == 0)
+		return stage(w, m->body, result, err);
 	return call_node(w, m->text, m->body, result, err);
 }
 

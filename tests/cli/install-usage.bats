@@ -55,7 +55,15 @@ usage() { # TEXT WORD...
 	usage "a range needs IPv4 addresses" --master fd00::1-fd00::3
 	usage "master.example.com" --master master.example.com
 	usage "10.0.0.1:99999" --node 10.0.0.1:99999 --master 10.0.0.2
-	usage "--node without --master" --node 10.0.0.1 --bundle "$B"
+	usage "127.0.0.1 is this machine, which is the master unless --master names another" --node 127.0.0.1 --bundle "$B"
+}
+
+@test "--node alone: this machine is the master" {
+	run "$INSTALL" --node 127.0.0.1:1 --bundle "$B" --dry-run </dev/null
+	echo "$status: $output"
+	[ "$status" -eq 1 ]
+	[[ $output == *"127.0.0.1:1: connect: ssh: connect: Connection refused"* ]]
+	[[ $output == *"1 of 2 machines cannot be used, nothing was changed"* ]]
 }
 
 @test "join without machines, or with nothing to learn the cluster from" {

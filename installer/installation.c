@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+/* install and join: check, plan, run the plan, wait until all is ready, say what came out. */
+#include "installation.h"
+
+#include "err.h"
+#include "log.h"
+#include "mem.h"
+#include "print.h"
+#include "strbuf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- waiting ---- */
+
+/* Is the node with this address Ready in the answer to op "status"? */
+static bool ready_in(const json_t *status, const char *address)
+{
+	size_t i;
+	json_t *n;
+
+	json_array_foreach (json_object_get(status, "nodes"), i, n)
+		if (strcmp(fact_string(n, "address"), address) == 0)
+			return json_is_true(json_object_get(n, "ready"));
+	return false;
+}
+
+/* Names the machines that are not Ready yet; empty when all is well. */
+static void what_is_missing(const struct installation *in, const json_t *status, struct strbuf *out)
+{
+	const struct jobs *jobs = &in->session.jobs;
+
+	for (size_t i = 0; i < jobs->n; i++) {
+		const struct job *j = &jobs->v[i];
+		char addr[64];
+
+		if (!is_member(in, j) ||
+		    ready_in(status, candidate_address(session_candidate(&in->session, j), addr)))
+			continue;
+		strbuf_addf(out, "%s%s is not Ready", out->len ? ", " : "", j->host->name);
+	}
+	if (strcmp(in->session.opt->cni, "none") != 0 && atoi(fact_string(status, "coredns")) < 1)
+		strbuf_addf(out, "%sCoreDNS is not Available", out->len ? ", " : "");
+}
+
+/* An answer to "status", or why there is none: an API server may be busy starting others. */
+static enum step_verdict judge_ready(struct installation *in, const json_t *status, struct err *err)
+{
+	const struct options *o = in->session.opt;
+	auto_strbuf missing = {0};
+
+	if (strcmp(o->cni, "none") == 0 && status) /* without a network no node becomes Ready */
+		return VERDICT_DONE;
+	if (!in->ready_by)
+		in->ready_by = now_ms() + o->wait_ms;
+	if (status)
+		what_is_missing(in, status, &missing);
+	else
+		strbuf_addstr(&missing, err->msg);
+	if (!missing.len)
+		return VERDICT_DONE;
+	if (now_ms() > in->ready_by) {
+		err_set_code(err, EXIT_PARTIAL, "not ready after %u s: %s", o->wait_ms / 1000,
+		             strbuf_str(&missing));
+		return VERDICT_FAILED;
+	}
+	if (!in->waiting || strcmp(in->waiting, strbuf_str(&missing)) != 0)
+		events_note(&in->session.events, "waiting: %s", strbuf_str(&missing));
+	free(in->waiting);
+	in->waiting = strbuf_detach(&missing);
+	return VERDICT_AGAIN;
+}
+
+/* ---- answers ---- */
+
+static void take_value(struct installation *in, const json_t *result, const char *key,
+                       const char *as)
+{
+	json_t *v = json_object_get(result, key);
+
+	json_object_set_new(in->runner.values, as, v ? json_incref(v) : json_string(""));
+}
+
+/* kubeadm's tokens are ID.SECRET, with 6 characters before the dot. */
+static void take_token(struct installation *in, const json_t *result)
+{
+	const char *token = fact_string(result, "token");
+
+	take_value(in, result, "token", "token");
+	take_value(in, result, "ca_hash", "ca_hash");
+	json_object_set_new(in->runner.values, "token_id", json_stringn(token, strnlen(token, 6)));
+}
+
+static enum step_verdict failed_step(struct installation *in, const struct step *s, struct err *err)
+{
+	/* without success they end by themselves, within an hour or two: no reason to fail */
+	if (strcmp(s->op, "forget") == 0) {
+		events_clear(&in->session.events);
+		log_warn("%s: %s: token and uploaded certificates stay until they expire", s->scope,
+		         err->msg);
+		return VERDICT_DONE;
+	}
+	return VERDICT_FAILED;
+}
+
+static enum step_verdict on_answer(void *ctx, const struct step *s, const json_t *result,
+                                   struct err *err)
+{
+	struct installation *in = ctx;
+
+	if (strcmp(s->op, "status") == 0) {
+		json_object_set_new(in->session.result, "nodes",
+		                    json_incref(json_object_get(result, "nodes")));
+		return judge_ready(in, result, err);
+	}
+	if (!result)
+		return failed_step(in, s, err);
+	if (strcmp(s->op, "token") == 0)
+		take_token(in, result);
+	else if (strcmp(s->op, "certs") == 0)
+		take_value(in, result, "key", "certificate_key");
+	if (strcmp(s->op, "init") == 0 || strcmp(s->op, "join") == 0) {
+		in->changed = true;
+		now_member(&in->session.jobs.v[s->machine]);
+		update_values(in);
+	}
+	in->changed |= json_is_true(json_object_get(result, "changed"));
+	return VERDICT_DONE;
+}
+
+/* ---- the whole ---- */
+
+/* Machines whose steps failed, each with the first cause; returns their number. */
+static size_t report_failures(struct installation *in)
+{
+	struct jobs *jobs = &in->session.jobs;
+
+	for (size_t i = 0; i < jobs->n; i++) {
+		const struct err *cause = runner_failure(&in->runner, i);
+
+		/* the last step speaks for the cluster */
+		if (!cause || err_exit(cause) == EXIT_PARTIAL)
+			continue;
+		jobs->v[i].failed = true;
+		jobs->v[i].err = *cause;
+	}
+	return session_report(&in->session);
+}
+
+static int judge_run(struct installation *in, struct err *err)
+{
+	const struct run_step *last = &in->runner.steps[in->plan.n - 1];
+	size_t failed = report_failures(in);
+
+	if (in->runner.stopped)
+		return err_set(err, "stopped; the same command goes on from here");
+	if (in->seed->failed)
+		return err_set(err, "%s: the first master could not be set up",
+		               in->seed->host->name);
+	if (last->state == STEP_FAILED) {
+		*err = last->err;
+		return -1;
+	}
+	if (failed)
+		return err_set_code(
+		    err, EXIT_PARTIAL,
+		    "%zu of %zu machines failed (named above); the others are ready; repeat "
+		    "the command when the cause is gone",
+		    failed, in->session.jobs.n);
+	return 0;
+}
+
+static void show_plan(struct installation *in)
+{
+	json_t *plan = plan_json(&in->plan);
+
+	events_emit(&in->session.events, &(struct event){.kind = EVENT_PLAN, .data = plan});
+	json_decref(plan);
+	if (in->session.opt->dry_run && !in->session.opt->json)
+		cluster_plan_print(in);
+}
+
+int installation_run(struct installation *in, struct err *err)
+{
+	struct session *s = &in->session;
+
+	if (session_unreachable(s, err) < 0 || session_check(s, err) < 0)
+		return -1;
+	in->seed = choose_seed(in);
+	if (!in->seed)
+		return err_set_code(err, EXIT_USAGE,
+		                    "no master among the machines: name one with --master");
+	if (cluster_plan(in, err) < 0)
+		return -1;
+	show_plan(in);
+	if (s->opt->dry_run)
+		return 0;
+	in->runner = (struct runner){
+	    .plan = &in->plan, .jobs = &s->jobs, .answered = on_answer, .ctx = in};
+	update_values(in);
+	runner_run(&in->runner);
+	if (judge_run(in, err) < 0)
+		return -1;
+	events_note(&s->events,
+	            in->changed ? "done" : "everything was in place already, nothing changed");
+	if (!s->opt->json)
+		print_installed(in);
+	return 0;
+}
+
+static void wipe(json_t *values, const char *key)
+{
+	const char *s = json_string_value(json_object_get(values, key));
+
+	if (s)
+		explicit_bzero((char *)(uintptr_t)s, strlen(s));
+}
+
+int installation_end(struct installation *in, const char *command, int rc, const struct err *err)
+{
+	char vip[ADDR_STR_MAX];
+
+	if (in->session.cfg.vip.family)
+		json_object_set_new(in->session.result, "vip",
+		                    json_string(addr_str(&in->session.cfg.vip, vip)));
+	json_object_set_new(in->session.result, "changed", json_boolean(in->changed));
+	wipe(in->runner.values, "token");
+	wipe(in->runner.values, "certificate_key");
+	runner_release(&in->runner);
+	plan_release(&in->plan);
+	json_decref(in->record);
+	free(in->waiting);
+	return session_end(&in->session, command, rc, err);
+}

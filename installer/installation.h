@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "plan.h"
+#include "runner.h"
+#include "session.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct err;
+
+/* What install and join do: machines become members of one cluster. Zeroed but for session.opt. */
+struct installation {
+	struct session session;
+	json_t *record; /* of the cluster as it was, as its members keep it; join only */
+	struct job
+	    *seed; /* the control plane that is initialised, or asked for secrets and status */
+	struct plan plan;
+	struct runner runner;
+	bool changed;       /* anything was done */
+	long long ready_by; /* monotonic ms; 0: not waited for yet */
+	char *waiting;      /* what was missing when the user was told last */
+};
+
+/* From connected machines to a cluster that is ready, and the result on stdout. */
+int installation_run(struct installation *in, struct err *err);
+/* The result for people and sinks; returns rc. */
+int installation_end(struct installation *in, const char *command, int rc, const struct err *err);
+
+/* ---- clusterplan.c ---- */
+
+/* The first member among the masters; else the first master. NULL: no master. */
+struct job *choose_seed(struct installation *in);
+/* Every step that is needed, from the facts. */
+int cluster_plan(struct installation *in, struct err *err);
+/* What becomes of each machine, in a line each, and the steps. */
+void cluster_plan_print(struct installation *in);
+
+/* ---- record.c ---- */
+
+bool is_member(const struct installation *in, const struct job *j);
+/* The machine has joined or been initialised in this run. */
+void now_member(struct job *j);
+/* "ADDRESS:PORT" of the API server that the machine has or will have. */
+void api_address(const struct installation *in, const struct job *j, char *out, size_t len);
+/* Sets what steps refer to as $(masters) and $(record): it changes with each machine that joins. */
+void update_values(struct installation *in);

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+/* Results for people, on stdout. */
+#include "print.h"
+
+#include "installation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void print_nodes(const json_t *status)
+{
+	size_t i;
+	json_t *n;
+
+	printf("%-24s %-16s %-14s %-10s %s\n", "NAME", "ADDRESS", "ROLE", "VERSION", "STATUS");
+	json_array_foreach (json_object_get(status, "nodes"), i, n)
+		printf("%-24s %-16s %-14s %-10s %s\n", fact_string(n, "name"),
+		       fact_string(n, "address"),
+		       json_is_true(json_object_get(n, "control_plane")) ? "control-plane"
+		                                                         : "worker",
+		       fact_string(n, "version"),
+		       json_is_true(json_object_get(n, "ready")) ? "Ready" : "NotReady");
+}
+
+/* Whoever needed sudo for the installation needs it for what comes after it. */
+static const char *as_root(const struct options *o)
+{
+	return strcmp(o->user, "root") != 0 || getenv("SUDO_USER") ? "sudo " : "";
+}
+
+void print_installed(const struct installation *in)
+{
+	const struct session *s = &in->session;
+	const char *root = as_root(s->opt);
+	char vip[ADDR_STR_MAX];
+
+	print_nodes(s->result);
+	printf("\nKubernetes %s is ready; every node reaches the API servers at %s.\n",
+	       s->bundle.k8s_version, addr_str(&s->cfg.vip, vip));
+	/* the whole path: sudo's secure_path often lacks /usr/local/bin */
+	printf("Use it:         on %s, as root: %s/usr/local/bin/kubectl get nodes\n",
+	       in->seed->host->name, root);
+	printf("Add a machine:  ./install join --node ADDRESS   (on a master, with this bundle)\n"
+	       "or by hand:     ./install node prepare          (on the new machine, with this "
+	       "bundle)\n"
+	       "                and there, as root, the line that\n"
+	       "                %s/usr/local/bin/kubeadm token create --print-join-command\n"
+	       "                prints on a master\n",
+	       root);
+	if (s->jobs.n == 1 && !in->record)
+		printf("One machine:    %s/usr/local/bin/kubectl taint nodes --all "
+		       "node-role.kubernetes.io/control-plane-\n"
+		       "                lets it run your pods too\n",
+		       root);
+}

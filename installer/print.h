@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <jansson.h>
+
+struct installation;
+
+/* The nodes of an answer to op "status", as a table on stdout. */
+void print_nodes(const json_t *status);
+/* The nodes of a finished installation and what the user can do next. */
+void print_installed(const struct installation *in);

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The record of the cluster that its members keep (state.h, "cluster"), as a run knows it. */
+#include "installation.h"
+#include "mem.h"
+#include "state.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define API_PORT 6443
+
+bool is_member(const struct installation *in, const struct job *j)
+{
+	return j->facts && candidate_state(session_candidate(&in->session, j)) == NODE_MEMBER;
+}
+
+void now_member(struct job *j)
+{
+	json_t *state = json_object_get(j->facts, "state");
+
+	json_object_set_new(j->facts, "kubelet_conf", json_true());
+	json_object_set_new(j->facts, "ours", json_true());
+	json_object_set_new(state, "kubeadm", json_string(j->host->master ? "init" : "join"));
+}
+
+void api_address(const struct installation *in, const struct job *j, char *out, size_t len)
+{
+	char host[64];
+
+	candidate_address(session_candidate(&in->session, j), host);
+	snprintf(out, len, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, API_PORT);
+}
+
+/* Appends what is not in the list yet. */
+static void add_new(json_t *list, json_t *v)
+{
+	size_t i;
+	json_t *seen;
+
+	json_array_foreach (list, i, seen)
+		if (json_equal(seen, v))
+			return;
+	json_array_append(list, v);
+}
+
+static void add_recorded(const struct installation *in, const char *key, json_t *list)
+{
+	size_t i;
+	json_t *v;
+
+	json_array_foreach (json_object_get(in->record, key), i, v)
+		add_new(list, v);
+}
+
+/* API servers of all masters that are members, also of those that take no part in this run. */
+static json_t *member_masters(const struct installation *in)
+{
+	const struct jobs *jobs = &in->session.jobs;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < jobs->n; i++) {
+		const struct job *j = &jobs->v[i];
+		char addr[80];
+
+		if (!j->host->master || !is_member(in, j))
+			continue;
+		api_address(in, j, addr, sizeof(addr));
+		json_array_append_new(list, json_string(addr));
+	}
+	add_recorded(in, "masters", list);
+	return list;
+}
+
+/* By which addresses the members were reached over SSH. */
+static json_t *member_hosts(const struct installation *in, const char *key, bool masters)
+{
+	const struct jobs *jobs = &in->session.jobs;
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < jobs->n; i++) {
+		const struct job *j = &jobs->v[i];
+		char text[ADDR_STR_MAX], own[64];
+
+		if (j->host->master != masters || !is_member(in, j))
+			continue;
+		/* this machine without an address: its node's, which other machines can use */
+		if (!j->host->addr.family)
+			snprintf(text, sizeof(text), "%.40s:22",
+			         candidate_address(session_candidate(&in->session, j), own));
+		else
+			addr_str(&j->host->addr, text);
+		json_array_append_new(list, json_string(text));
+	}
+	add_recorded(in, key, list);
+	return list;
+}
+
+void update_values(struct installation *in)
+{
+	const struct session *s = &in->session;
+	char vip[ADDR_STR_MAX];
+	json_t *record;
+
+	if (!in->runner.values)
+		in->runner.values = json_object();
+	record = json_pack("{ss ss ss ss so so so}", "vip", addr_str(&s->cfg.vip, vip), "k8s",
+	                   s->bundle.k8s_version, "pod_cidr", s->cfg.pod_cidr, "service_cidr",
+	                   s->cfg.service_cidr, "masters", member_masters(in), "ssh_masters",
+	                   member_hosts(in, "ssh_masters", true), "ssh_nodes",
+	                   member_hosts(in, "ssh_nodes", false));
+	json_object_set(in->runner.values, "masters", json_object_get(record, "masters"));
+	json_object_set_new(in->runner.values, "record", record);
+}
