@@ -13,62 +13,57 @@
 
 /* ---- waiting ---- */
 
-/* Is the node with this address Ready in the answer to op "status"? */
-static bool ready_in(const json_t *status, const char *address)
-{
-	size_t i;
-	json_t *n;
-
-	json_array_foreach (json_object_get(status, "nodes"), i, n)
-		if (strcmp(fact_string(n, "address"), address) == 0)
-			return json_is_true(json_object_get(n, "ready"));
-	return false;
-}
-
-/* Names the machines that are not Ready yet; empty when all is well. */
-static void what_is_missing(const struct installation *in, const json_t *status, struct strbuf *out)
+/* Judges an answer to "status" by the machines that are members by now; NULL: err says why not. */
+static enum ready_state update_ready(struct installation *in, const json_t *status,
+                                     const struct err *err)
 {
 	const struct jobs *jobs = &in->session.jobs;
+	auto_free const char **addresses = xcalloc(jobs->n + 1, sizeof(*addresses));
+	auto_free const char **names = xcalloc(jobs->n + 1, sizeof(*names));
+	auto_free char(*own)[64] = xcalloc(jobs->n + 1, sizeof(*own));
+	size_t n = 0;
 
+	if (!status)
+		return ready_unreachable(&in->ready, err->msg, now_ms());
 	for (size_t i = 0; i < jobs->n; i++) {
 		const struct job *j = &jobs->v[i];
-		char addr[64];
 
-		if (!is_member(in, j) ||
-		    ready_in(status, candidate_address(session_candidate(&in->session, j), addr)))
+		if (!is_member(in, j))
 			continue;
-		strbuf_addf(out, "%s%s is not Ready", out->len ? ", " : "", j->host->name);
+		addresses[n] = candidate_address(session_candidate(&in->session, j), own[n]);
+		names[n++] = j->host->name;
 	}
-	if (strcmp(in->session.opt->cni, "none") != 0 && atoi(fact_string(status, "coredns")) < 1)
-		strbuf_addf(out, "%sCoreDNS is not Available", out->len ? ", " : "");
+	return ready_update(&in->ready, status, addresses, names, n, now_ms());
 }
 
-/* An answer to "status", or why there is none: an API server may be busy starting others. */
 static enum step_verdict judge_ready(struct installation *in, const json_t *status, struct err *err)
 {
-	const struct options *o = in->session.opt;
-	auto_strbuf missing = {0};
+	enum ready_state state = update_ready(in, status, err);
+	const char *text = ready_text(&in->ready);
 
-	if (strcmp(o->cni, "none") == 0 && status) /* without a network no node becomes Ready */
+	if (state == READY_DONE)
 		return VERDICT_DONE;
-	if (!in->ready_by)
-		in->ready_by = now_ms() + o->wait_ms;
-	if (status)
-		what_is_missing(in, status, &missing);
-	else
-		strbuf_addstr(&missing, err->msg);
-	if (!missing.len)
-		return VERDICT_DONE;
-	if (now_ms() > in->ready_by) {
-		err_set_code(err, EXIT_PARTIAL, "not ready after %u s: %s", o->wait_ms / 1000,
-		             strbuf_str(&missing));
+	if (state == READY_HOPELESS) {
+		err_set_code(err, EXIT_PARTIAL, "%s", text);
 		return VERDICT_FAILED;
 	}
-	if (!in->waiting || strcmp(in->waiting, strbuf_str(&missing)) != 0)
-		events_note(&in->session.events, "waiting: %s", strbuf_str(&missing));
-	free(in->waiting);
-	in->waiting = strbuf_detach(&missing);
+	if (*text && (!in->missing || strcmp(in->missing, text) != 0))
+		events_note(&in->session.events, "waiting: %s", text);
+	free(in->missing);
+	in->missing = xstrdup(text);
 	return VERDICT_AGAIN;
+}
+
+static void on_asking(void *ctx, const struct step *s, json_t *args)
+{
+	struct installation *in = ctx;
+	json_t *more;
+
+	if (strcmp(s->op, "status") != 0)
+		return;
+	more = ready_args(&in->ready, now_ms());
+	json_object_update(args, more);
+	json_decref(more);
 }
 
 /* ---- answers ---- */
@@ -195,8 +190,12 @@ int installation_run(struct installation *in, struct err *err)
 	show_plan(in);
 	if (s->opt->dry_run)
 		return 0;
-	in->runner = (struct runner){
-	    .plan = &in->plan, .jobs = &s->jobs, .answered = on_answer, .ctx = in};
+	ready_init(&in->ready, s->opt->wait_ms, strcmp(s->opt->cni, "none") == 0);
+	in->runner = (struct runner){.plan = &in->plan,
+	                             .jobs = &s->jobs,
+	                             .answered = on_answer,
+	                             .asking = on_asking,
+	                             .ctx = in};
 	update_values(in);
 	runner_run(&in->runner);
 	if (judge_run(in, err) < 0)
@@ -229,6 +228,7 @@ int installation_end(struct installation *in, const char *command, int rc, const
 	runner_release(&in->runner);
 	plan_release(&in->plan);
 	json_decref(in->record);
-	free(in->waiting);
+	ready_release(&in->ready);
+	free(in->missing);
 	return session_end(&in->session, command, rc, err);
 }

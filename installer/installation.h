@@ -2,6 +2,7 @@
 #pragma once
 
 #include "plan.h"
+#include "ready.h"
 #include "runner.h"
 #include "session.h"
 
@@ -19,8 +20,8 @@ struct installation {
 	struct plan plan;
 	struct runner runner;
 	bool changed;       /* anything was done */
-	long long ready_by; /* monotonic ms; 0: not waited for yet */
-	char *waiting;      /* what was missing when the user was told last */
+	struct ready ready; /* of the last step, which waits */
+	char *missing;      /* what was missing when it was shown last */
 };
 
 /* From connected machines to a cluster that is ready, and the result on stdout. */

@@ -107,6 +107,8 @@ static void start(struct runner *r, size_t i)
 		end(r, i, VERDICT_FAILED);
 		return;
 	}
+	if (r->asking)
+		r->asking(r->ctx, s, args);
 	rs->state = STEP_RUNNING;
 	j->step = (int)i + 1;
 	jobs_ask(r->jobs, j, s->op, s->name, args);

@@ -36,6 +36,8 @@ struct runner {
 	 * NULL. Sets values, and may turn the answer into another verdict. */
 	enum step_verdict (*answered)(void *ctx, const struct step *s, const json_t *result,
 	                              struct err *err);
+	/* Called before a step's request is sent; may add to its arguments. May be NULL. */
+	void (*asking)(void *ctx, const struct step *s, json_t *args);
 	void *ctx;
 	struct run_step *steps; /* one for each of the plan */
 	bool stopped;           /* the operator asked for an end before all was done */
