@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config.h"
 
+#include "configcheck.h"
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
@@ -8,12 +9,12 @@
 #include "strbuf.h"
 #include "yaml.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX   (1u << 20)
-#define CRI_SOCKET "unix:///run/containerd/containerd.sock"
-#define REGISTRY   "registry.k8s.io"
+#define FILE_MAX (1u << 20)
+
 static json_t *find(const json_t *docs, const char *kind)
 {
 	size_t i;
@@ -28,32 +29,40 @@ static json_t *find(const json_t *docs, const char *kind)
 	return NULL;
 }
 
-/* a.b of the user's document of that kind, or NULL. */
-static const char *user_string(const json_t *docs, const char *kind, const char *a, const char *b)
+const json_t *config_user_doc(const struct cluster_config *c, const char *kind)
 {
-	const json_t *v = json_object_get(find(docs, kind), a);
+	return find(c->user, kind);
+}
 
-	return json_string_value(b ? json_object_get(v, b) : v);
+const json_t *config_at(const json_t *doc, const char *path)
+{
+	while (doc && *path) {
+		auto_free char *key = xstrndup(path, strcspn(path, "."));
+
+		doc = json_object_get(doc, key);
+		path += strlen(key);
+		path += *path == '.';
+	}
+	return doc;
+}
+
+/* A string of the user's document of that kind; NULL: none, or empty. */
+static const char *user_string(const struct cluster_config *c, const char *kind, const char *path)
+{
+	const char *s = json_string_value(config_at(find(c->user, kind), path));
+
+	return s && *s ? s : NULL;
 }
 
 /* Option, else the user's document, else the default; option and document must not differ. */
-static int settle(const char *option, const char *flag, const char *user, const char *what,
-                  const char *standard, const char **out, struct err *err)
+static int choose_value(const char *option, const char *flag, const char *user, const char *what,
+                        const char *standard, const char **out, struct err *err)
 {
 	if (option && user && strcmp(option, user) != 0)
 		return err_set_code(err, EXIT_USAGE, "%s %s contradicts %s: %s in --config", flag,
 		                    option, what, user);
 	*out = option ? option : user ? user : standard;
 	return 0;
-}
-
-static int refuse_other(const char *user, const char *what, const char *ours, const char *why,
-                        struct err *err)
-{
-	if (!user || strcmp(user, ours) == 0)
-		return 0;
-	return err_set_code(err, EXIT_USAGE, "%s: %s in --config, but %s %s", what, user, why,
-	                    ours);
 }
 
 static int load_user(struct cluster_config *c, const char *file, struct err *err)
@@ -71,64 +80,72 @@ static int load_user(struct cluster_config *c, const char *file, struct err *err
 	return c->user ? 0 : -1;
 }
 
-static int check_user(const struct cluster_config *c, struct err *err)
+/* One network, or one of each family with a comma between them. */
+static int check_networks(const char *list, const char *flag, struct err *err)
 {
-	const char *kind = "ClusterConfiguration";
-	size_t i;
-	json_t *d;
+	auto_free char *copy = xstrdup(list);
+	char *next = copy, *one;
+	int families[2], n = 0;
 
-	json_array_foreach (c->user, i, d)
-		if (!json_is_string(json_object_get(d, "kind")) ||
-		    !json_is_string(json_object_get(d, "apiVersion")))
-			return err_set_code(err, EXIT_USAGE,
-			                    "--config: document %zu has no kind or no apiVersion",
-			                    i + 1);
-	if (refuse_other(user_string(c->user, kind, "kubernetesVersion", NULL), "kubernetesVersion",
-	                 c->k8s_version, "the bundle holds", err) < 0 ||
-	    refuse_other(user_string(c->user, kind, "imageRepository", NULL), "imageRepository",
-	                 REGISTRY, "the bundle's images are named", err) < 0)
-		return -1;
-	return refuse_other(user_string(c->user, "KubeletConfiguration", "cgroupDriver", NULL),
-	                    "cgroupDriver", "systemd", "the bundle's containerd uses", err);
+	while ((one = strsep(&next, ","))) {
+		struct cidr net;
+
+		if (cidr_parse(one, flag, &net, err) < 0) {
+			err->code = EXIT_USAGE;
+			return -1;
+		}
+		if (n < 2)
+			families[n] = net.addr.family;
+		n++;
+	}
+	if (n > 2 || (n == 2 && families[0] == families[1]))
+		return err_set_code(err, EXIT_USAGE,
+		                    "%s: \"%s\": one network, or one of IPv4 and one of IPv6", flag,
+		                    list);
+	return 0;
 }
 
-static int settle_all(struct cluster_config *c, const struct config_choice *o, struct err *err)
+static int choose_values(struct cluster_config *c, const struct config_choice *o, struct err *err)
 {
 	const char *kind = "ClusterConfiguration", *vip = NULL, *pods = NULL, *services = NULL;
-	struct cidr net;
 
-	if (settle(o->vip, "--vip", user_string(c->user, kind, "controlPlaneEndpoint", NULL),
-	           "controlPlaneEndpoint", DEFAULT_VIP, &vip, err) < 0 ||
-	    settle(o->pod_cidr, "--pod-cidr", user_string(c->user, kind, "networking", "podSubnet"),
-	           "podSubnet", DEFAULT_POD_CIDR, &pods, err) < 0 ||
-	    settle(o->service_cidr, "--service-cidr",
-	           user_string(c->user, kind, "networking", "serviceSubnet"), "serviceSubnet",
-	           DEFAULT_SERVICE_CIDR, &services, err) < 0)
+	if (choose_value(o->vip, "--vip", user_string(c, kind, "controlPlaneEndpoint"),
+	                 "controlPlaneEndpoint", DEFAULT_VIP, &vip, err) < 0 ||
+	    choose_value(o->pod_cidr, "--pod-cidr", user_string(c, kind, "networking.podSubnet"),
+	                 "podSubnet", DEFAULT_POD_CIDR, &pods, err) < 0 ||
+	    choose_value(o->service_cidr, "--service-cidr",
+	                 user_string(c, kind, "networking.serviceSubnet"), "serviceSubnet",
+	                 DEFAULT_SERVICE_CIDR, &services, err) < 0)
 		return -1;
 	c->pod_cidr = xstrdup(pods);
 	c->service_cidr = xstrdup(services);
-	if (addr_parse(vip, 6443, "--vip", &c->vip, err) < 0)
-		goto usage;
-	for (const char *list = pods; list; list = services, services = NULL) {
-		auto_free char *first = xstrndup(list,
-		                                 strcspn(list, ",")); /* dual stack: two of them */
-
-		if (cidr_parse(first, list == pods ? "--pod-cidr" : "--service-cidr", &net, err) <
-		    0)
-			goto usage;
+	if (addr_parse(vip, DEFAULT_API_PORT, "--vip", &c->vip, err) < 0) {
+		err->code = EXIT_USAGE;
+		return -1;
 	}
-	return 0;
-usage:
-	err->code = EXIT_USAGE;
-	return -1;
+	if (check_networks(pods, "--pod-cidr", err) < 0)
+		return -1;
+	return check_networks(services, "--service-cidr", err);
+}
+
+static int check_user(const struct cluster_config *c, const struct config_choice *o,
+                      struct err *err)
+{
+	auto_strlist findings = {0};
+
+	configcheck(c, o->masters, o->workers, &findings);
+	return configcheck_refuse(&findings, err);
 }
 
 int cluster_config_init(struct cluster_config *c, const struct config_choice *choice,
                         const char *k8s_version, const struct strlist *ignore, struct err *err)
 {
-	*c = (struct cluster_config){.k8s_version = k8s_version, .ignore = ignore};
-	if (load_user(c, choice->file, err) == 0 && check_user(c, err) == 0 &&
-	    settle_all(c, choice, err) == 0)
+	*c = (struct cluster_config){.k8s_version = k8s_version,
+	                             .ignore = ignore,
+	                             .own_network = choice->cni && strcmp(choice->cni, "none") == 0,
+	                             .joining = choice->joining};
+	if (load_user(c, choice->file, err) == 0 && check_user(c, choice, err) == 0 &&
+	    choose_values(c, choice, err) == 0)
 		return 0;
 	cluster_config_release(c);
 	return -1;
@@ -147,6 +164,40 @@ bool config_allows_swap(const struct cluster_config *c)
 	return json_is_false(json_object_get(find(c->user, "KubeletConfiguration"), "failSwapOn"));
 }
 
+uint16_t config_bind_port(const struct cluster_config *c)
+{
+	const json_t *init = find(c->user, "InitConfiguration");
+	const json_t *join = find(c->user, "JoinConfiguration");
+	const json_t *port = config_at(init, "localAPIEndpoint.bindPort");
+
+	if (!port)
+		port = config_at(join, "controlPlane.localAPIEndpoint.bindPort");
+	if (json_integer_value(port))
+		return (uint16_t)json_integer_value(port);
+	return c->api_port ? c->api_port : DEFAULT_API_PORT;
+}
+
+const char *config_etcd_dir(const struct cluster_config *c)
+{
+	const char *dir = user_string(c, "ClusterConfiguration", "etcd.local.dataDir");
+
+	return dir ? dir : DEFAULT_ETCD_DIR;
+}
+
+const char *config_proxy_mode(const struct cluster_config *c)
+{
+	const char *mode = user_string(c, "KubeProxyConfiguration", "mode");
+
+	return mode ? mode : c->proxy_mode ? c->proxy_mode : "iptables";
+}
+
+bool config_has_family(const struct cluster_config *c, int family)
+{
+	char sign = family == AF_INET6 ? ':' : '.';
+
+	return strchr(c->pod_cidr, sign) || strchr(c->service_cidr, sign);
+}
+
 /* ---- documents ---- */
 
 const char *config_kubeadm_api(const char *k8s_version)
@@ -155,6 +206,21 @@ const char *config_kubeadm_api(const char *k8s_version)
 
 	return sscanf(k8s_version, "v1.%d.", &minor) == 1 && minor < 31 ? "kubeadm.k8s.io/v1beta3"
 	                                                                : "kubeadm.k8s.io/v1beta4";
+}
+
+/* That of the user's kubeadm documents, else the bundle's own. */
+static const char *kubeadm_api(const struct cluster_config *c)
+{
+	size_t i;
+	json_t *d;
+
+	json_array_foreach (c->user, i, d) {
+		const char *api = json_string_value(json_object_get(d, "apiVersion"));
+
+		if (api && strncmp(api, "kubeadm.k8s.io/", 15) == 0)
+			return api;
+	}
+	return config_kubeadm_api(c->k8s_version);
 }
 
 /* The user's document of a kind, copied, or an empty one of that API. */
@@ -177,6 +243,18 @@ static json_t *child(json_t *o, const char *key)
 	return v;
 }
 
+/* The list under key, made when missing; borrowed. */
+static json_t *child_list(json_t *o, const char *key)
+{
+	json_t *v = json_object_get(o, key);
+
+	if (!json_is_array(v)) {
+		v = json_array();
+		json_object_set_new(o, key, v);
+	}
+	return v;
+}
+
 /* Sets what the user left out. */
 static void fill(json_t *o, const char *key, const char *value)
 {
@@ -184,48 +262,104 @@ static void fill(json_t *o, const char *key, const char *value)
 		json_object_set_new(o, key, json_string(value));
 }
 
-/* One kubelet flag: a list of name and value since v1beta4, an object before. */
-static void kubelet_arg(json_t *registration, bool list, const char *name, const char *value)
+/* The object that holds the value of a kubelet flag, under *key: a list of name and value since
+ * v1beta4, one object before. Made with an empty value when the flag is not there. Borrowed. */
+static json_t *kubelet_arg(json_t *registration, bool list, const char *name, const char **key)
 {
-	json_t *args = json_object_get(registration, "kubeletExtraArgs"), *a;
+	json_t *args, *a;
 	size_t i;
 
+	*key = list ? "value" : name;
 	if (!list) {
-		fill(child(registration, "kubeletExtraArgs"), name, value);
-		return;
+		a = child(registration, "kubeletExtraArgs");
+		fill(a, name, "");
+		return a;
 	}
-	if (!json_is_array(args)) {
-		args = json_array();
-		json_object_set_new(registration, "kubeletExtraArgs", args);
-	}
+	args = child_list(registration, "kubeletExtraArgs");
 	json_array_foreach (args, i, a) {
 		const char *known = json_string_value(json_object_get(a, "name"));
 
 		if (known && strcmp(known, name) == 0)
-			return;
+			return a;
 	}
-	json_array_append_new(args, json_pack("{ss ss}", "name", name, "value", value));
+	a = json_pack("{ss ss}", "name", name, "value", "");
+	json_array_append_new(args, a);
+	return a;
+}
+
+/* Gives a kubelet flag its value unless the user did. */
+static void fill_kubelet_arg(json_t *registration, bool list, const char *name, const char *value)
+{
+	const char *key;
+	json_t *a = kubelet_arg(registration, list, name, &key);
+	const char *old = json_string_value(json_object_get(a, key));
+
+	if (old && !*old)
+		json_object_set_new(a, key, json_string(value));
+}
+
+/* The machine's labels after those that the user gives to all: the kubelet takes the last one. */
+static void add_labels(json_t *registration, bool list, const char *labels)
+{
+	const char *key;
+	json_t *a = kubelet_arg(registration, list, "node-labels", &key);
+	const char *old = json_string_value(json_object_get(a, key));
+	auto_free char *all = xasprintf("%s%s%s", old ? old : "", old && *old ? "," : "", labels);
+
+	json_object_set_new(a, key, json_string(all));
+}
+
+/* The machine's taints, added to those that the node gets anyway. */
+static void add_taints(json_t *registration, bool master, const char *taints)
+{
+	bool users = json_is_array(json_object_get(registration, "taints"));
+	json_t *list = child_list(registration, "taints");
+	auto_free char *copy = xstrdup(taints);
+	char *next = copy, *one;
+
+	if (!users && master)
+		json_array_append_new(list, json_pack("{ss ss}", "key",
+		                                      "node-role.kubernetes.io/control-plane",
+		                                      "effect", "NoSchedule"));
+	while ((one = strsep(&next, ","))) {
+		char *effect = strrchr(one, ':'), *value = strchr(one, '=');
+		json_t *t;
+
+		if (!effect)
+			continue; /* refused where the hosts are read */
+		*effect++ = '\0';
+		if (value)
+			*value++ = '\0';
+		t = json_pack("{ss ss}", "key", one, "effect", effect);
+		if (value && *value)
+			json_object_set_new(t, "value", json_string(value));
+		json_array_append_new(list, t);
+	}
 }
 
 static void fill_registration(const struct cluster_config *c, const struct node_config *n,
-                              json_t *doc)
+                              json_t *doc, bool master)
 {
 	json_t *r = child(doc, "nodeRegistration"), *ignore;
 	const char *api = json_string_value(json_object_get(doc, "apiVersion"));
 	bool list = !api || !strstr(api, "v1beta3");
+	auto_free char *ips = n->address6 ? xasprintf("%s,%s", n->address, n->address6)
+	                                  : xstrdup(n->address);
 
-	fill(r, "criSocket", CRI_SOCKET);
+	json_object_set_new(r, "criSocket", json_string(CRI_SOCKET)); /* by any of its names */
 	fill(r, "imagePullPolicy", "IfNotPresent");
-	kubelet_arg(r, list, "node-ip", n->address);
+	if (n->name && *n->name)
+		json_object_set_new(r, "name", json_string(n->name));
+	fill_kubelet_arg(r, list, "node-ip", ips);
 	if (!n->nameserver)
-		kubelet_arg(r, list, "resolv-conf", RESOLV_CONF);
+		fill_kubelet_arg(r, list, "resolv-conf", RESOLV_CONF);
+	if (n->labels && *n->labels)
+		add_labels(r, list, n->labels);
+	if (n->taints && *n->taints)
+		add_taints(r, master, n->taints);
 	if (!c->ignore || !c->ignore->n)
 		return;
-	ignore = json_object_get(r, "ignorePreflightErrors");
-	if (!json_is_array(ignore)) {
-		ignore = json_array();
-		json_object_set_new(r, "ignorePreflightErrors", ignore);
-	}
+	ignore = child_list(r, "ignorePreflightErrors");
 	for (size_t i = 0; i < c->ignore->n; i++)
 		json_array_append_new(ignore, json_string(c->ignore->v[i]));
 }
@@ -236,90 +370,68 @@ static json_t *cluster_doc(const struct cluster_config *c, const char *api)
 	json_t *net = child(doc, "networking");
 	char vip[ADDR_STR_MAX];
 
-	fill(doc, "kubernetesVersion", c->k8s_version);
+	/* with its "v", which the user may have left out */
+	json_object_set_new(doc, "kubernetesVersion", json_string(c->k8s_version));
 	fill(doc, "controlPlaneEndpoint", addr_str(&c->vip, vip));
 	fill(net, "podSubnet", c->pod_cidr);
 	fill(net, "serviceSubnet", c->service_cidr);
 	return doc;
 }
 
-/* kube-proxy in ipvs mode removes services it does not know, unless told. */
+/* kube-proxy in ipvs mode removes services it does not know, unless it is told. */
 static json_t *proxy_doc(const struct cluster_config *c)
 {
 	json_t *doc = document(c, "kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration");
-	json_t *ipvs = child(doc, "ipvs"), *list = json_object_get(ipvs, "excludeCIDRs");
+	json_t *list = child_list(child(doc, "ipvs"), "excludeCIDRs"), *v;
 	struct cidr vip = {.addr = c->vip, .bits = c->vip.family == AF_INET ? 32 : 128};
 	char text[ADDR_STR_MAX];
-
-	fill(doc, "mode", "iptables");
-	vip.addr.port = 0;
-	if (!json_is_array(list)) {
-		list = json_array();
-		json_object_set_new(ipvs, "excludeCIDRs", list);
-	}
-	json_array_append_new(list, json_string(cidr_str(&vip, text)));
-	return doc;
-}
-
-/* The user's documents of kinds that are none of ours pass as they are. */
-static void add_others(const struct cluster_config *c, json_t *docs)
-{
-	static const char *const ours[] = {"InitConfiguration", "ClusterConfiguration",
-	                                   "JoinConfiguration", "KubeletConfiguration",
-	                                   "KubeProxyConfiguration"};
 	size_t i;
-	json_t *d;
 
-	json_array_foreach (c->user, i, d) {
-		const char *kind = json_string_value(json_object_get(d, "kind"));
-		bool known = false;
-
-		for (size_t k = 0; k < ARRAY_SIZE(ours); k++)
-			known |= strcmp(kind, ours[k]) == 0;
-		if (!known)
-			json_array_append(docs, d);
-	}
+	json_object_set_new(doc, "mode", json_string(config_proxy_mode(c)));
+	vip.addr.port = 0;
+	cidr_str(&vip, text);
+	json_array_foreach (list, i, v)
+		if (json_is_string(v) && strcmp(json_string_value(v), text) == 0)
+			return doc;
+	json_array_append_new(list, json_string(text));
+	return doc;
 }
 
 json_t *config_init_docs(const struct cluster_config *c, const struct node_config *n)
 {
-	const char *api = config_kubeadm_api(c->k8s_version);
+	const char *api = kubeadm_api(c);
 	json_t *init = document(c, api, "InitConfiguration");
 	json_t *kubelet = document(c, "kubelet.config.k8s.io/v1beta1", "KubeletConfiguration");
-	json_t *docs = json_array();
+	json_t *docs = json_array(), *endpoint = child(init, "localAPIEndpoint");
 
-	fill(child(init, "localAPIEndpoint"), "advertiseAddress", n->address);
-	fill_registration(c, n, init);
+	fill(endpoint, "advertiseAddress", n->address);
+	if (!json_object_get(endpoint, "bindPort"))
+		json_object_set_new(endpoint, "bindPort", json_integer(config_bind_port(c)));
+	fill_registration(c, n, init, true);
 	fill(kubelet, "cgroupDriver", "systemd");
 	json_array_append_new(docs, init);
 	json_array_append_new(docs, cluster_doc(c, api));
 	json_array_append_new(docs, kubelet);
 	json_array_append_new(docs, proxy_doc(c));
-	add_others(c, docs);
 	return docs;
 }
 
 json_t *config_join_docs(const struct cluster_config *c, const struct node_config *n,
                          const char *token, const char *ca_hash, const char *certificate_key)
 {
-	json_t *join = document(c, config_kubeadm_api(c->k8s_version), "JoinConfiguration");
+	json_t *join = document(c, kubeadm_api(c), "JoinConfiguration");
 	char vip[ADDR_STR_MAX];
 
-	json_object_set_new(join, "discovery",
-	                    json_pack("{s{ss ss s[s]}}", "bootstrapToken", "token", token,
-	                              "apiServerEndpoint", addr_str(&c->vip, vip), "caCertHashes",
-	                              ca_hash));
-	fill_registration(c, n, join);
-	json_object_del(join, "controlPlane");
-	if (certificate_key) {
-		json_t *cp = json_object();
-
-		/* a user's own controlPlane has nothing that differs between machines but the
-		 * address */
-		json_object_set_new(join, "controlPlane", cp);
-		json_object_set_new(cp, "certificateKey", json_string(certificate_key));
-		json_object_set_new(child(cp, "localAPIEndpoint"), "advertiseAddress",
-		                    json_string(n->address));
-	}
+	/* what the user may say about it is v1beta3's timeout */
+	json_object_set_new(child(join, "discovery"), "bootstrapToken",
+	                    json_pack("{ss ss s[s]}", "token", token, "apiServerEndpoint",
+	                              addr_str(&c->vip, vip), "caCertHashes", ca_hash));
+	fill_registration(c, n, join, certificate_key != NULL);
+	json_object_del(join, "controlPlane"); /* all of it is made here: configcheck.c */
+	if (certificate_key)
+		json_object_set_new(join, "controlPlane",
+		                    json_pack("{ss s{ss si}}", "certificateKey", certificate_key,
+		                              "localAPIEndpoint", "advertiseAddress", n->address,
+		                              "bindPort", (int)config_bind_port(c)));
 	return json_pack("[o]", join);
 }

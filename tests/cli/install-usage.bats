@@ -91,11 +91,11 @@ usage() { # TEXT WORD...
 	printf 'kind: x\n' > "$W/c.yaml"
 	usage "document 1 has no kind or no apiVersion" --bundle "$B" --config "$W/c.yaml"
 	printf 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nkubernetesVersion: v1.30.0\n' > "$W/c.yaml"
-	usage "kubernetesVersion: v1.30.0 in --config, but the bundle holds v1.37.2" --bundle "$B" --config "$W/c.yaml"
+	usage '--config: ClusterConfiguration.kubernetesVersion: "v1.30.0", but the bundle holds v1.37.2' --bundle "$B" --config "$W/c.yaml"
 	printf 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nimageRepository: r.example\n' > "$W/c.yaml"
-	usage "imageRepository: r.example in --config" --bundle "$B" --config "$W/c.yaml"
+	usage '--config: ClusterConfiguration.imageRepository: "r.example"' --bundle "$B" --config "$W/c.yaml"
 	printf 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\ncgroupDriver: cgroupfs\n' > "$W/c.yaml"
-	usage "cgroupDriver: cgroupfs in --config" --bundle "$B" --config "$W/c.yaml"
+	usage '--config: KubeletConfiguration.cgroupDriver: "cgroupfs"' --bundle "$B" --config "$W/c.yaml"
 	printf 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {podSubnet: 10.1.0.0/16}\n' > "$W/c.yaml"
 	usage "--pod-cidr 10.2.0.0/16 contradicts podSubnet: 10.1.0.0/16" --bundle "$B" --config "$W/c.yaml" --pod-cidr 10.2.0.0/16
 }
