@@ -126,6 +126,7 @@ int link_init_local(struct link *l, struct err *err)
 		return err_set(err, "fork: %s", strerror(errno));
 	}
 	if (pid == 0) {
+		setsid();
 		if (dup2(sv[1], 0) < 0 || dup2(sv[1], 1) < 0)
 			_exit(127);
 		execl("/proc/self/exe", "kubecask", "node", "serve", (char *)NULL);
@@ -205,41 +206,4 @@ int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct er
 int link_take(struct link *l, struct msg *out, struct err *err)
 {
 	return receive(l, LINK_NOW, out, err);
-}
-
-int link_answer(struct link *l, unsigned timeout_ms, link_progress *on_progress, void *ctx,
-                struct json_t **result, struct err *err)
-{
-	for (;;) {
-		struct msg m = {0};
-		int rc = 0;
-
-		if (link_receive(l, timeout_ms, &m, err) < 0)
-			return -1;
-		if (m.kind == MSG_PROGRESS) {
-			if (on_progress)
-				on_progress(ctx, &m);
-			msg_release(&m);
-			continue;
-		}
-		if (m.kind == MSG_ERROR)
-			rc = err_set_code(err, m.code, "%s", m.text);
-		else if (m.kind != MSG_OK)
-			rc = err_set(err, "protocol: a request where an answer was due");
-		else if (result)
-			*result = json_incref(m.body);
-		msg_release(&m);
-		return rc;
-	}
-}
-
-int link_call(struct link *l, const char *op, const struct json_t *args, unsigned timeout_ms,
-              link_progress *on_progress, void *ctx, struct json_t **result, struct err *err)
-{
-	auto_strbuf sb = {0};
-
-	msg_request(&sb, op, args);
-	if (link_send(l, &sb, err) < 0)
-		return -1;
-	return link_answer(l, timeout_ms, on_progress, ctx, result, err);
 }

@@ -55,16 +55,5 @@ int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct er
  * more. */
 int link_take(struct link *l, struct msg *out, struct err *err);
 
-/*
- * Sends a request and waits for its answer; each progress message goes to on_progress (may be NULL)
- * and starts the timeout again. *result (may be NULL) is the caller's. An error answer is a failure
- * with its sentence and code.
- */
-typedef void link_progress(void *ctx, const struct msg *m);
-int link_call(struct link *l, const char *op, const struct json_t *args, unsigned timeout_ms,
-              link_progress *on_progress, void *ctx, struct json_t **result, struct err *err);
-/* The waiting half of link_call. */
-int link_answer(struct link *l, unsigned timeout_ms, link_progress *on_progress, void *ctx,
-                struct json_t **result, struct err *err);
-/* Starts this program again as `node serve` on this machine. */
+/* Starts this program again as `node serve` on this machine, in a session of its own. */
 int link_init_local(struct link *l, struct err *err);

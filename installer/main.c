@@ -64,7 +64,7 @@ int main(int argc, char **argv)
 	if (argc < 2 || argv[1][0] == '-')
 		return run_command(CMD_INSTALL, cmd_install, argc, argv);
 	if (argc == 3 && strcmp(argv[1], "node") == 0 && strcmp(argv[2], "serve") == 0)
-		return node_serve();
+		return node_serve(NULL, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		int words = commands[i].second ? 2 : 1;
 

@@ -18,7 +18,7 @@ struct err;
 #define DIR_STATE    "/var/lib/kubecask"
 #define DIR_RUN      "/run/kubecask"
 #define FILE_SELF    DIR_OPT "/bin/kubecask"
-#define FILE_LOCK    "/run/lock/kubecask.lock"
+#define FILE_LOCK    "/run/kubecask.lock"
 #define ADMIN_CONF   "/etc/kubernetes/admin.conf"
 #define KUBELET_CONF "/etc/kubernetes/kubelet.conf"
 /* For a node without any nameserver: CoreDNS refuses to start on an empty list. It names the
@@ -30,15 +30,25 @@ struct err;
 /* The node's end of a connection (`kubecask node serve`): one controller, one request at a time. */
 struct node {
 	struct link link;
-	int lock; /* flock held for as long as the process lives; -1: not taken */
+	pid_t attended_by; /* our process that talks to the controller (supervisor.h) */
+	int lock;          /* held for as long as the process lives (lock.h); -1: not taken */
 };
 
 /* Reports what is being done; failures to write are noticed at the answer. */
 void node_progress(struct node *n, const char *step, uint64_t now, uint64_t of);
-/* One installer at a time: the second one fails at once. */
+/* One installer at a time: the second one fails at once, unless the first one's controller is gone
+ * and only what it began comes to its end: that is waited for. */
 int node_lock(struct node *n, struct err *err);
-/* Serves requests until the controller goes away. Returns the exit status. */
-int node_serve(void);
+/*
+ * To be called between two steps, where the machine is in a state that the repeated command can go
+ * on from: -1 when the controller asked to stop or is gone. next names the step that is left out.
+ */
+int node_safe_point(const char *next, struct err *err);
+/* The same question for loops. */
+bool node_stop_requested(void);
+/* Serves requests until the controller goes away. placed: the directory that this program was
+ * placed in for this run, or NULL. token stands in the greeting. Returns the exit status. */
+int node_serve(const char *placed, const char *token);
 
 /* An operation: args is an object from outside, *result starts as an empty object. */
 typedef int node_op(struct node *n, const json_t *args, json_t *result, struct err *err);

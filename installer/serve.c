@@ -2,25 +2,30 @@
 /* `kubecask node serve`: the node's end of the protocol in proto.h, on stdin and stdout. */
 #include "err.h"
 #include "fs.h"
+#include "lock.h"
 #include "mem.h"
 #include "node.h"
 #include "proto.h"
+#include "supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_GRACE_MS 1500           /* a controller that was just killed is noticed within that */
-#define LOCK_WAIT_MS  (1600u * 1000) /* no operation takes longer */
-#define IDLE_MS       45000          /* a controller pings each 10 s */
+#define LOCK_GRACE_MS        1500           /* a holder that ends right now */
+#define LOCK_WAIT_MS         (1600u * 1000) /* no operation takes longer */
+#define IDLE_MS              INT_MAX        /* the supervisor judges */
+#define CONTROLLER_SILENT_MS 45000          /* it pings each 10 s */
+#define HEARTBEAT_MS         2000
+
+static const int stop_signals[] = {SUPERVISOR_STOP, SUPERVISOR_GONE, SIGTERM, SIGINT};
 
 static const struct {
 	const char *name;
@@ -45,99 +50,56 @@ void node_progress(struct node *n, const char *step, uint64_t now, uint64_t of)
 	link_send(&n->link, &sb, &ignored);
 }
 
-/*
- * The lock file's first byte says whether the holder's controller is still there: an operation goes
- * on to its end without one (kubeadm must not be cut in the middle), and a repeated run waits for
- * it.
- */
-#define ATTENDED "a"
-#define ORPHAN   "o"
+/* ---- stopping ---- */
 
-static volatile int watched_lock = -1; /* for the signal handler alone */
+enum { GO_ON, STOP_OPERATION, STOP_ALL };
 
-static void on_sigio(int sig)
+static volatile sig_atomic_t stop; /* written by the signal handler */
+
+static void on_signal(int sig)
 {
-	struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-	int saved = errno;
-
-	(void)sig;
-	if (watched_lock >= 0 && poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR)))
-		(void)!pwrite(watched_lock, ORPHAN, 1, 0);
-	errno = saved;
+	if (sig != SUPERVISOR_STOP)
+		stop = STOP_ALL;
+	else if (stop == GO_ON)
+		stop = STOP_OPERATION;
 }
 
-/* While an operation runs nobody reads stdin: its end is told by a signal. */
-static void watch_controller(struct node *n, bool on)
+bool node_stop_requested(void)
 {
-	int flags = fcntl(STDIN_FILENO, F_GETFL);
-
-	watched_lock = on ? n->lock : -1;
-	fcntl(STDIN_FILENO, F_SETOWN, getpid());
-	fcntl(STDIN_FILENO, F_SETFL, on ? flags | O_ASYNC : flags & ~O_ASYNC);
-	if (on)
-		on_sigio(SIGIO); /* gone already? */
+	return stop != GO_ON;
 }
 
-static bool same_file(int fd, const char *path)
+int node_safe_point(const char *next, struct err *err)
 {
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 && stat(path, &b) == 0 && a.st_dev == b.st_dev &&
-	       a.st_ino == b.st_ino;
-}
-
-/* 1: taken, 0: another process has it, -1: failure. */
-static int try_lock(struct node *n, bool *orphan, struct err *err)
-{
-	auto_close int fd = open(FILE_LOCK, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-	char c = 0;
-
-	if (fd < 0)
-		return err_set(err, "open %s: %s", FILE_LOCK, strerror(errno));
-	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		*orphan = pread(fd, &c, 1, 0) == 1 && c == *ORPHAN;
+	if (stop == GO_ON)
 		return 0;
-	}
-	if (!same_file(fd, FILE_LOCK)) /* its last holder has just removed it */
-		return 0;
-	(void)!pwrite(fd, ATTENDED, 1, 0);
-	n->lock = steal_fd(&fd);
-	watched_lock = n->lock;
-	return 1;
+	return err_set(err, "stopped before %s, as asked; repeat the command to go on", next);
+}
+
+/* ---- the lock ---- */
+
+static int tell_waiting(void *ctx, struct err *err)
+{
+	node_progress(ctx, "waiting for what an interrupted run began", 0, 0);
+	return node_safe_point("it began", err);
 }
 
 int node_lock(struct node *n, struct err *err)
 {
-	long long grace = now_ms() + LOCK_GRACE_MS, end = now_ms() + LOCK_WAIT_MS;
+	const struct lock_wait wait = {
+	    .attended_by = n->attended_by,
+	    .grace_ms = LOCK_GRACE_MS,
+	    .wait_ms = LOCK_WAIT_MS,
+	    .waiting = tell_waiting,
+	    .ctx = n,
+	};
 
-	if (n->lock >= 0)
-		return 0;
-	for (;;) {
-		bool orphan = false;
-		int r = try_lock(n, &orphan, err);
-
-		if (r != 0)
-			return r < 0 ? -1 : 0;
-		if (now_ms() > (orphan ? end : grace))
-			return err_set(
-			    err, "another installer is at work on this node: wait until it has "
-				 "finished");
-		if (orphan) {
-			node_progress(n, "waiting for what an interrupted run began", 0, 0);
-			grace = now_ms() + LOCK_GRACE_MS;
-		}
-		poll(NULL, 0, orphan ? 1000 : 50);
-	}
-}
-
-static void unlock(struct node *n)
-{
 	if (n->lock < 0)
-		return;
-	watched_lock = -1;
-	unlink(FILE_LOCK);
-	close(n->lock);
+		n->lock = lock_take(FILE_LOCK, &wait, err);
+	return n->lock < 0 ? -1 : 0;
 }
+
+/* ---- requests ---- */
 
 const char *arg_string(const json_t *args, const char *key, struct err *err)
 {
@@ -169,72 +131,59 @@ static int serve_one(struct node *n, struct err *err)
 		msg_release(&m);
 		return err_set(err, "protocol: not a request");
 	}
-	if (strcmp(m.text, "ping") == 0 || strcmp(m.text, "stop") == 0) { /* never answered */
-		msg_release(&m);
-		return 0;
-	}
 	result = json_object();
-	watch_controller(n, strcmp(m.text, "put") != 0);
-	if (dispatch(n, &m, result, &failure) == 0)
+	if (stop == STOP_OPERATION) /* it was meant for the one before */
+		stop = GO_ON;
+	if (node_safe_point(m.text, &failure) == 0 && dispatch(n, &m, result, &failure) == 0)
 		msg_ok(&sb, result);
 	else
 		msg_error(&sb, &failure);
-	watch_controller(n, false);
 	json_decref(result);
 	msg_release(&m);
 	return link_send(&n->link, &sb, err);
 }
 
-/* stdin for reading and stdout for writing behind one descriptor is how a local link comes; over
- * SSH they are two pipes. */
-static ssize_t pipe_read(void *ctx, void *buf, size_t len, long long deadline, struct err *err)
+/* The process that does the work: its controller is the supervisor. */
+static int run_operations(int fd, void *ctx)
 {
-	(void)ctx;
-	for (;;) {
-		long long left = deadline - now_ms();
-		struct pollfd p = {.fd = STDIN_FILENO, .events = POLLIN};
-		int r = poll(&p, 1, left < 0 ? 0 : (int)left);
-		ssize_t n;
+	const char *token = ctx;
+	struct node n = {.attended_by = getppid(), .lock = -1};
+	auto_free char *greeting = xasprintf("ready%s%s", token ? " " : "", token ? token : "");
+	struct err err = {0};
 
-		if (r == 0)
-			return err_set(err, "the controller is silent");
-		n = r < 0 ? r : read(STDIN_FILENO, buf, len);
-		if (n >= 0)
-			return n;
-		if (errno != EINTR)
-			return err_set(err, "read: %s", strerror(errno));
-	}
+	for (size_t i = 0; i < ARRAY_SIZE(stop_signals); i++)
+		sigaction(
+		    stop_signals[i],
+		    &(const struct sigaction){.sa_handler = on_signal, .sa_flags = SA_RESTART},
+		    NULL);
+	link_init_fd(&n.link, fd, -1);
+	node_progress(&n, greeting, 0, 0);
+	while (stop != STOP_ALL && serve_one(&n, &err) == 0)
+		;
+	lock_release(FILE_LOCK, n.lock);
+	link_release(&n.link);
+	return EXIT_OK; /* the controller went away: nobody is left to tell */
 }
 
-static int pipe_write(void *ctx, const void *data, size_t len, struct err *err)
-{
-	(void)ctx;
-	return fs_write_all(1, data, len) == 0 ? 0 : err_set(err, "write: %s", strerror(errno));
-}
+/* ---- the process ---- */
 
-static const char *pipe_stderr(void *ctx)
+/* Whatever is opened later must not become stdin, stdout or stderr. */
+static void fill_standard_descriptors(void)
 {
-	(void)ctx;
-	return "";
-}
+	int fd = open("/dev/null", O_RDWR);
 
-static void pipe_close(void *ctx)
-{
-	(void)ctx;
+	while (fd >= 0 && fd <= STDERR_FILENO)
+		fd = dup(fd);
+	if (fd > STDERR_FILENO)
+		close(fd);
 }
-
-static const struct link_ops pipe_ops = {
-    .read = pipe_read,
-    .write = pipe_write,
-    .stderr_text = pipe_stderr,
-    .close = pipe_close,
-};
 
 /* Children must behave the same whoever called us, and nothing secret may end in a core file. */
-static void settle(void)
+static void prepare_process(void)
 {
 	struct rlimit none = {0, 0};
 
+	fill_standard_descriptors();
 	clearenv();
 	setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", 1);
 	setenv("LC_ALL", "C", 1);
@@ -242,8 +191,6 @@ static void settle(void)
 	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN); /* the connection's end is noticed by reading */
-	sigaction(SIGIO, &(const struct sigaction){.sa_handler = on_sigio, .sa_flags = SA_RESTART},
-	          NULL);
 	setrlimit(RLIMIT_CORE, &none);
 	prctl(PR_SET_DUMPABLE, 0);
 	(void)!chdir("/");
@@ -270,17 +217,19 @@ static void leave_no_trace(void)
 	rmdir(self);
 }
 
-int node_serve(void)
+int node_serve(const char *placed, const char *token)
 {
-	struct node n = {.link = {.ops = &pipe_ops}, .lock = -1};
-	struct err err = {0};
+	const struct supervisor_config config = {
+	    .in = STDIN_FILENO,
+	    .out = STDOUT_FILENO,
+	    .operations = run_operations,
+	    .ctx = (void *)(uintptr_t)token,
+	    .silence_ms = CONTROLLER_SILENT_MS,
+	    .heartbeat_ms = HEARTBEAT_MS,
+	};
 
+	(void)placed;
 	leave_no_trace();
-	settle();
-	node_progress(&n, "ready", 0, 0);
-	while (serve_one(&n, &err) == 0)
-		;
-	unlock(&n);
-	strbuf_release(&n.link.in);
-	return EXIT_OK; /* the controller went away: nobody is left to tell */
+	prepare_process();
+	return supervisor_run(&config);
 }

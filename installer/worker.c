@@ -25,8 +25,8 @@
 #define REPORT_MS 250
 #define SELF_MAX  (64u << 20)
 #define READY_MS  30000
-#define PING_MS   10000          /* a node takes 45 s of silence as its controller's end */
-#define SILENT_MS (1600u * 1000) /* until nodes send heartbeats */
+#define PING_MS   10000 /* a node takes 45 s of silence as its controller's end */
+#define SILENT_MS 30000 /* a node with work to do sends something each 2 s */
 
 /*
  * The only shell text that ever runs on a node: finds a place where programs may run, puts this one
