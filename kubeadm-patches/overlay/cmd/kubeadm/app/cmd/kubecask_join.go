@@ -115,7 +115,11 @@ func (v joinVirtualIP) runIPVS(c workflow.RunData) error {
 		return err
 	}
 	ignoreUnneeded(data.ignorePreflightErrors)
-	return v.writeRules(g, data.DryRun())
+	if err := v.writeRules(g, data.DryRun()); err != nil || data.DryRun() {
+		return err
+	}
+	// what comes next would wait for minutes, and not say why
+	return kubecask.CheckReachable(g.VIP, g.Masters)
 }
 
 // preflight, upstream's, is the first that knows the networks of the cluster.

@@ -4,13 +4,17 @@ package cmd
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/util/sets"
@@ -69,6 +73,37 @@ func TestJoinThroughVirtualIP(t *testing.T) {
 			if test.guard {
 				wantGuard(t, testEndpoint, "10.0.0.1:7443", "10.0.0.2:6443")
 			} else if !test.block {
+				wantNoManifestDir(t)
+			}
+		})
+	}
+}
+
+// Nobody answers: said after the rules were written, which are taken back; not asked in a dry run or without the phase.
+func TestJoinWithoutReachableAPIServer(t *testing.T) {
+	runOnce := "--run-once --vs " + testEndpoint + " --rs 10.0.0.1:6443"
+	tests := []struct {
+		name  string
+		args  []string
+		err   string
+		calls []string
+	}{
+		{name: "join", err: "the API server does not answer at 169.254.97.2:6443: connection reset by peer; directly: 10.0.0.1:6443 ",
+			calls: []string{runOnce, "--clean --vs " + testEndpoint}},
+		{name: "dry run", args: []string{"--dry-run"}},
+		{name: "phase skipped", args: []string{"--skip-phases", "ipvs"}},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			called := fakeNode(t, "")
+			t.Setenv("KUBEADM_JOIN_DRYRUN_DIR", t.TempDir())
+			kubecask.Connect = func(ctx context.Context, _ netip.AddrPort) error { return syscall.ECONNRESET }
+			defer kubecask.SetReachTimeout(50 * time.Millisecond)()
+			dir := kubecask.ManifestDir
+			args := append([]string{testEndpoint, "--master", "10.0.0.1"}, test.args...)
+			wantError(t, execute(newCmdJoin(io.Discard, nil), joinArgs(args...)...), test.err)
+			wantCalls(t, called(), test.calls...)
+			if kubecask.ManifestDir = dir; test.err != "" {
 				wantNoManifestDir(t)
 			}
 		})

@@ -3,6 +3,7 @@
 package cmd
 
 import (
+	"context"
 	"io"
 	"net/netip"
 	"os"
@@ -22,10 +23,11 @@ const (
 	testCRISocket = "unix:///nonexistent/cri.sock"
 )
 
-// fakeNode gives a test its own manifests and an lvscare that notes how it was called.
+// fakeNode gives a test its own manifests, an lvscare that notes how it was called, and API servers that answer.
 func fakeNode(t *testing.T, fails string) (called func() string) {
-	oldDir, oldDryRun := kubecask.ManifestDir, kubecask.DryRun
-	t.Cleanup(func() { kubecask.ManifestDir, kubecask.DryRun = oldDir, oldDryRun })
+	oldDir, oldDryRun, oldConnect := kubecask.ManifestDir, kubecask.DryRun, kubecask.Connect
+	t.Cleanup(func() { kubecask.ManifestDir, kubecask.DryRun, kubecask.Connect = oldDir, oldDryRun, oldConnect })
+	kubecask.Connect = func(context.Context, netip.AddrPort) error { return nil }
 	dir := t.TempDir()
 	kubecask.ManifestDir = filepath.Join(dir, "kubernetes", "manifests")
 	text := "#!/bin/sh\n[ \"$1\" != status ] || exit 1\necho \"$@\" >> " + dir + "/log\n"
