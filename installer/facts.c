@@ -10,6 +10,7 @@
 #include "proto.h"
 #include "state.h"
 #include "strbuf.h"
+#include "units.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -327,7 +328,7 @@ static void add_foreign(json_t *list)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
-		if (fs_exists(paths[i]) && !points_to_us(paths[i]))
+		if (fs_exists(paths[i]) && !points_to_us(paths[i]) && !units_is_ours(paths[i]))
 			json_array_append_new(list, json_string(paths[i]));
 }
 

@@ -56,7 +56,10 @@ typedef int node_op(struct node *n, const json_t *args, json_t *result, struct e
 node_op op_facts;      /* what this machine is and has (facts.c) */
 node_op op_have;       /* {blobs:[digest]} -> {missing:[digest]} (store.c) */
 node_op op_put;        /* {digest,size} + bytes */
-node_op op_deploy;     /* {index,role}: unpack, link, units, kernel, containerd (deploy.c) */
+node_op op_stage;      /* {index,role,run}: unpack beside what runs (stage.c) */
+node_op op_unstage;    /* {index,run}: remove what that run unpacked, unless it is in use */
+node_op op_activate;   /* {index,role}: units, settings, current, containerd (activate.c) */
+node_op op_deactivate; /* {index}: as it was before its activation */
 node_op op_images;     /* {index,role}: into containerd, pinned (images.c) */
 node_op op_init;       /* {docs:[...],masters:[...]}: kubeadm init (kubeadm.c) */
 node_op op_join;       /* the same for kubeadm join, with the secrets */

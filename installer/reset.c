@@ -14,6 +14,7 @@
 #include "rules.h"
 #include "state.h"
 #include "strbuf.h"
+#include "units.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -232,7 +233,7 @@ static void remove_links_in(const char *dir)
 	for (size_t i = 0; i < names.n; i++) {
 		auto_free char *path = xasprintf("%s/%s", dir, names.v[i]);
 
-		if (points_to_us(path))
+		if (points_to_us(path) || units_is_ours(path))
 			unlink(path);
 	}
 }
@@ -275,7 +276,7 @@ static void remove_tree(const char *dir, struct troubles *t)
 	}
 }
 
-/* The values from before, as deploy.c noted them. */
+/* The values from before, as kernel.c noted them. */
 static void restore_sysctls(void)
 {
 	json_t *state = state_load(), *v;
@@ -297,7 +298,7 @@ static void restore_sysctls(void)
 	json_decref(state);
 }
 
-/* Directories that deploy.c saw missing, deepest first; one that is not empty is somebody's by now.
+/* Directories that absent.c saw missing, deepest first; one that is not empty is somebody's by now.
  */
 static void remove_made(void)
 {
@@ -312,9 +313,9 @@ static void remove_made(void)
 
 static void remove_files(struct node *n, struct troubles *t)
 {
-	static const char *const link_dirs[] = {DIR_BIN, "/etc/systemd/system",
-	                                        "/etc/systemd/system/multi-user.target.wants",
-	                                        "/etc/sysctl.d", "/etc/modules-load.d"};
+	static const char *const link_dirs[] = {
+	    DIR_BIN, "/etc/systemd/system/multi-user.target.wants", "/etc/systemd/system",
+	    "/etc/sysctl.d", "/etc/modules-load.d"};
 	static const char *const trees[] = {"/etc/kubernetes",
 	                                    "/var/lib/kubelet",
 	                                    "/var/lib/etcd",

@@ -31,14 +31,25 @@ static const struct {
 	const char *name;
 	node_op *op;
 } ops[] = {
-    {"facts", op_facts},       {"have", op_have},
-    {"put", op_put},           {"activate", op_deploy},
-    {"images", op_images},     {"init", op_init},
-    {"join", op_join},         {"token", op_token},
-    {"certs", op_certs},       {"forget", op_forget},
-    {"lvscare", op_lvscare},   {"addons", op_addons},
-    {"status", op_status},     {"kubeconfig", op_kubeconfig},
-    {"remember", op_remember}, {"reset", op_reset},
+    {"facts", op_facts},
+    {"have", op_have},
+    {"put", op_put},
+    {"images", op_images},
+    {"stage", op_stage},
+    {"unstage", op_unstage},
+    {"activate", op_activate},
+    {"deactivate", op_deactivate},
+    {"init", op_init},
+    {"join", op_join},
+    {"token", op_token},
+    {"certs", op_certs},
+    {"forget", op_forget},
+    {"lvscare", op_lvscare},
+    {"addons", op_addons},
+    {"status", op_status},
+    {"kubeconfig", op_kubeconfig},
+    {"remember", op_remember},
+    {"reset", op_reset},
 };
 
 void node_progress(struct node *n, const char *step, uint64_t now, uint64_t of)

@@ -47,6 +47,34 @@ int store_read(const struct digest *d, size_t max, struct strbuf *out, struct er
 	return digest_eq(&got, d) ? 0 : err_set(err, "%s: damaged", path);
 }
 
+void store_remove_leftovers(void)
+{
+	auto_strlist names = {0};
+	struct err ignored = {0};
+
+	if (!fs_exists(DIR_BLOBS) || fs_list(DIR_BLOBS, &names, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		auto_free char *path = xasprintf(DIR_BLOBS "/%s", names.v[i]);
+		const char *end = strrchr(names.v[i], '.');
+
+		if (end && strcmp(end, ".tmp") == 0)
+			unlink(path);
+	}
+}
+
+/* The room for temporary files (one for each blob) is only used by who holds the lock. */
+static int prepare_store(struct node *n, struct err *err)
+{
+	bool locked = n->lock >= 0;
+
+	if (node_lock(n, err) < 0)
+		return -1;
+	if (!locked)
+		store_remove_leftovers();
+	return fs_mkdir_p(DIR_BLOBS, 0755, err);
+}
+
 int op_have(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	json_t *missing = json_array(), *v;
@@ -93,7 +121,7 @@ static void store_chunk(struct arrival *a, const char *path, const char *data, s
 	digest_update(a->ctx, data, len);
 	if (fs_write_all(a->fd, data, len) == 0)
 		return;
-	err_set(&a->err, "write %s: %s", path, strerror(errno));
+	fs_fail(&a->err, "write", path);
 	close(a->fd);
 	a->fd = -1;
 }
@@ -137,10 +165,8 @@ static int finish(struct arrival *a, const struct digest *want, const char *tmp,
 	if (!digest_eq(&got, want))
 		return err_set(err, "%s: damaged on its way, the digest does not match", want->str);
 	if (fsync(a->fd) < 0)
-		return err_set(err, "write %s: %s", path, strerror(errno));
-	if (rename(tmp, path) < 0)
-		return err_set(err, "rename %s: %s", tmp, strerror(errno));
-	return 0;
+		return fs_fail(err, "write", path);
+	return rename(tmp, path) == 0 ? 0 : fs_fail(err, "rename to", path);
 }
 
 int op_put(struct node *n, const json_t *args, json_t *result, struct err *err)
@@ -158,10 +184,10 @@ int op_put(struct node *n, const json_t *args, json_t *result, struct err *err)
 	path = store_path(&d);
 	tmp = xasprintf("%s.tmp", path); /* one installer at a time: no clash */
 	a.ctx = digest_new();
-	if (node_lock(n, &a.err) == 0 && fs_mkdir_p(DIR_BLOBS, 0755, &a.err) == 0) {
+	if (prepare_store(n, &a.err) == 0) {
 		a.fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 		if (a.fd < 0)
-			err_set(&a.err, "create %s: %s", tmp, strerror(errno));
+			fs_fail(&a.err, "create", tmp);
 	}
 	rc = receive(n, &a, path, (uint64_t)size, err);
 	if (rc == 0)

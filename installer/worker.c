@@ -56,8 +56,8 @@ static unsigned silence_ms(const char *op)
 	static const struct {
 		const char *op;
 		unsigned s;
-	} longer[] = {{"deploy", 600}, {"images", 900}, {"init", 1600},
-	              {"join", 1600},  {"reset", 900},  {"have", 300}};
+	} longer[] = {{"stage", 600}, {"activate", 600}, {"deactivate", 600}, {"images", 900},
+	              {"init", 1600}, {"join", 1600},    {"reset", 900},      {"have", 300}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(longer); i++)
 		if (strcmp(longer[i].op, op) == 0)
@@ -534,10 +534,17 @@ static int push(struct worker *w, bool control_plane, json_t **result, struct er
 static int stage(struct worker *w, const json_t *args, json_t **result, struct err *err)
 {
 	const char *role = json_string_value(json_object_get(args, "role"));
+	json_t *sent = NULL;
+	int rc;
 
-	if (push(w, role && strcmp(role, OCI_ROLE_CP) == 0, result, err) < 0)
+	if (push(w, role && strcmp(role, OCI_ROLE_CP) == 0, &sent, err) < 0) {
+		json_decref(sent);
 		return err_wrap(err, "copy");
-	return 0;
+	}
+	rc = call_node(w, "stage", args, result, err);
+	json_object_update_missing(*result, sent);
+	json_decref(sent);
+	return rc;
 }
 
 /* ---- main loop ---- */
