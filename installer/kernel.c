@@ -123,8 +123,9 @@ static char *value_now(const char *path)
 static int write_value(const char *path, const char *value)
 {
 	auto_close int fd = open(path, O_WRONLY | O_CLOEXEC);
+	auto_free char *line = xasprintf("%s\n", value);
 
-	return fd >= 0 && write(fd, value, strlen(value)) >= 0 ? 0 : -1;
+	return fd >= 0 && write(fd, line, strlen(line)) >= 0 ? 0 : -1;
 }
 
 /* A limit that only needs to be high enough, and was higher before us: since 5.11 the kernel

@@ -16,15 +16,32 @@ blob() {
 	mv "$f" "$1/blobs/sha256/$h"
 }
 
-# layout DIR [ARCH]: an OCI layout with one node artifact and one image, each with one layer
+# node_files DIR: what a node artifact unpacks to; programs are scripts. NODE_BUILD and NODE_CONTAINERD (default 1)
+# tell builds and containerds apart
+node_files() {
+	local d=$1 p
+	mkdir -p "$d/bin" "$d/cni"
+	cp -r "$TOP"/packager/parts/node/{systemd,sysctl.d,modules-load.d,etc} "$d/"
+	for p in containerd-shim-runc-v2 ctr etcdctl kubeadm kubectl kubelet lvscare runc; do
+		printf '#!/bin/sh\necho %s of build %s\n' "$p" "${NODE_BUILD:-1}" > "$d/bin/$p"
+	done
+	printf '#!/bin/sh\necho containerd %s\n' "${NODE_CONTAINERD:-1}" > "$d/bin/containerd"
+	chmod +x "$d"/bin/*
+}
+
+# layout DIR [ARCH]: an OCI layout with one node artifact (node_files, of the version NODE_VERSION) and one image, each
+# with one layer
 layout() {
-	local d=$1 arch=${2:-amd64} config empty layer image node
+	local d=$1 arch=${2:-amd64} config empty layer files image node
 	mkdir -p "$d"
 	printf '{"imageLayoutVersion":"1.0.0"}' > "$d/oci-layout"
 	empty=$(printf '{}' | blob "$d")
 	config=$(printf '{"os":"linux"}' | blob "$d")
 	layer=$(head -c 3000 /dev/zero | blob "$d")
-	node=$(jq -nc --argjson c "$empty" --argjson l "$layer" '{schemaVersion: 2,
+	node_files "$d.node"
+	files=$(tar -C "$d.node" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - . | zstd -q | blob "$d")
+	rm -rf "$d.node"
+	node=$(jq -nc --argjson c "$empty" --argjson l "$files" '{schemaVersion: 2,
 		mediaType: "application/vnd.oci.image.manifest.v1+json", artifactType: "application/vnd.kubecask.node.v1",
 		config: ({mediaType: "application/vnd.oci.empty.v1+json"} + $c),
 		layers: [{mediaType: "application/vnd.oci.image.layer.v1.tar+zstd"} + $l]}' | blob "$d")
@@ -32,10 +49,10 @@ layout() {
 		mediaType: "application/vnd.oci.image.manifest.v1+json",
 		config: ({mediaType: "application/vnd.oci.image.config.v1+json"} + $c),
 		layers: [{mediaType: "application/vnd.oci.image.layer.v1.tar+zstd"} + $l]}' | blob "$d")
-	jq -nc --argjson n "$node" --argjson i "$image" --arg arch "$arch" '{schemaVersion: 2,
+	jq -nc --argjson n "$node" --argjson i "$image" --arg arch "$arch" --arg version "${NODE_VERSION:-v1.37.2}" '{schemaVersion: 2,
 		mediaType: "application/vnd.oci.image.index.v1+json", manifests: [
 		({mediaType: "application/vnd.oci.image.manifest.v1+json", artifactType: "application/vnd.kubecask.node.v1"} + $n +
-		 {platform: {architecture: $arch, os: "linux"}, annotations: {"io.kubecask.kubernetes.version": "v1.37.2",
+		 {platform: {architecture: $arch, os: "linux"}, annotations: {"io.kubecask.kubernetes.version": $version,
 		  "io.kubecask.component.etcd": "v3.7.0", "org.opencontainers.image.title": "node"}}),
 		({mediaType: "application/vnd.oci.image.manifest.v1+json"} + $i +
 		 {platform: {architecture: $arch, os: "linux"}, annotations: {"io.containerd.image.name": "example.org/a:1",

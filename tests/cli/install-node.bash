@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash
+# A machine for the node's half of the installer: /etc, /opt, /var/lib, /run, /usr/local, the network and the
+# sysctls of inotify are its own. systemctl and modprobe are replaced: they write down what they were asked.
+
+NODE_LIB=$TOP/tests/cli/install-node.bash
+export NODE_LIB INSTALL TOP
+
+# machine: runs the script on its standard input, with these functions, on such a machine
+machine() {
+	local flags=(--mount --net)
+	[ "$(id -u)" = 0 ] || flags+=(--map-root-user)
+	cat > "$BATS_TEST_TMPDIR/script"
+	W=$BATS_TEST_TMPDIR "$TOP/scripts/own-etc" unshare "${flags[@]}" \
+		bash -euo pipefail -c 'source "$NODE_LIB"; machine_set_up; source "$W/script"' 3>&-
+}
+
+machine_set_up() {
+	local d
+	for d in /opt /var/lib /run /usr/local /proc/sys/fs/inotify; do
+		mount -t tmpfs tmpfs "$d"
+	done
+	mkdir -p /usr/local/bin /usr/local/sbin /run/lock /run/systemd/system
+	echo 128 > /proc/sys/fs/inotify/max_user_instances
+	echo 1048576 > /proc/sys/fs/inotify/max_user_watches
+	CALLS=/run/calls
+	: > $CALLS
+	cat > /usr/local/sbin/systemctl <<-'S'
+		#!/bin/bash
+		echo "systemctl $*" >> /run/calls
+		case $* in
+		*enable*--now*|*disable*) rm -f /etc/systemd/system/multi-user.target.wants/{containerd,kubelet}.service ;;
+		*enable*)
+			mkdir -p /etc/systemd/system/multi-user.target.wants
+			for u in containerd kubelet; do
+				ln -sf /etc/systemd/system/$u.service /etc/systemd/system/multi-user.target.wants/$u.service
+			done ;;
+		*start*) [ ! -e /run/containerd-fails ] || ! grep -q "$(cat /run/containerd-fails)" /opt/kubecask/current/bin/containerd ;;
+		show*) echo 0 ;;
+		esac
+	S
+	printf '#!/bin/sh\necho "modprobe $*" >> /run/calls\ntest "$2" != ip_vs\n' > /usr/local/sbin/modprobe
+	chmod +x /usr/local/sbin/*
+}
+
+# ask REQUEST...: the node's answers, one on a line. "@DIR" sends the layout in DIR
+ask() {
+	local r f
+	for r; do
+		if [[ $r == @* ]]; then
+			for f in "${r#@}"/index.json "${r#@}"/blobs/sha256/*; do
+				printf '{"op":"put","args":{"digest":"sha256:%s","size":%d}}\n' \
+					"$(sha256sum "$f" | cut -d' ' -f1)" "$(stat -c %s "$f")"
+				cat "$f"
+			done
+		else
+			printf '%s\n' "$r"
+		fi
+	done | "${NODE_WRAP[@]}" "$INSTALL" node serve | grep -v '^{"at"'
+}
+NODE_WRAP=()
+
+# request OP DIR [RUN]: for the bundle whose layout is in DIR
+request() {
+	printf '{"op":"%s","args":{"index":"sha256:%s","role":"worker","run":{"id":"%s","step":1,"name":"%s"}}}' "$1" \
+		"$(sha256sum "$2/index.json" | cut -d' ' -f1)" "${3:-run1}" "$1"
+}
+
+# all_ok: the lines on standard input are answers without an error; prints them
+all_ok() {
+	local text
+	text=$(cat)
+	printf '%s\n' "$text"
+	[ -n "$text" ]
+	not grep -q '^{"error"' <<< "$text"
+}
+
+# not COMMAND...: fails when it succeeds (bash ignores the status of "! command")
+not() { if "$@"; then return 1; fi; }
+
+# state JQ: a value of the node's state
+state() { jq -r "$1" /var/lib/kubecask/state.json; }
+
+current() { readlink /opt/kubecask/current; }
+
+# picture: all that activation may change, to compare
+picture() {
+	(
+		set +e
+		cd /
+		find etc/systemd etc/sysctl.d etc/modules-load.d usr/local/bin opt/kubecask ! -path '*/blobs*' ! -type d \
+			-printf '%p %y %l %m\n'
+		find etc/systemd/system etc/sysctl.d etc/modules-load.d opt/kubecask/v* -type f -exec sha256sum {} +
+		sha256sum opt/kubecask/bin/kubecask
+		cat proc/sys/fs/inotify/* proc/sys/net/ipv4/ip_forward
+		jq -c 'del(.staged, .sysctl, .absent, .previous)' var/lib/kubecask/state.json
+		true
+	) 2>/dev/null | sort
+}
