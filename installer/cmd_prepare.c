@@ -103,3 +103,20 @@ int cmd_node_prepare(const struct options *o, struct err *err)
 	                        "and run here, as root, the line that it prints.\n",
 	                        err);
 }
+
+int cmd_node_stage(const struct options *o, struct err *err)
+{
+	return run_node_command(
+	    o, "node stage", "stage",
+	    "The files are in place, nothing was switched. Go on with kubeadm of that version,\n"
+	    "    /opt/kubecask/VERSION/bin/kubeadm upgrade apply VERSION   (the first master)\n"
+	    "    /opt/kubecask/VERSION/bin/kubeadm upgrade node            (all others)\n"
+	    "and then: ./install node activate\n",
+	    err);
+}
+
+int cmd_node_activate(const struct options *o, struct err *err)
+{
+	return run_node_command(o, "node activate", "activate images",
+	                        "This machine runs the programs of the bundle now.\n", err);
+}

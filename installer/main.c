@@ -20,11 +20,32 @@ static const struct {
     {"status", NULL, CMD_STATUS, cmd_status},
     {"verify", NULL, CMD_VERIFY, cmd_verify},
     {"node", "prepare", CMD_NODE_PREPARE, cmd_node_prepare},
+    {"node", "stage", CMD_NODE_STAGE, cmd_node_stage},
+    {"node", "activate", CMD_NODE_ACTIVATE, cmd_node_activate},
+    {"plan-check", NULL, CMD_PLAN_CHECK, cmd_plan_check},
     {"install", NULL, CMD_INSTALL, cmd_install},
 };
 
 /* Planned, named in the design, and not there yet: said plainly instead of "unknown". */
 static const char *const later[] = {"upgrade", "certs", "backup", "restore", "remove"};
+
+/* A command line that cannot be understood may ask for JSON all the same. */
+static bool asks_for_json(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++)
+		if (strcmp(argv[i], "--json") == 0)
+			return true;
+	return false;
+}
+
+static void refuse_as_json(const char *command, const struct err *err)
+{
+	const struct options o = {.json = true};
+	struct session s = {.opt = &o};
+
+	session_begin(&s);
+	session_end(&s, command, -1, err);
+}
 
 static int run_command(enum command cmd, int (*run)(const struct options *o, struct err *err),
                        int argc, char **argv)
@@ -33,6 +54,8 @@ static int run_command(enum command cmd, int (*run)(const struct options *o, str
 	struct err err = {0};
 	int rc = options_parse(&o, cmd, argc, argv, &err);
 
+	if (rc < 0 && asks_for_json(argc, argv))
+		refuse_as_json(options_command(cmd), &err);
 	interrupt_init();
 	if (rc == 0)
 		rc = run(&o, &err);

@@ -182,8 +182,12 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 		ADD(verify);
 		return n;
 	case CMD_NODE_PREPARE:
+	case CMD_NODE_STAGE:
+	case CMD_NODE_ACTIVATE:
 		ADD(prepare);
 		return add_cluster(o, to, n, false);
+	case CMD_PLAN_CHECK:
+		break;
 	case CMD_COUNT:
 		break;
 	}
@@ -196,7 +200,9 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .prog = "install",
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
-	    .text = "Commands: install (default), join, reset, status, verify, node prepare; "
+	    .text = "Commands: install (default), join, reset, status, verify, node prepare, node "
+                    "stage, node "
+		    "activate, plan-check; "
 		    "COMMAND --help says more. On the nodes this program is called kubecask.\n\n"
 		    "A run that was interrupted is repeated with the same command.\n\n"
 		    "Exit codes: 0 done, 1 failed, 2 usage, 65 bad bundle (nothing touched), 75 "
@@ -240,6 +246,29 @@ static const struct cli_command commands[CMD_COUNT] = {
 		"Then run here the line that kubeadm token create --print-join-command prints on a "
 		"master.",
 	},
+    [CMD_NODE_STAGE] =
+	{
+	    .prog = "install node stage",
+	    .synopsis = "[options]",
+	    .summary = "put another version beside the one that runs; nothing is switched",
+	    .text = "Then /opt/kubecask/VERSION/bin/kubeadm upgrade apply VERSION (on the first "
+		    "master) or upgrade node, and node activate.",
+	},
+    [CMD_NODE_ACTIVATE] =
+	{
+	    .prog = "install node activate",
+	    .synopsis = "[options]",
+	    .summary = "switch this machine to the version that node stage put there",
+	},
+    [CMD_PLAN_CHECK] =
+	{
+	    .prog = "install plan-check",
+	    .synopsis = "PLAN EVENTS",
+	    .summary = "compare a plan with what happened",
+	    .text = "PLAN is what a command printed with --dry-run --json, EVENTS what the same "
+		    "command printed with --json. Exit code 1 and a line for each difference: "
+		    "steps that were not planned, in another order, or did not run.",
+	},
 };
 
 static struct cli_command with_rows(enum command cmd, const struct cli_option *rows)
@@ -261,7 +290,7 @@ int options_parse(struct options *o, enum command cmd, int argc, char **argv, st
 	                      .concurrency = 16,
 	                      .wait_ms = 600000};
 	rows_of(o, cmd, rows);
-	return cli_parse(&c, argc, argv, NULL, err);
+	return cli_parse(&c, argc, argv, cmd == CMD_PLAN_CHECK ? &o->operands : NULL, err);
 }
 
 void options_release(struct options *o)
@@ -270,6 +299,7 @@ void options_release(struct options *o)
 	strlist_release(&o->nodes);
 	strlist_release(&o->identities);
 	strlist_release(&o->ignore);
+	strlist_release(&o->operands);
 }
 
 void options_help(enum command cmd)
@@ -280,6 +310,13 @@ void options_help(enum command cmd)
 
 	rows_of(&o, cmd, rows);
 	cli_help(&c, stdout);
+}
+
+const char *options_command(enum command cmd)
+{
+	const char *prog = commands[cmd].prog, *second = strchr(prog, ' ');
+
+	return second ? second + 1 : prog;
 }
 
 void options_man(void)

@@ -19,6 +19,7 @@ struct options {
 	const char *bundle, *config, *vip, *pod_cidr, *service_cidr, *cni;
 	const char *user, *password_file, *known_hosts, *host_key;
 	struct strlist identities, ignore;
+	struct strlist operands; /* words that are no options: plan-check only */
 	bool ask_pass, dry_run, json, yes, control_plane;
 	unsigned concurrency, wait_ms;
 };
@@ -30,6 +31,9 @@ enum command {
 	CMD_STATUS,
 	CMD_VERIFY,
 	CMD_NODE_PREPARE,
+	CMD_NODE_STAGE,
+	CMD_NODE_ACTIVATE,
+	CMD_PLAN_CHECK,
 	CMD_COUNT
 };
 
@@ -39,6 +43,8 @@ void options_release(struct options *o);
 /* All commands as one man page on stdout. */
 void options_man(void);
 void options_help(enum command cmd);
+/* "install", "join", "node prepare": as results name the command. */
+const char *options_command(enum command cmd);
 
 /* The machines named by --master and --node. */
 int options_hosts(const struct options *o, struct hostlist *hosts, struct err *err);

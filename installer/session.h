@@ -56,3 +56,6 @@ int cmd_reset(const struct options *o, struct err *err);
 int cmd_status(const struct options *o, struct err *err);
 int cmd_verify(const struct options *o, struct err *err);
 int cmd_node_prepare(const struct options *o, struct err *err);
+int cmd_node_stage(const struct options *o, struct err *err);
+int cmd_node_activate(const struct options *o, struct err *err);
+int cmd_plan_check(const struct options *o, struct err *err);
