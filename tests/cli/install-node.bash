@@ -43,20 +43,34 @@ machine_set_up() {
 	chmod +x /usr/local/sbin/*
 }
 
-# ask REQUEST...: the node's answers, one on a line. "@DIR" sends the layout in DIR
+# ask REQUEST...: the node's answers, one on a line. "@DIR" sends the layout in DIR. Standard input stays open until all
+# is answered: its end is the controller's end
 ask() {
-	local r f
+	local r f wanted=0 out=$W/answers
+	: > "$out"
+	rm -f "$W/ended"
 	for r; do
-		if [[ $r == @* ]]; then
-			for f in "${r#@}"/index.json "${r#@}"/blobs/sha256/*; do
-				printf '{"op":"put","args":{"digest":"sha256:%s","size":%d}}\n' \
-					"$(sha256sum "$f" | cut -d' ' -f1)" "$(stat -c %s "$f")"
-				cat "$f"
-			done
-		else
-			printf '%s\n' "$r"
-		fi
-	done | "${NODE_WRAP[@]}" "$INSTALL" node serve | grep -v '^{"at"'
+		if [[ $r == @* ]]; then wanted=$((wanted + 1 + $(find "${r#@}/blobs" -type f | wc -l))); else ((++wanted)); fi
+	done
+	{
+		for r; do
+			if [[ $r == @* ]]; then
+				for f in "${r#@}"/index.json "${r#@}"/blobs/sha256/*; do
+					printf '{"op":"put","args":{"digest":"sha256:%s","size":%d}}\n' \
+						"$(sha256sum "$f" | cut -d' ' -f1)" "$(stat -c %s "$f")"
+					cat "$f"
+				done
+			else
+				printf '%s\n' "$r"
+			fi
+		done
+		for ((i = 0; i < 600; i++)); do
+			[ "$(grep -cv '^{"at"' "$out")" -lt "$wanted" ] || break
+			[ ! -e "$W/ended" ] || break
+			sleep 0.05
+		done
+	} | { "${NODE_WRAP[@]}" "$INSTALL" node serve > "$out" || true; touch "$W/ended"; }
+	grep -v '^{"at"' "$out" || true
 }
 NODE_WRAP=()
 
