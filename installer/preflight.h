@@ -18,7 +18,9 @@ struct finding {
 	char *node;        /* the machine's name */
 	const char *check; /* what --ignore-preflight-errors calls it */
 	bool error;        /* false: a warning */
-	char *text;
+	bool info;         /* not even that: worth knowing, nothing to do */
+	char *text;        /* the cause */
+	char *fix;         /* a command or a sentence; "" when there is nothing to do */
 };
 
 struct findings {
@@ -54,19 +56,34 @@ const char *candidate_address(const struct candidate *c, char buf[static 64]);
 /* The facts that the node is asked for (args of op "facts"). The caller's. */
 json_t *preflight_question(bool flannel);
 
+/*
+ * The mode of kube-proxy that works on all machines: the user's own (of --config) when there is
+ * one, else iptables, else nftables. NULL with a sentence in err when none does, or the user's
+ * does not; it names machine and what its kernel lacks.
+ */
+const char *proxy_mode_choose(const struct candidate *c, size_t n, const struct cluster_config *cfg,
+                              struct err *err);
+/* /var/lib/etcd is a fresh file system with nothing but lost+found: kubeadm's check
+ * DirAvailable--var-lib-etcd refuses it, wrongly. */
+bool candidate_fresh_etcd(const struct candidate *c);
+
 /* What the nodes need on disk, in bytes. */
 struct space {
 	uint64_t opt, var_lib;
 };
 
-/* All checks on all machines. ignore: names of checks (or "all") that become warnings. */
+/* All checks of the machines' facts. ignore: names of checks (or "all") that become warnings, with
+ * those of the user's kubeadm documents (ignorePreflightErrors). */
 void preflight(const struct candidate *c, size_t n, const struct cluster_config *cfg,
                const struct space need[static 2], const struct strlist *ignore,
                struct findings *out);
 
 /* Errors among them. */
 size_t findings_errors(const struct findings *f);
-/* A table: node, check, finding. */
+/* Those that are more than information. */
+size_t findings_worth(const struct findings *f);
+/* A table: machine, level, check, cause, and below it the fix. */
 void findings_print(const struct findings *f, FILE *out);
+/* [{node, level, check, finding, fix}] */
 json_t *findings_json(const struct findings *f);
 void findings_release(struct findings *f);
