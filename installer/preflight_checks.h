@@ -56,14 +56,10 @@ char *firewall_open(const struct candidate *c, const struct strlist *ports);
 
 /* ---- the user's kubeadm documents (preflight_config.c) ---- */
 
-/* The user's document of that kind, or NULL. */
-const json_t *user_document(const struct cluster_config *cfg, const char *kind);
-/* The API server's port. */
-int user_bind_port(const struct cluster_config *cfg);
 bool user_external_etcd(const struct cluster_config *cfg);
 /* kubelet's eviction threshold ("10%", "1Gi") of that signal, or its default. */
 const char *user_eviction(const struct cluster_config *cfg, const char *signal,
                           const char *standard);
-/* The ports that others must reach, by part: *n of them. */
+/* The ports that Kubernetes takes on a machine. Returns how many. */
 #define PORTS_MAX_OF 8
 size_t needed_ports(const struct cluster_config *cfg, bool master, int ports[PORTS_MAX_OF]);

@@ -5,40 +5,15 @@
 
 #include <string.h>
 
-const json_t *user_document(const struct cluster_config *cfg, const char *kind)
-{
-	size_t i;
-	json_t *d;
-
-	json_array_foreach (cfg->user, i, d) {
-		const char *k = json_string_value(json_object_get(d, "kind"));
-
-		if (k && strcmp(k, kind) == 0)
-			return d;
-	}
-	return NULL;
-}
-
-int user_bind_port(const struct cluster_config *cfg)
-{
-	const json_t *init = user_document(cfg, "InitConfiguration");
-	const json_t *v = json_object_get(json_object_get(init, "localAPIEndpoint"), "bindPort");
-	long long port = json_integer_value(v);
-
-	return port > 0 && port < 65536 ? (int)port : 6443;
-}
-
 bool user_external_etcd(const struct cluster_config *cfg)
 {
-	const json_t *cluster = user_document(cfg, "ClusterConfiguration");
-
-	return json_object_get(json_object_get(cluster, "etcd"), "external") != NULL;
+	return config_at(config_user_doc(cfg, "ClusterConfiguration"), "etcd.external") != NULL;
 }
 
 const char *user_eviction(const struct cluster_config *cfg, const char *signal,
                           const char *standard)
 {
-	const json_t *kubelet = user_document(cfg, "KubeletConfiguration");
+	const json_t *kubelet = config_user_doc(cfg, "KubeletConfiguration");
 	const json_t *hard = json_object_get(kubelet, "evictionHard");
 	const char *s = json_string_value(json_object_get(hard, signal));
 
@@ -61,7 +36,7 @@ size_t needed_ports(const struct cluster_config *cfg, bool master, int ports[POR
 	ports[n++] = 10297;
 	if (!master)
 		return n;
-	ports[n++] = user_bind_port(cfg);
+	ports[n++] = config_bind_port(cfg);
 	ports[n++] = 10257;
 	ports[n++] = 10259;
 	if (user_external_etcd(cfg))
@@ -91,11 +66,9 @@ static bool ignored_by_user(const struct cluster_config *cfg, const char *check)
 	static const char *const kinds[] = {"InitConfiguration", "JoinConfiguration"};
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
-		const json_t *doc = user_document(cfg, kinds[i]);
+		const json_t *doc = config_user_doc(cfg, kinds[i]);
 
-		if (named(json_object_get(json_object_get(doc, "nodeRegistration"),
-		                          "ignorePreflightErrors"),
-		          check))
+		if (named(config_at(doc, "nodeRegistration.ignorePreflightErrors"), check))
 			return true;
 	}
 	return false;

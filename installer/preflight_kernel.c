@@ -53,7 +53,7 @@ static const struct candidate *who_lacks(const struct candidate *c, size_t n, co
 
 static const char *wanted_mode(const struct cluster_config *cfg)
 {
-	const json_t *doc = user_document(cfg, "KubeProxyConfiguration");
+	const json_t *doc = config_user_doc(cfg, "KubeProxyConfiguration");
 	const char *mode = json_string_value(json_object_get(doc, "mode"));
 
 	return mode && *mode ? mode : NULL;

@@ -169,9 +169,10 @@ static void check_crictl(const struct candidate *c, const struct cluster_config 
 		            "mv /usr/local/bin/crictl /usr/local/bin/crictl.old",
 		            "/usr/local/bin/crictl is in the way of the bundle's");
 	else
-		finding_add(f, c, "Foreign", LEVEL_INFO, "",
-		            "/usr/local/bin/crictl is there: this bundle brings none, it stays as it "
-		            "is");
+		finding_add(
+		    f, c, "Foreign", LEVEL_INFO, "",
+		    "/usr/local/bin/crictl is there: this bundle brings none, it stays as it "
+		    "is");
 }
 
 void check_leftovers(const struct candidate *c, const struct cluster_config *cfg,

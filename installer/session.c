@@ -106,7 +106,7 @@ static void show_findings(struct session *s, const struct findings *f)
 	json_array_foreach (list, i, v)
 		events_emit(&s->events, &(struct event){.kind = EVENT_FINDING, .data = v});
 	json_decref(list);
-	if (!f->n)
+	if (!findings_worth(f))
 		return;
 	events_clear(&s->events);
 	findings_print(f, stderr);
