@@ -114,13 +114,21 @@ static void plan_files(struct installation *in, struct numbers *no)
 
 /* ---- kubeadm ---- */
 
+/* Room for what a node_config borrows. */
+struct node_text {
+	char address[64], second[64];
+};
+
 static struct node_config node_config(const struct installation *in, const struct job *j,
-                                      char buf[static 64])
+                                      struct node_text *text)
 {
 	const struct candidate *k = session_candidate(&in->session, j);
+	const struct cluster_config *cfg = &in->session.cfg;
+	bool both = config_has_family(cfg, AF_INET) && config_has_family(cfg, AF_INET6);
 
 	return (struct node_config){
-	    .address = candidate_address(k, buf),
+	    .address = candidate_address(k, text->address),
+	    .address6 = both && second_address(in, j, text->second) ? text->second : NULL,
 	    .nameserver = !json_is_false(json_object_get(k->facts, "nameserver")),
 	};
 }
@@ -136,8 +144,9 @@ static json_t *kubeadm_args(const struct installation *in, json_t *docs, json_t 
 static void plan_init_step(struct installation *in, struct numbers *no)
 {
 	size_t seed = (size_t)(in->seed - in->session.jobs.v);
-	char buf[64], self[80];
-	struct node_config n = node_config(in, in->seed, buf);
+	char self[80];
+	struct node_text text;
+	struct node_config n = node_config(in, in->seed, &text);
 
 	api_address(in, in->seed, self, sizeof(self));
 	no->member[seed] = add(
@@ -183,8 +192,8 @@ static void plan_secrets(struct installation *in, struct numbers *no)
 
 static int add_join(struct installation *in, const struct job *j, const struct numbers *no)
 {
-	char buf[64];
-	struct node_config n = node_config(in, j, buf);
+	struct node_text text;
+	struct node_config n = node_config(in, j, &text);
 	json_t *docs = config_join_docs(&in->session.cfg, &n, "$(token)", "$(ca_hash)",
 	                                j->host->master ? "$(certificate_key)" : NULL);
 	int step = add(in, j, "join", "kubeadm join",

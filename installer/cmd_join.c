@@ -118,12 +118,14 @@ static int join(struct installation *in, struct options *own, struct hostlist *s
 		                    "name the new machines with --node and --master");
 	if (session_open_bundle(s, err) < 0 || options_ssh(own, &s->ssh, err) < 0)
 		return -1;
-	s->ssh_known = true;
+	s->ssh_known = s->joining = true;
 	if (fetch_record(in, &seed->v[0], err) < 0)
 		return -1;
 	use_recorded(own, in->record);
-	if (session_config(s, err) < 0 || gather(in, &seed->v[0], own->masters.n > 0, err) < 0 ||
-	    session_connect(s, err) < 0)
+	if (session_config(s, err) < 0)
+		return -1;
+	s->cfg.api_port = (uint16_t)json_integer_value(json_object_get(in->record, "bind_port"));
+	if (gather(in, &seed->v[0], own->masters.n > 0, err) < 0 || session_connect(s, err) < 0)
 		return -1;
 	return installation_run(in, err);
 }

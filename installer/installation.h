@@ -45,5 +45,8 @@ bool is_member(const struct installation *in, const struct job *j);
 void now_member(struct job *j);
 /* "ADDRESS:PORT" of the API server that the machine has or will have. */
 void api_address(const struct installation *in, const struct job *j, char *out, size_t len);
+/* The machine's first address, of no loopback or link, of the family that its node's address has
+ * not; false: none. */
+bool second_address(const struct installation *in, const struct job *j, char buf[static 64]);
 /* Sets what steps refer to as $(masters) and $(record): it changes with each machine that joins. */
 void update_values(struct installation *in);

@@ -201,7 +201,7 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
 	    .text = "Commands: install (default), join, reset, status, verify, node prepare, node "
-                    "stage, node "
+		    "stage, node "
 		    "activate, plan-check; "
 		    "COMMAND --help says more. On the nodes this program is called kubecask.\n\n"
 		    "A run that was interrupted is repeated with the same command.\n\n"
@@ -300,16 +300,6 @@ void options_release(struct options *o)
 	strlist_release(&o->identities);
 	strlist_release(&o->ignore);
 	strlist_release(&o->operands);
-}
-
-void options_help(enum command cmd)
-{
-	struct cli_option rows[ROWS_MAX] = {0};
-	struct cli_command c = with_rows(cmd, rows);
-	struct options o;
-
-	rows_of(&o, cmd, rows);
-	cli_help(&c, stdout);
 }
 
 const char *options_command(enum command cmd)

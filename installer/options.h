@@ -42,7 +42,6 @@ int options_parse(struct options *o, enum command cmd, int argc, char **argv, st
 void options_release(struct options *o);
 /* All commands as one man page on stdout. */
 void options_man(void);
-void options_help(enum command cmd);
 /* "install", "join", "node prepare": as results name the command. */
 const char *options_command(enum command cmd);
 

@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define API_PORT 6443
-
 bool is_member(const struct installation *in, const struct job *j)
 {
 	return j->facts && candidate_state(session_candidate(&in->session, j)) == NODE_MEMBER;
@@ -28,7 +26,29 @@ void api_address(const struct installation *in, const struct job *j, char *out, 
 	char host[64];
 
 	candidate_address(session_candidate(&in->session, j), host);
-	snprintf(out, len, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host, API_PORT);
+	snprintf(out, len, strchr(host, ':') ? "[%s]:%d" : "%s:%d", host,
+	         config_bind_port(&in->session.cfg));
+}
+
+bool second_address(const struct installation *in, const struct job *j, char buf[static 64])
+{
+	char first[64];
+	const char *family;
+	size_t i;
+	json_t *v;
+
+	candidate_address(session_candidate(&in->session, j), first);
+	family = strchr(first, ':') ? "." : ":";
+	json_array_foreach (json_object_get(j->facts, "addresses"), i, v) {
+		const char *a = fact_string(v, "address");
+
+		if (!strstr(a, family) || strncmp(a, "127.", 4) == 0 || strcmp(a, "::1") == 0 ||
+		    strncmp(a, "fe80:", 5) == 0 || strncmp(a, "169.254.", 8) == 0)
+			continue;
+		snprintf(buf, 64, "%s", a);
+		return true;
+	}
+	return false;
 }
 
 /* Appends what is not in the list yet. */
@@ -103,11 +123,11 @@ void update_values(struct installation *in)
 
 	if (!in->runner.values)
 		in->runner.values = json_object();
-	record = json_pack("{ss ss ss ss so so so}", "vip", addr_str(&s->cfg.vip, vip), "k8s",
+	record = json_pack("{ss ss ss ss si so so so}", "vip", addr_str(&s->cfg.vip, vip), "k8s",
 	                   s->bundle.k8s_version, "pod_cidr", s->cfg.pod_cidr, "service_cidr",
-	                   s->cfg.service_cidr, "masters", member_masters(in), "ssh_masters",
-	                   member_hosts(in, "ssh_masters", true), "ssh_nodes",
-	                   member_hosts(in, "ssh_nodes", false));
+	                   s->cfg.service_cidr, "bind_port", config_bind_port(&s->cfg), "masters",
+	                   member_masters(in), "ssh_masters", member_hosts(in, "ssh_masters", true),
+	                   "ssh_nodes", member_hosts(in, "ssh_nodes", false));
 	json_object_set(in->runner.values, "masters", json_object_get(record, "masters"));
 	json_object_set_new(in->runner.values, "record", record);
 }

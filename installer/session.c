@@ -36,10 +36,15 @@ int session_open_bundle(struct session *s, struct err *err)
 int session_config(struct session *s, struct err *err)
 {
 	const struct options *o = s->opt;
+	size_t masters = hostlist_masters(&s->hosts);
 	const struct config_choice choice = {.file = o->config,
 	                                     .vip = o->vip,
 	                                     .pod_cidr = o->pod_cidr,
-	                                     .service_cidr = o->service_cidr};
+	                                     .service_cidr = o->service_cidr,
+	                                     .cni = o->cni,
+	                                     .masters = masters,
+	                                     .workers = s->hosts.n - masters,
+	                                     .joining = s->joining};
 
 	return cluster_config_init(&s->cfg, &choice, s->bundle.k8s_version, &o->ignore, err);
 }

@@ -18,6 +18,7 @@ struct session {
 	const struct options *opt;
 	bool reads_only; /* no lock is taken on the machines */
 	bool alone;      /* which cluster the machine is in does not matter */
+	bool joining;    /* the cluster exists already */
 	struct events events;
 	struct ssh_config ssh;
 	bool ssh_known; /* ssh is filled */
