@@ -142,7 +142,10 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	const struct cli_option reset[] = {
 	    MASTERS(o, "Control plane machine to reset. Without any machine: this one."),
 	    NODES(o, "Worker machine to reset."),
-	    FLAG("yes", yes, "Do not ask."),
+	    FLAG("yes", yes, "Do not ask, as long as no data is lost that nobody asked about."),
+	    FLAG("accept-data-loss", accept_loss,
+	         "Go on also when etcd does not answer or would lose its quorum."),
+	    FLAG("dry-run", dry_run, "Say what would be done, change nothing."),
 	    FLAG("json", json, "Print the result as JSON."),
 	};
 	const struct cli_option status[] = {

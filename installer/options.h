@@ -21,6 +21,7 @@ struct options {
 	struct strlist identities, ignore;
 	struct strlist operands; /* words that are no options: plan-check only */
 	bool ask_pass, dry_run, json, yes, control_plane;
+	bool accept_loss; /* of data of etcd's: --yes does not say that */
 	unsigned concurrency, wait_ms;
 };
 

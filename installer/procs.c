@@ -68,29 +68,37 @@ void procs_kill_pods(void)
 		}
 }
 
-static bool runs_ours(const char *pid)
+static bool begins(const char *path, const char *dir)
+{
+	return strncmp(path, dir, strlen(dir)) == 0;
+}
+
+/* opt: where DIR_OPT really lies; the user may have made a link of /opt. */
+static bool runs_ours(const char *pid, const char *opt)
 {
 	auto_free char *path = xasprintf("/proc/%s/exe", pid);
-	char target[512];
+	auto_free char *ours = xasprintf("%s/", opt);
+	auto_free char *self = xasprintf("%s%s", opt, FILE_SELF + strlen(DIR_OPT));
+	char target[4096];
 	ssize_t n = readlink(path, target, sizeof(target) - 1);
 
 	if (n <= 0)
 		return false;
 	target[n] = '\0';
-	return strncmp(target, DIR_OPT "/", strlen(DIR_OPT "/")) == 0 &&
-	       strncmp(target, FILE_SELF, strlen(FILE_SELF)) != 0; /* us, or who called us */
+	return begins(target, ours) && !begins(target, self); /* us, or who called us */
 }
 
 static size_t signal_ours(int sig)
 {
+	auto_free char *opt = realpath(DIR_OPT, NULL);
 	auto_strlist names = {0};
 	struct err ignored = {0};
 	size_t n = 0;
 
-	if (fs_list("/proc", &names, &ignored) < 0)
+	if (!opt || fs_list("/proc", &names, &ignored) < 0)
 		return 0;
 	for (size_t i = 0; i < names.n; i++)
-		if (isdigit((unsigned char)*names.v[i]) && runs_ours(names.v[i])) {
+		if (isdigit((unsigned char)*names.v[i]) && runs_ours(names.v[i], opt)) {
 			kill(atoi(names.v[i]), sig);
 			n++;
 		}

@@ -1,205 +1,306 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Takes everything of ours off this machine. Each step goes on where an earlier one failed; what
- * could not be done is named in the end, and a second reset tries again. Mounts of others below our
- * directories are taken off, never emptied.
+ * Takes everything of ours off this machine. kubeadm's own reset is not used: it empties
+ * directories through mounts, and goes on when it could not leave etcd. First the machine's member
+ * leaves etcd; when that fails nothing is changed. Then each step goes on where an earlier one
+ * failed; what could not be done is named, and a second reset tries again.
  */
-#include "digest.h"
+#include "reset.h"
+
+#include "clear.h"
 #include "err.h"
+#include "etcd.h"
 #include "fs.h"
 #include "mem.h"
+#include "mounts.h"
 #include "node.h"
 #include "proc.h"
 #include "procs.h"
 #include "rules.h"
 #include "state.h"
+#include "staticpods.h"
 #include "strbuf.h"
 #include "units.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <unistd.h>
 
-#define KUBEADM   DIR_CURRENT "/bin/kubeadm"
-#define LVSCARE   DIR_CURRENT "/bin/lvscare"
-#define CTR       DIR_CURRENT "/bin/ctr"
-#define KUBEADM_S 300
-#define COMMAND_S 90
+#define LVSCARE      DIR_CURRENT "/bin/lvscare"
+#define KUBELET_UNIT "/etc/systemd/system/kubelet.service"
+#define COMMAND_S    90
 
-/* What failed on the way, for the one message at the end. */
-struct troubles {
-	struct strbuf text;
-	size_t n;
-};
+/* ---- commands ---- */
 
-static void trouble(struct troubles *t, const char *what, const struct err *err)
+static int run(const char *const argv[], struct err *err)
 {
-	journal("reset: %s: %s", what, err->msg);
-	strbuf_addf(&t->text, "%s%s: %s", t->n++ ? "; " : "", what, err->msg);
-}
+	const struct proc_opts opts = {.timeout_s = COMMAND_S};
 
-static void run(struct troubles *t, const char *what, const char *const argv[], int timeout_s)
-{
-	const struct proc_opts opts = {.timeout_s = timeout_s};
-	struct err err = {0};
-
-	if (proc_check(argv, &opts, NULL, &err) < 0)
-		trouble(t, what, &err);
+	return proc_check(argv, &opts, NULL, err);
 }
 
 /* For commands whose failure only means that there was nothing. */
 static void try(const char *const argv[])
 {
-	const struct proc_opts opts = {.timeout_s = COMMAND_S};
 	struct err ignored = {0};
 
-	proc_check(argv, &opts, NULL, &ignored);
+	run(argv, &ignored);
 }
 
-/* ---- Kubernetes ---- */
+/* ---- whose machine it is ---- */
 
-static void reset_kubeadm(struct node *n, bool whole, struct troubles *t)
-{
-	const char *argv[] = {KUBEADM, "reset", "-f", NULL, NULL};
-	const char *start[] = {"systemctl", "start", "containerd.service", NULL};
-
-	if (!fs_exists(KUBEADM))
-		return;
-	try(start); /* it stops the pods through containerd */
-	if (whole)  /* no cluster remains that the etcd member would have to leave */
-		argv[3] = "--skip-phases=remove-etcd-member";
-	node_progress(n, "kubeadm reset", 0, 0);
-	run(t, "kubeadm reset", argv, KUBEADM_S);
-}
-
-/* kubeadm reset took back the rules of a node that had joined; this is for one that had not. */
-static void clean_vip(const char *vip)
-{
-	const char *argv[] = {LVSCARE, "--vs", vip, "--clean", NULL};
-
-	if (*vip && fs_exists(LVSCARE))
-		try(argv);
-}
-
-static char *known_vip(void)
+static bool has_state(void)
 {
 	json_t *state = state_load();
-	char *vip = xstrdup(state_string(json_object_get(state, "cluster"), "vip"));
+	bool has = json_object_size(state) > 0;
 
 	json_decref(state);
-	return vip;
+	return has;
 }
 
-/* ---- processes ---- */
-
-static void stop_units(struct node *n)
+/* A kubelet that belongs to others: ours has its unit in DIR_OPT. */
+static bool foreign_cluster(void)
 {
-	const char *kubelet[] = {"systemctl", "-q", "disable", "--now", "kubelet.service", NULL};
+	return (fs_exists(KUBELET_CONF) || fs_exists(ADMIN_CONF)) && !units_is_ours(KUBELET_UNIT);
+}
+
+int reset_is_ours(void)
+{
+	if (has_state())
+		return true;
+	if (foreign_cluster())
+		return false;
+	/* without its record: an installation that was cut off, or half a reset */
+	return units_is_ours(KUBELET_UNIT) || fs_exists(DIR_CURRENT) || fs_exists(DIR_BLOBS) ||
+	       fs_exists(FILE_SELF);
+}
+
+/* ---- etcd ---- */
+
+struct leaving {
+	char *id, *others; /* the member of this machine, the client URLs of the others */
+	char *name;
+	size_t members;
+};
+
+static void leaving_release(struct leaving *l)
+{
+	free(l->id);
+	free(l->others);
+	free(l->name);
+}
+
+static const char *text_of(const json_t *o, const char *key)
+{
+	const char *s = json_string_value(json_object_get(o, key));
+
+	return s ? s : "";
+}
+
+/* As etcd says; when the local member does not answer, as the controller has learnt elsewhere. */
+static void find_member(const struct static_pods *p, const json_t *args, struct leaving *l)
+{
+	const json_t *told = json_object_get(args, "etcd");
+	json_t *now = json_object();
+	const json_t *list;
+	struct err ignored = {0};
+
+	if (p->etcd_url && etcd_ask(p, p->etcd_url, now, &ignored) == 0) {
+		list = json_object_get(now, "members");
+		l->id = xstrdup(text_of(now, "self"));
+		l->others = etcd_other_urls(list, l->id);
+		l->members = json_array_size(list);
+		l->name = xstrdup(text_of(etcd_member(list, l->id), "name"));
+	} else {
+		l->id = xstrdup(text_of(told, "id"));
+		l->others = xstrdup(text_of(told, "others"));
+		l->name = xstrdup(text_of(told, "name"));
+		l->members = 2; /* it would not have been told to leave the last one */
+	}
+	json_decref(now);
+}
+
+/* Asks the others whether the member is gone, and for who is left. */
+static void verify_left(const struct static_pods *p, const struct leaving *l, json_t *result,
+                        struct clear_report *r)
+{
+	json_t *now = json_object(), *left = json_array(), *m;
+	auto_free char *what = xasprintf("etcd member %s (%s)", l->id, l->name);
+	struct err err = {0};
+	size_t i;
+
+	if (etcd_ask(p, l->others, now, &err) < 0)
+		clear_failed(r, what, "the other members cannot be asked whether it is gone: %s",
+		             err.msg);
+	else if (etcd_member(json_object_get(now, "members"), l->id))
+		clear_failed(r, what, "still in etcd's list of members: etcdctl member remove %s",
+		             l->id);
+	else
+		clear_removed(r, what);
+	json_array_foreach (json_object_get(now, "members"), i, m)
+		json_array_append(left, json_object_get(m, "name"));
+	json_object_set_new(result, "etcd_members", left);
+	json_decref(now);
+}
+
+static int leave_etcd(struct node *n, const struct static_pods *p, const json_t *args,
+                      json_t *result, struct clear_report *r, struct err *err)
+{
+	bool insist = json_is_true(json_object_get(args, "insist"));
+	struct leaving l = {0};
+	int rc = 0;
+
+	node_progress(n, "leave etcd", 0, 0);
+	find_member(p, args, &l);
+	if (l.members > 1) {
+		rc = *l.id && *l.others ? etcd_remove_member(p, l.others, l.id, err)
+		                        : err_set(err, "neither etcd here nor another member of it "
+		                                       "answers");
+		if (rc == 0) {
+			journal("reset: etcd member %s removed", l.id);
+			verify_left(p, &l, result, r);
+		}
+	}
+	if (rc < 0 && insist) {
+		auto_free char *what = xasprintf("etcd member %s (%s)", l.id, l.name);
+
+		clear_failed(r, what, "it could not leave: %s", err->msg);
+		rc = 0;
+	} else if (rc < 0) {
+		err_wrap(err, "its member cannot leave etcd, nothing was changed");
+	}
+	leaving_release(&l);
+	return rc;
+}
+
+/* ---- where things lie: a first reset may have removed what said it ---- */
+
+static void boot_id(char id[static 40])
+{
+	auto_strbuf text = {0};
+	struct err ignored = {0};
+
+	fs_read("/proc/sys/kernel/random/boot_id", 64, &text, &ignored);
+	snprintf(id, 40, "%.*s", (int)strcspn(strbuf_str(&text), "\n"), strbuf_str(&text));
+}
+
+static void remember_places(const struct static_pods *p)
+{
+	json_t *state = state_load();
+	const char *first = text_of(json_object_get(state, "reset"), "boot");
+	struct err ignored = {0};
+	char boot[40];
+
+	boot_id(boot);
+	state_set("reset",
+	          json_pack("{ss ss ss ss}", "etcd_dir", p->etcd_dir, "certs_dir", p->certs_dir,
+	                    "vip", p->vip ? p->vip : "", "boot", *first ? first : boot),
+	          &ignored);
+	json_decref(state);
+}
+
+/* Are there packet filter rules of ours? Not without the images that make them, and not when the
+ * machine was started again since an earlier reset ended them. */
+static bool rules_possible(void)
+{
+	json_t *state = state_load();
+	const char *before = text_of(json_object_get(state, "reset"), "boot");
+	bool images = *state_string(state, "images") || *state_string(state, "kubeadm") ||
+	              !json_object_get(state, "version");
+	char boot[40];
+
+	boot_id(boot);
+	images &= !*before || strcmp(before, boot) == 0;
+	json_decref(state);
+	return images;
+}
+
+static void recall(char **place, const char *was)
+{
+	if (!*was)
+		return;
+	free(*place);
+	*place = xstrdup(was);
+}
+
+static void find_places(struct static_pods *p)
+{
+	json_t *state = state_load();
+	const json_t *was = json_object_get(state, "reset");
+
+	static_pods_read(p);
+	if (was && !p->etcd)
+		recall(&p->etcd_dir, text_of(was, "etcd_dir"));
+	if (was && !p->apiserver)
+		recall(&p->certs_dir, text_of(was, "certs_dir"));
+	if (!p->vip)
+		recall(&p->vip, text_of(was, "vip"));
+	if (!p->vip)
+		recall(&p->vip, text_of(json_object_get(state, "cluster"), "vip"));
+	json_decref(state);
+}
+
+/* ---- processes and network ---- */
+
+static void stop_kubelet(struct node *n, bool for_ever)
+{
+	const char *disable[] = {"systemctl", "-q", "disable", "--now", "kubelet.service", NULL};
+	const char *stop[] = {"systemctl", "stop", "kubelet.service", NULL};
+
+	node_progress(n, "stop kubelet and containers", 0, 0);
+	try(for_ever ? disable : stop);
+	procs_kill_pods();
+}
+
+static void stop_containerd(void)
+{
 	const char *containerd[] = {"systemctl",          "-q", "disable", "--now",
 	                            "containerd.service", NULL};
 	const char *slice[] = {"systemctl", "stop", "kubepods.slice", NULL};
 
-	node_progress(n, "stop kubelet and containers", 0, 0);
-	try(kubelet);
-	procs_kill_pods();
 	try(containerd);
 	procs_kill_ours();
 	try(slice); /* and the slices of the pods in it */
 }
 
-/* ---- mounts ---- */
-
-static bool below(const char *path, const char *dir)
+/* Route, service and rules of the virtual IP, after the static pod that would write them again. */
+static void clean_vip(const char *vip, struct clear_report *r)
 {
-	size_t len = strlen(dir);
-
-	return strncmp(path, dir, len) == 0 && path[len] == '/';
-}
-
-static bool our_mount(const char *path)
-{
-	static const char *const dirs[] = {
-	    "/run/containerd", "/var/lib/containerd", "/var/lib/kubelet", "/var/lib/etcd", DIR_OPT,
-	    DIR_STATE};
-
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++)
-		if (below(path,
-		          dirs[i])) /* not the directory itself: that may be the user's own disk */
-			return true;
-	return strncmp(path, "/run/netns/cni-", 15) == 0;
-}
-
-/* /proc/self/mountinfo writes space, tab, newline and backslash as three octal digits. */
-static void unescape(char *s)
-{
-	char *to = s;
-
-	for (; *s; s++) {
-		if (s[0] == '\\' && s[1] && s[2] && s[3]) {
-			*to++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 + (s[3] - '0'));
-			s += 3;
-		} else {
-			*to++ = *s;
-		}
-	}
-	*to = '\0';
-}
-
-/* Last mounted, first unmounted. One that is busy is detached: it must not be in the way of
- * removal. */
-static void unmount_all(struct node *n, struct troubles *t)
-{
-	auto_strbuf text = {0};
-	auto_strlist points = {0};
+	const char *argv[] = {LVSCARE, "--clean", "--vs", vip, NULL};
+	auto_free char *what = xasprintf("the rules of the virtual IP %s", vip ? vip : "");
 	struct err err = {0};
-	char *next, *line;
 
-	node_progress(n, "unmount", 0, 0);
-	if (fs_read("/proc/self/mountinfo", 16u << 20, &text, &err) < 0) {
-		trouble(t, "mounts", &err);
+	if (!vip || !*vip || !fs_exists(LVSCARE))
 		return;
-	}
-	next = text.buf;
-	while (next && (line = strsep(&next, "\n"))) {
-		char path[4096];
-
-		if (sscanf(line, "%*d %*d %*s %*s %4095s", path) != 1)
-			continue;
-		unescape(path);
-		if (our_mount(path))
-			strlist_add(&points, path);
-	}
-	for (size_t i = points.n; i-- > 0;)
-		if (umount2(points.v[i], UMOUNT_NOFOLLOW) < 0 &&
-		    umount2(points.v[i], UMOUNT_NOFOLLOW | MNT_DETACH) < 0 && errno != EINVAL) {
-			err_set(&err, "%s: %s", points.v[i], strerror(errno));
-			trouble(t, "unmount", &err);
-		}
+	if (run(argv, &err) < 0)
+		clear_failed(r, what, "%s", err.msg);
+	else
+		clear_removed(r, what);
 }
 
-/* ---- network ---- */
-
-static void delete_link(const char *name)
+static void delete_link(const char *name, struct clear_report *r)
 {
 	auto_free char *path = xasprintf("/sys/class/net/%s", name);
+	auto_free char *what = xasprintf("network device %s", name);
 	const char *argv[] = {"ip", "link", "delete", name, NULL};
+	struct err err = {0};
 
-	if (fs_exists(path))
-		try(argv);
+	if (!fs_exists(path))
+		return;
+	if (run(argv, &err) < 0 && fs_exists(path))
+		clear_failed(r, what, "%s", err.msg);
+	else
+		clear_removed(r, what);
 }
 
-static void remove_network(void)
+static void remove_network(struct clear_report *r)
 {
 	static const char *const links[] = {"cni0", "flannel.1", "flannel-v6.1", "kube-ipvs0"};
 	auto_strlist names = {0};
 	struct err ignored = {0};
 
 	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
-		delete_link(links[i]);
+		delete_link(links[i], r);
 	if (!fs_exists("/run/netns") || fs_list("/run/netns", &names, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < names.n; i++) {
@@ -210,177 +311,100 @@ static void remove_network(void)
 	}
 }
 
-/* ---- files ---- */
+/* ---- the operations ---- */
 
-static bool points_to_us(const char *path)
+static void reload_units(void)
 {
-	char target[256];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-	if (n <= 0)
-		return false;
-	target[n] = '\0';
-	return strncmp(target, DIR_OPT "/", strlen(DIR_OPT "/")) == 0;
-}
-
-static void remove_links_in(const char *dir)
-{
-	auto_strlist names = {0};
-	struct err ignored = {0};
-
-	if (!fs_exists(dir) || fs_list(dir, &names, &ignored) < 0)
-		return;
-	for (size_t i = 0; i < names.n; i++) {
-		auto_free char *path = xasprintf("%s/%s", dir, names.v[i]);
-
-		if (points_to_us(path) || units_is_ours(path))
-			unlink(path);
-	}
-}
-
-/* ~/.kube/config goes only if it is what we wrote. */
-static void remove_kubeconfig(void)
-{
-	json_t *state = state_load();
-	const json_t *k = json_object_get(state, "kubeconfig");
-	const char *path = state_string(k, "path");
-	struct digest d;
-	struct err ignored = {0};
-
-	if (*path && digest_file(path, &d, NULL, &ignored) == 0 &&
-	    strcmp(d.str, state_string(k, "digest")) == 0)
-		unlink(path);
-	json_decref(state);
-	fs_remove_tree("/root/.kube/cache", &ignored);
-	rmdir("/root/.kube"); /* only when empty */
-}
-
-/* The contents go, the directory too unless it is a file system of its own. */
-static void remove_tree(const char *dir, struct troubles *t)
-{
-	auto_strlist names = {0};
-	struct err err = {0}, inner = {0};
-
-	if (!fs_exists(dir) || fs_remove_tree(dir, &err) == 0)
-		return;
-	if (fs_list(dir, &names, &inner) < 0) {
-		trouble(t, "remove", &err);
-		return;
-	}
-	for (size_t i = 0; i < names.n; i++) {
-		auto_free char *path = xasprintf("%s/%s", dir, names.v[i]);
-		struct err why = {0};
-
-		if (fs_remove_tree(path, &why) < 0)
-			trouble(t, "remove", &why);
-	}
-}
-
-/* The values from before, as kernel.c noted them. */
-static void restore_sysctls(void)
-{
-	json_t *state = state_load(), *v;
-	const char *key;
-
-	json_object_foreach (json_object_get(state, "sysctl"), key, v) {
-		auto_free char *path = xasprintf("/proc/sys/%s", key);
-		auto_close int fd = -1;
-
-		if (!json_is_string(v) || strstr(key, "..") || strchr(key, '/'))
-			continue;
-		for (char *c = path + strlen("/proc/sys/"); *c; c++)
-			if (*c == '.')
-				*c = '/';
-		fd = open(path, O_WRONLY | O_CLOEXEC);
-		if (fd >= 0)
-			(void)!write(fd, json_string_value(v), strlen(json_string_value(v)));
-	}
-	json_decref(state);
-}
-
-/* Directories that absent.c saw missing, deepest first; one that is not empty is somebody's by now.
- */
-static void remove_made(void)
-{
-	json_t *state = state_load(), *v;
-	size_t i;
-
-	json_array_foreach (json_object_get(state, "absent"), i, v)
-		if (json_is_string(v))
-			rmdir(json_string_value(v));
-	json_decref(state);
-}
-
-static void remove_files(struct node *n, struct troubles *t)
-{
-	static const char *const link_dirs[] = {
-	    DIR_BIN, "/etc/systemd/system/multi-user.target.wants", "/etc/systemd/system",
-	    "/etc/sysctl.d", "/etc/modules-load.d"};
-	static const char *const trees[] = {"/etc/kubernetes",
-	                                    "/var/lib/kubelet",
-	                                    "/var/lib/etcd",
-	                                    "/var/lib/containerd",
-	                                    "/var/lib/cni",
-	                                    "/var/lib/lvscare",
-	                                    "/var/log/pods",
-	                                    "/var/log/containers",
-	                                    "/run/containerd",
-	                                    "/run/flannel",
-	                                    "/run/kubernetes",
-	                                    "/run/lvscare",
-	                                    "/run/runc",
-	                                    DIR_RUN,
-	                                    DIR_OPT};
-	static const char *const conflists[] = {"/etc/cni/net.d/10-flannel.conflist",
-	                                        "/etc/cni/net.d/10-kubecask.conflist"};
 	const char *reload[] = {"systemctl", "daemon-reload", NULL};
 	const char *forget[] = {"systemctl", "reset-failed", "kubelet.service",
 	                        "containerd.service", NULL};
 
-	node_progress(n, "remove files", 0, 0);
-	restore_sysctls();
-	remove_kubeconfig();
-	for (size_t i = 0; i < ARRAY_SIZE(link_dirs); i++)
-		remove_links_in(link_dirs[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(conflists); i++)
-		unlink(conflists[i]);
-	for (size_t i = 0; i < ARRAY_SIZE(trees); i++)
-		remove_tree(trees[i], t);
-	remove_made();
-	unlink("/run/xtables.lock");
 	try(reload);
 	try(forget);
 }
 
-/* ---- the operation ---- */
+static void remove_all(struct node *n, const struct static_pods *p, struct clear_report *r)
+{
+	const char *start[] = {"systemctl", "start", "containerd.service", NULL};
+	auto_strlist ports = {0};
+
+	stop_kubelet(n, true);
+	node_progress(n, "packet filter rules", 0, 0);
+	try(start); /* it gives the programs by which the rules are removed */
+	if (rules_possible())
+		rules_remove(&ports, r);
+	clean_vip(p->vip, r);
+	node_progress(n, "stop containerd", 0, 0);
+	stop_containerd();
+	node_progress(n, "unmount", 0, 0);
+	mounts_unmount(r);
+	remove_network(r);
+	node_progress(n, "remove files", 0, 0);
+	reset_kubernetes_files(p, r);
+	reset_our_files(r);
+	reload_units();
+	if (!json_array_size(r->failed)) /* last: it says that there is something of ours */
+		clear_dir(DIR_STATE, NULL, r);
+}
+
+static void say_nothing_of_ours(json_t *result)
+{
+	json_object_set_new(result, "changed", json_false());
+	json_object_set_new(
+	    result, "why",
+	    json_string(foreign_cluster()
+	                    ? "a cluster is here that was not made by kubecask: nothing was touched"
+	                    : "nothing of ours was there"));
+}
 
 int op_reset(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
-	auto_free char *vip = NULL;
-	struct troubles t = {0};
+	struct clear_report r;
+	struct static_pods p;
+	int rc = 0;
 
 	if (node_lock(n, err) < 0)
 		return -1;
-	if (!fs_exists(DIR_STATE) && !fs_exists(DIR_OPT)) {
-		json_object_set_new(result, "changed", json_false());
+	if (!reset_is_ours()) {
+		say_nothing_of_ours(result);
 		return 0;
 	}
-	vip = known_vip();
-	journal("reset begins");
-	json_object_set_new(result, "changed", json_true());
-	reset_kubeadm(n, json_is_true(json_object_get(args, "whole")), &t);
-	node_progress(n, "packet filter rules", 0, 0);
-	rules_remove();
-	clean_vip(vip);
-	stop_units(n);
-	unmount_all(n, &t);
-	remove_network();
-	remove_files(n, &t);
-	if (!t.n)
-		remove_tree(DIR_STATE, &t); /* last: it says that there is something of ours */
-	if (t.n)
-		err_set(err, "not everything could be removed, repeat the reset: %s",
-		        strbuf_str(&t.text));
-	strbuf_release(&t.text);
-	return t.n ? -1 : 0;
+	find_places(&p);
+	clear_report_init(&r);
+	if (json_is_object(json_object_get(args, "etcd")))
+		rc = leave_etcd(n, &p, args, result, &r, err);
+	if (rc == 0) {
+		journal("reset begins");
+		remember_places(&p);
+		json_object_set_new(result, "changed", json_true());
+		remove_all(n, &p, &r);
+		json_object_set(result, "removed", r.removed);
+		json_object_set(result, "stayed", r.stayed);
+		json_object_set(result, "failed", r.failed);
+	}
+	static_pods_release(&p);
+	clear_report_release(&r);
+	return rc;
+}
+
+int reset_unfinished(struct node *n, struct err *err)
+{
+	struct clear_report r;
+	struct static_pods p;
+	const json_t *first;
+	int rc = 0;
+
+	clear_report_init(&r);
+	find_places(&p);
+	stop_kubelet(n, false);
+	clean_vip(p.vip, &r);
+	mounts_unmount(&r);
+	reset_kubernetes_files(&p, &r);
+	first = json_array_get(r.failed, 0);
+	if (first)
+		rc = err_set(err, "not everything of the interrupted run could be removed: %s: %s",
+		             text_of(first, "what"), text_of(first, "why"));
+	static_pods_release(&p);
+	clear_report_release(&r);
+	return rc;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "rules.h"
 
+#include "clear.h"
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
@@ -141,30 +142,38 @@ static int write_script(const struct strbuf *text, struct err *err)
 /* The image's iptables over nf_tables and over ip_tables; one kernel may have rules in both. */
 #define NETFILTER "/usr/local/lib/netfilter"
 
-static int save(const char *variant, const char *family, struct strbuf *out)
+static int save(const char *variant, const char *family, struct strbuf *out, struct err *err)
 {
 	auto_free char *program = xasprintf(NETFILTER "/%s/%s-save", variant, family);
 	const char *argv[] = {program, NULL};
-	struct err err = {0};
 
-	if (in_image(argv, out, &err) == 0)
-		return 0;
-	journal("reset: %s %s-save: %s", variant, family, err.msg);
-	return -1;
+	return in_image(argv, out, err);
 }
 
-static void filter(const char *variant, const char *family)
+#define RULES "packet filter rules"
+
+static void stay(struct clear_report *r, const char *how, const char *family, const struct err *err)
+{
+	auto_free char *what = xasprintf(RULES " (%s, %s)", family, how);
+
+	journal("reset: %s stay: %s", what, err->msg);
+	clear_failed(r, what, "they stay until the machine is started again: %s", err->msg);
+}
+
+static void filter(const char *variant, const char *family, struct clear_report *r)
 {
 	auto_free char *program = xasprintf(NETFILTER "/%s/%s-restore", variant, family);
 	const char *argv[] = {program, "--noflush", SCRIPT, NULL};
 	auto_strbuf saved = {0}, script = {0}, said = {0};
 	struct err err = {0};
 
-	if (save(variant, family, &saved) < 0)
+	if (save(variant, family, &saved, &err) < 0) {
+		stay(r, variant, family, &err);
 		return;
+	}
 	rules_filter(strbuf_str(&saved), &script);
 	if (script.len && (write_script(&script, &err) < 0 || in_image(argv, &said, &err) < 0))
-		journal("reset: %s %s-restore: %s", variant, family, err.msg);
+		stay(r, variant, family, &err);
 }
 
 /*
@@ -172,21 +181,21 @@ static void filter(const char *variant, const char *family)
  * empty; kube-proxy has one of its own in its nftables mode. All of a family go in one run; "add"
  * first, since "delete" refuses what is not there.
  */
-static void delete_tables(const char *iptables, const char *family)
+static void delete_tables(const char *iptables, const char *family, struct clear_report *r)
 {
 	const char *argv[] = {"/usr/sbin/nft", "-f", SCRIPT, NULL};
 	auto_strbuf saved = {0}, script = {0}, said = {0};
 	auto_strlist tables = {0};
 	struct err err = {0};
 
-	if (save("nft", iptables, &saved) == 0)
+	if (save("nft", iptables, &saved, &err) == 0) /* or filter() has said why not */
 		rules_empty_tables(strbuf_str(&saved), &tables);
 	strlist_add(&tables, "kube-proxy");
 	for (size_t i = 0; i < tables.n; i++)
 		strbuf_addf(&script, "add table %s %s\ndelete table %s %s\n", family, tables.v[i],
 		            family, tables.v[i]);
 	if (write_script(&script, &err) < 0 || in_image(argv, &said, &err) < 0)
-		journal("reset: nft, family %s: %s", family, err.msg);
+		stay(r, "nftables", family, &err);
 }
 
 void rules_empty_tables(const char *saved, struct strlist *out)
@@ -218,24 +227,73 @@ static bool has_legacy(const char *names)
 	return fs_read(names, 4096, &text, &ignored) == 0 && text.len > 0;
 }
 
-void rules_remove(void)
+/* ---- sets of addresses and ports (kube-proxy in its ipvs mode) ---- */
+
+void rules_sets(const char *saved, struct strlist *names, struct strlist *ports)
+{
+	auto_free char *copy = xstrdup(saved);
+	char *next = copy, *line;
+
+	while ((line = strsep(&next, "\n"))) {
+		char name[64], member[64];
+
+		if (sscanf(line, "create %63s", name) == 1 && strncmp(name, "KUBE-", 5) == 0)
+			strlist_add(names, name);
+		else if (sscanf(line, "add %63s %63s", name, member) == 2 &&
+		         strncmp(name, "KUBE-NODE-PORT-", 15) == 0)
+			strlist_add(ports, member);
+	}
+}
+
+/* After the rules that refer to them. ports: what node ports there were. */
+static void remove_sets(struct strlist *ports, struct clear_report *r)
+{
+	const char *list[] = {"/usr/sbin/ipset", "save", NULL};
+	auto_strbuf saved = {0};
+	auto_strlist names = {0};
+	struct err err = {0};
+
+	if (!fs_exists("/sys/module/ip_set")) /* the kernel has never had any */
+		return;
+	if (in_image(list, &saved, &err) < 0) {
+		clear_failed(r, "sets of addresses (ipset)", "%s", err.msg);
+		return;
+	}
+	rules_sets(strbuf_str(&saved), &names, ports);
+	for (size_t i = 0; i < names.n; i++) {
+		const char *argv[] = {"/usr/sbin/ipset", "destroy", names.v[i], NULL};
+		auto_free char *what = xasprintf("ipset %s", names.v[i]);
+		auto_strbuf said = {0};
+		struct err why = {0};
+
+		if (in_image(argv, &said, &why) < 0)
+			clear_failed(r, what, "%s", why.msg);
+	}
+}
+
+void rules_remove(struct strlist *ports, struct clear_report *r)
 {
 	auto_free char *image = find_image();
 	struct err err = {0};
 
-	if (!image)
+	if (!image) {
+		err_set(&err,
+		        "the kube-proxy image, whose programs remove them, is not in containerd");
+		stay(r, "all", "all families", &err);
 		return;
+	}
 	if (mount_image(image, &err) < 0) {
-		journal("reset: %s: %s", image, err.msg);
+		stay(r, "all", "all families", &err);
 	} else {
-		filter("nft", "iptables");
-		filter("nft", "ip6tables");
+		filter("nft", "iptables", r);
+		filter("nft", "ip6tables", r);
 		if (has_legacy("/proc/net/ip_tables_names"))
-			filter("legacy", "iptables");
+			filter("legacy", "iptables", r);
 		if (has_legacy("/proc/net/ip6_tables_names"))
-			filter("legacy", "ip6tables");
-		delete_tables("iptables", "ip");
-		delete_tables("ip6tables", "ip6");
+			filter("legacy", "ip6tables", r);
+		delete_tables("iptables", "ip", r);
+		delete_tables("ip6tables", "ip6", r);
+		remove_sets(ports, r);
 	}
 	unmount_image();
 }

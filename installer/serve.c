@@ -49,6 +49,7 @@ static const struct {
     {"status", op_status},
     {"kubeconfig", op_kubeconfig},
     {"remember", op_remember},
+    {"cluster", op_cluster},
     {"reset", op_reset},
 };
 

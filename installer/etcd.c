@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "etcd.h"
+
+#include "err.h"
+#include "fs.h"
+#include "mem.h"
+#include "node.h"
+#include "proc.h"
+#include "staticpods.h"
+#include "strbuf.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ETCDCTL   DIR_CURRENT "/bin/etcdctl"
+#define COMMAND_S 12 /* etcdctl's own limits end before */
+
+/* ---- what etcdctl prints ---- */
+
+/* Value of a line `"Key" : value`; strings are quoted as in Go, URLs and node names as in JSON. */
+static bool field(const char *line, const char *key, char *out, size_t len)
+{
+	size_t n = strlen(key);
+	const char *v = line;
+
+	if (*v++ != '"' || strncmp(v, key, n) != 0 || strncmp(v + n, "\" : ", 4) != 0)
+		return false;
+	v += n + 4;
+	if (*v == '"')
+		v++;
+	snprintf(out, len, "%s", v);
+	n = strlen(out);
+	if (n && out[n - 1] == '"')
+		out[n - 1] = '\0';
+	return true;
+}
+
+/* Ids are 64 bits: JSON numbers lose some of them, and etcdctl wants to be told hex. */
+static json_t *hex_id(const char *decimal)
+{
+	char hex[24];
+
+	snprintf(hex, sizeof(hex), "%" PRIx64, (uint64_t)strtoull(decimal, NULL, 10));
+	return json_string(hex);
+}
+
+static json_t *new_member(const char *decimal)
+{
+	return json_pack("{so ss s[] s[] sb sb sb}", "id", hex_id(decimal), "name", "", "peer_urls",
+	                 "client_urls", "learner", 0, "started", 0, "alive", 0);
+}
+
+static void member_line(json_t *m, const char *line)
+{
+	char v[512];
+
+	if (field(line, "Name", v, sizeof(v))) {
+		json_object_set_new(m, "name", json_string(v));
+		json_object_set_new(m, "started", json_boolean(*v));
+	} else if (field(line, "PeerURL", v, sizeof(v))) {
+		json_array_append_new(json_object_get(m, "peer_urls"), json_string(v));
+	} else if (field(line, "ClientURL", v, sizeof(v))) {
+		json_array_append_new(json_object_get(m, "client_urls"), json_string(v));
+	} else if (field(line, "IsLearner", v, sizeof(v))) {
+		json_object_set_new(m, "learner", json_boolean(strcmp(v, "true") == 0));
+	}
+}
+
+int etcd_parse_members(const char *text, json_t *out, struct err *err)
+{
+	auto_free char *copy = xstrdup(text);
+	char *next = copy, *line, v[64];
+	json_t *members = json_array(), *m = NULL;
+
+	while ((line = strsep(&next, "\n"))) {
+		if (field(line, "ClusterID", v, sizeof(v))) {
+			json_object_set_new(out, "cluster_id", hex_id(v));
+		} else if (field(line, "MemberID", v, sizeof(v))) {
+			json_object_set_new(out, "self", hex_id(v));
+		} else if (field(line, "ID", v, sizeof(v))) {
+			m = new_member(v);
+			json_array_append_new(members, m);
+		} else if (m) {
+			member_line(m, line);
+		}
+	}
+	json_object_set_new(out, "members", members);
+	if (!json_array_size(members) || !json_object_get(out, "self"))
+		return err_set(err, "etcdctl: its answer names no members");
+	return 0;
+}
+
+static bool has_url(const json_t *member, const char *url)
+{
+	size_t i;
+	json_t *u;
+
+	json_array_foreach (json_object_get(member, "client_urls"), i, u)
+		if (json_is_string(u) && strcmp(json_string_value(u), url) == 0)
+			return true;
+	return false;
+}
+
+void etcd_parse_alive(const char *text, json_t *members)
+{
+	auto_free char *copy = xstrdup(text);
+	char *next = copy, *line;
+	size_t i;
+	json_t *m;
+
+	while ((line = strsep(&next, "\n"))) {
+		line[strcspn(line, ",")] = '\0';
+		json_array_foreach (members, i, m)
+			if (has_url(m, line))
+				json_object_set_new(m, "alive", json_true());
+	}
+}
+
+json_t *etcd_member(const json_t *members, const char *id)
+{
+	size_t i;
+	json_t *m;
+
+	json_array_foreach (members, i, m) {
+		const char *s = json_string_value(json_object_get(m, "id"));
+
+		if (s && strcmp(s, id) == 0)
+			return m;
+	}
+	return NULL;
+}
+
+char *etcd_other_urls(const json_t *members, const char *but)
+{
+	auto_strbuf urls = {0};
+	const json_t *self = etcd_member(members, but);
+	size_t i, k;
+	json_t *m, *u;
+
+	json_array_foreach (members, i, m)
+		json_array_foreach (json_object_get(m, "client_urls"), k, u)
+			if (m != self && json_is_string(u))
+				strbuf_addf(&urls, "%s%s", urls.len ? "," : "",
+				            json_string_value(u));
+	return xstrdup(strbuf_str(&urls));
+}
+
+/* ---- running it ---- */
+
+static void common_words(const struct static_pods *p, const char *urls, struct strlist *argv)
+{
+	strlist_add(argv, ETCDCTL);
+	strlist_addf(argv, "--endpoints=%s", urls);
+	strlist_add(argv, "--dial-timeout=2s");
+	if (p->etcd_ca && p->etcd_cert && p->etcd_key) {
+		strlist_addf(argv, "--cacert=%s", p->etcd_ca);
+		strlist_addf(argv, "--cert=%s", p->etcd_cert);
+		strlist_addf(argv, "--key=%s", p->etcd_key);
+	}
+}
+
+/* The sentence behind the last "Error: ", without the log lines of etcd's client. */
+static int complain(const struct strbuf *said, struct err *err)
+{
+	const char *text = strbuf_str(said), *p = text, *hit = NULL;
+
+	while ((p = strstr(p, "Error: ")))
+		hit = p += strlen("Error: ");
+	if (!hit)
+		hit = *text ? text : "no answer";
+	return err_set(err, "etcdctl: %.*s", (int)strcspn(hit, "\n"), hit);
+}
+
+static int etcdctl(const struct strlist *argv, struct strbuf *out, struct err *err)
+{
+	const struct proc_opts opts = {.timeout_s = COMMAND_S};
+	auto_strbuf said = {0};
+	int status = proc_run((const char *const *)argv->v, &opts, out, &said, err);
+
+	if (status < 0)
+		return -1;
+	return status == 0 ? 0 : complain(&said, err);
+}
+
+static int list_members(const struct static_pods *p, const char *urls, bool alone, json_t *out,
+                        struct err *err)
+{
+	auto_strlist argv = {0};
+	auto_strbuf text = {0};
+
+	common_words(p, urls, &argv);
+	strlist_add(&argv, "--command-timeout=4s");
+	strlist_add(&argv, "member");
+	strlist_add(&argv, "list");
+	strlist_add(&argv, "--write-out=fields");
+	if (alone) /* what this member knows, without asking the others */
+		strlist_add(&argv, "--consistency=s");
+	if (etcdctl(&argv, &text, err) < 0)
+		return -1;
+	return etcd_parse_members(strbuf_str(&text), out, err);
+}
+
+/* Members that do not answer are not marked; that all fail is no failure. */
+static void mark_alive(const struct static_pods *p, json_t *members)
+{
+	auto_free char *urls = etcd_other_urls(members, "");
+	auto_strlist argv = {0};
+	auto_strbuf text = {0};
+	struct err ignored = {0};
+
+	common_words(p, urls, &argv);
+	strlist_add(&argv, "--command-timeout=2s");
+	strlist_add(&argv, "endpoint");
+	strlist_add(&argv, "status");
+	etcdctl(&argv, &text, &ignored); /* it fails when one member does */
+	etcd_parse_alive(strbuf_str(&text), members);
+}
+
+int etcd_ask(const struct static_pods *p, const char *urls, json_t *out, struct err *err)
+{
+	struct err alone = {0};
+	bool quorum = true;
+
+	if (!fs_exists(ETCDCTL))
+		return err_set(err, "%s is missing", ETCDCTL);
+	if (list_members(p, urls, false, out, err) < 0) {
+		quorum = false;
+		if (list_members(p, urls, true, out, &alone) < 0)
+			return -1;
+	}
+	json_object_set_new(out, "quorum", json_boolean(quorum));
+	mark_alive(p, json_object_get(out, "members"));
+	return 0;
+}
+
+int etcd_remove_member(const struct static_pods *p, const char *urls, const char *id,
+                       struct err *err)
+{
+	auto_strlist argv = {0};
+
+	common_words(p, urls, &argv);
+	strlist_add(&argv, "--command-timeout=10s");
+	strlist_add(&argv, "member");
+	strlist_add(&argv, "remove");
+	strlist_add(&argv, id);
+	return etcdctl(&argv, NULL, err);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+struct err;
+struct static_pods;
+
+/*
+ * etcd's own word on who its members are, through the bundle's etcdctl. Every question ends within
+ * some seconds. The members as JSON: [{id (hex),name,peer_urls[],client_urls[],learner,started,
+ * alive}]; a member that has not started yet has no name and no client URLs.
+ */
+
+/* Asks any of urls (comma separated), with the certificates that the static pod of etcd names.
+ * On success sets in out: "members", "self" (the id of the member that answered), "cluster_id",
+ * "quorum" (false: the members could only be read without the others' consent). */
+int etcd_ask(const struct static_pods *p, const char *urls, json_t *out, struct err *err);
+
+/* Removes a member through any of urls. The cluster must have a quorum. */
+int etcd_remove_member(const struct static_pods *p, const char *urls, const char *id,
+                       struct err *err);
+
+/* Client URLs of the started members but the one with that id, comma separated; the caller's. */
+char *etcd_other_urls(const json_t *members, const char *but);
+
+/* The member with that id in members, borrowed; NULL: none. */
+json_t *etcd_member(const json_t *members, const char *id);
+
+/* The parts of etcd_ask: `etcdctl member list -w fields`, `etcdctl endpoint status`. */
+int etcd_parse_members(const char *text, json_t *out, struct err *err);
+void etcd_parse_alive(const char *text, json_t *members);

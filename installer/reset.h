@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+struct clear_report;
+struct err;
+struct node;
+struct static_pods;
+
+/* Is anything of ours on this machine? A cluster that was made by other means is not. */
+int reset_is_ours(void);
+
+/*
+ * Clears what a kubeadm run left that began and did not end: kubelet's and kubeadm's files and the
+ * member of etcd on this machine. Files, images and containerd of the bundle stay. The caller has
+ * decided that nothing is lost by it (cluster.h, half_run_decide). -1: something is still there.
+ */
+int reset_unfinished(struct node *n, struct err *err);
+
+/* ---- reset_files.c ---- */
+
+/* What kubeadm, kubelet and etcd wrote, where p says that it lies. */
+void reset_kubernetes_files(const struct static_pods *p, struct clear_report *r);
+/* Everything of ours but DIR_STATE. */
+void reset_our_files(struct clear_report *r);
