@@ -54,7 +54,10 @@ exec_child(const char *const argv[], const struct proc_opts *opts, const int fds
 		goto failed;
 	for (const char *const *e = opts->env; e && *e; e++)
 		putenv((char *)(uintptr_t)*e);
-	execvp(opts->file ? opts->file : argv[0], (char *const *)(uintptr_t)argv);
+	if (opts->file) /* execvp would give what is no program to a shell */
+		execv(opts->file, (char *const *)(uintptr_t)argv);
+	else
+		execvp(argv[0], (char *const *)(uintptr_t)argv);
 failed:
 	(void)!write(report, &errno, sizeof(errno));
 	_exit(127);

@@ -9,6 +9,7 @@
 #include "oci.h"
 #include "state.h"
 #include "strbuf.h"
+#include "validate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +18,7 @@
 struct numbers {
 	int *images; /* of each machine: the last one that brings files */
 	int *member; /* of each machine: the one that makes it a member */
-	int network, token, certs;
+	int validate, network, token, certs;
 	int last_master; /* that joins */
 };
 
@@ -94,6 +95,17 @@ static json_t *file_args(const struct installation *in, const struct job *j)
 	                 j->host->master ? OCI_ROLE_CP : "worker");
 }
 
+/* Where the bundle's kubeadm could not run here, the first machine that has it checks --config. */
+static void plan_validate(struct installation *in, struct numbers *no, const struct job *j,
+                          int stage)
+{
+	if (!in->session.unvalidated || no->validate)
+		return;
+	no->validate = add(in, j, "validate", "check --config",
+	                   config_validate_args(&in->session.cfg), NULL);
+	plan_needs(&in->plan, no->validate, stage);
+}
+
 static void plan_files(struct installation *in, struct numbers *no)
 {
 	struct jobs *jobs = &in->session.jobs;
@@ -105,8 +117,10 @@ static void plan_files(struct installation *in, struct numbers *no)
 		if (!j->facts || !needs_files(in, j))
 			continue;
 		stage = add(in, j, "stage", "stage files", file_args(in, j), "unstage");
+		plan_validate(in, no, j, stage);
 		activate = add(in, j, "activate", "activate files", file_args(in, j), "deactivate");
 		plan_needs(&in->plan, activate, stage);
+		plan_needs(&in->plan, activate, no->validate);
 		no->images[i] = add(in, j, "images", "import images", file_args(in, j), NULL);
 		plan_needs(&in->plan, no->images[i], activate);
 	}

@@ -51,6 +51,7 @@ static const struct {
     {"remember", op_remember},
     {"cluster", op_cluster},
     {"reset", op_reset},
+    {"validate", op_validate},
 };
 
 void node_progress(struct node *n, const char *step, uint64_t now, uint64_t of)

@@ -5,6 +5,7 @@
 #include "log.h"
 #include "mem.h"
 #include "oci.h"
+#include "validate.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,27 @@ int session_open_bundle(struct session *s, struct err *err)
 	return 0;
 }
 
+/* The user's documents before the bundle's own kubeadm. */
+static int validate_config(struct session *s, struct err *err)
+{
+	auto_strlist warnings = {0};
+	struct err why = {0};
+	int rc = config_validate(&s->cfg, &s->bundle, &warnings, &why);
+
+	for (size_t i = 0; i < warnings.n; i++)
+		events_note(&s->events, "--config: kubeadm config validate: %s", warnings.v[i]);
+	s->unvalidated = rc > 0;
+	if (rc > 0)
+		events_note(
+		    &s->events,
+		    "--config: will be checked by the bundle's kubeadm on a machine, before "
+		    "anything is activated (not here: %s)",
+		    why.msg);
+	if (rc < 0)
+		*err = why;
+	return rc < 0 ? -1 : 0;
+}
+
 int session_config(struct session *s, struct err *err)
 {
 	const struct options *o = s->opt;
@@ -46,7 +68,9 @@ int session_config(struct session *s, struct err *err)
 	                                     .workers = s->hosts.n - masters,
 	                                     .joining = s->joining};
 
-	return cluster_config_init(&s->cfg, &choice, s->bundle.k8s_version, &o->ignore, err);
+	if (cluster_config_init(&s->cfg, &choice, s->bundle.k8s_version, &o->ignore, err) < 0)
+		return -1;
+	return validate_config(s, err);
 }
 
 static json_t *facts_args(const struct job *j, void *ctx)

@@ -16,9 +16,10 @@
  */
 struct session {
 	const struct options *opt;
-	bool reads_only; /* no lock is taken on the machines */
-	bool alone;      /* which cluster the machine is in does not matter */
-	bool joining;    /* the cluster exists already */
+	bool reads_only;  /* no lock is taken on the machines */
+	bool alone;       /* which cluster the machine is in does not matter */
+	bool joining;     /* the cluster exists already */
+	bool unvalidated; /* --config: the bundle's kubeadm could not run here, a node's must */
 	struct events events;
 	struct ssh_config ssh;
 	bool ssh_known; /* ssh is filled */

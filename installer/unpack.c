@@ -3,10 +3,12 @@
 #include "unpack.h"
 
 #include "err.h"
+#include "mem.h"
 
 #include <archive.h>
 #include <archive_entry.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -121,5 +123,74 @@ int unpack_layer(int fd, const char *dir, struct err *err)
 	archive_read_free(in);
 	if (chdir("/") < 0 && rc == 0)
 		rc = err_set(err, "/: %s", strerror(errno));
+	return rc;
+}
+
+/* ---- one file of a layer inside of another file ---- */
+
+struct part {
+	int fd;
+	uint64_t offset, left;
+	char buf[READ_SIZE];
+};
+
+static la_ssize_t read_part(struct archive *a, void *ctx, const void **data)
+{
+	struct part *p = ctx;
+	size_t want = p->left < sizeof(p->buf) ? (size_t)p->left : sizeof(p->buf);
+	ssize_t n = pread(p->fd, p->buf, want, (off_t)p->offset);
+
+	if (n < 0) {
+		archive_set_error(a, errno, "read: %s", strerror(errno));
+		return -1;
+	}
+	*data = p->buf;
+	p->offset += (uint64_t)n;
+	p->left -= (uint64_t)n;
+	return n;
+}
+
+static int find_member(struct archive *in, const char *name, int out, struct err *err)
+{
+	struct archive_entry *e;
+
+	for (int n = 0; n < ENTRIES_MAX; n++) {
+		int r = archive_read_next_header(in, &e);
+		const char *path;
+
+		if (r == ARCHIVE_EOF)
+			return 0;
+		if (r < ARCHIVE_OK)
+			break;
+		path = archive_entry_pathname(e);
+		if (!path || archive_entry_filetype(e) != AE_IFREG ||
+		    strcmp(path + (strncmp(path, "./", 2) == 0 ? 2 : 0), name) != 0)
+			continue;
+		if (archive_entry_size(e) > BYTES_MAX ||
+		    archive_read_data_into_fd(in, out) != ARCHIVE_OK)
+			break;
+		return 1;
+	}
+	return err_set_code(err, EXIT_BAD_BUNDLE, "layer: %s",
+	                    archive_error_string(in) ? archive_error_string(in) : "too large");
+}
+
+int unpack_member(int fd, uint64_t offset, uint64_t size, const char *name, int out,
+                  struct err *err)
+{
+	struct archive *in = archive_read_new();
+	struct part *part = xcalloc(1, sizeof(*part));
+	int rc;
+
+	*part = (struct part){.fd = fd, .offset = offset, .left = size};
+	archive_read_support_format_tar(in);
+	archive_read_support_filter_zstd(in);
+	archive_read_support_filter_gzip(in);
+	if (archive_read_open(in, part, NULL, read_part, NULL) != ARCHIVE_OK)
+		rc = err_set_code(err, EXIT_BAD_BUNDLE, "layer: %s", archive_error_string(in));
+	else
+		rc = find_member(in, name, out, err);
+	archive_read_free(in);
+	free(part);
 	return rc;
 }
