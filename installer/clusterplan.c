@@ -102,7 +102,8 @@ static void plan_validate(struct installation *in, struct numbers *no, const str
 	if (!in->session.unvalidated || no->validate)
 		return;
 	no->validate = add(in, j, "validate", "check --config",
-	                   config_validate_args(&in->session.cfg), NULL);
+	                   config_validate_args(&in->session.cfg, &in->session.bundle.index_digest),
+	                   NULL);
 	plan_needs(&in->plan, no->validate, stage);
 }
 

@@ -61,7 +61,7 @@ node_op op_unstage;    /* {index,run}: remove what that run unpacked, unless it 
 node_op op_activate;   /* {index,role}: units, settings, current, containerd (activate.c) */
 node_op op_deactivate; /* {index}: as it was before its activation */
 node_op op_images;     /* {index,role}: into containerd, pinned (images.c) */
-node_op op_validate;   /* {docs,k8s}: kubeadm config validate by staged files (validate.c) */
+node_op op_validate;   /* {docs,index}: kubeadm config validate, staged (validate.c) */
 node_op op_init;       /* {docs:[...],masters:[...]}: kubeadm init (kubeadm.c) */
 node_op op_join;       /* the same for kubeadm join, with the secrets */
 node_op op_token;      /* {} -> {token,ca_hash,id} */

@@ -15,6 +15,7 @@
 #include "oci.h"
 #include "proc.h"
 #include "secrets.h"
+#include "stage.h"
 #include "strbuf.h"
 #include "unpack.h"
 
@@ -122,9 +123,9 @@ static json_t *complete_documents(const struct cluster_config *c)
 	                 config_join_docs(c, &n, SOME_TOKEN, SOME_HASH, SOME_KEY));
 }
 
-json_t *config_validate_args(const struct cluster_config *c)
+json_t *config_validate_args(const struct cluster_config *c, const struct digest *index)
 {
-	return json_pack("{so ss}", "docs", complete_documents(c), "k8s", c->k8s_version);
+	return json_pack("{so ss}", "docs", complete_documents(c), "index", index->str);
 }
 
 /* ---- on this machine ---- */
@@ -195,22 +196,21 @@ int config_validate(const struct cluster_config *c, const struct bundle *b,
 int op_validate(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const json_t *docs = json_object_get(args, "docs");
-	const char *version = arg_string(args, "k8s", err);
+	auto_version version = {0};
 	auto_strlist warnings = {0};
 	auto_free char *file = NULL;
-	json_t *list;
+	json_t *list = json_array();
 	int rc;
 
 	(void)n;
-	if (!version)
+	json_object_set_new(result, "warnings", list);
+	if (!json_is_array(docs))
+		return err_set(err, "protocol: \"docs\" is missing");
+	if (version_find(args, &version, err) < 0)
 		return -1;
-	if (!json_is_array(docs) || strchr(version, '/') || *version == '.')
-		return err_set(err, "protocol: bad request for validate");
-	file = xasprintf(DIR_OPT "/%s/bin/kubeadm", version);
+	file = xasprintf("%s/bin/kubeadm", version.dir);
 	rc = validate_all(file, docs, &warnings, err);
-	list = json_array();
 	for (size_t i = 0; i < warnings.n; i++)
 		json_array_append_new(list, json_string(warnings.v[i]));
-	json_object_set_new(result, "warnings", list);
 	return rc ? -1 : 0;
 }

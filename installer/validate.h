@@ -5,6 +5,7 @@
 
 struct bundle;
 struct cluster_config;
+struct digest;
 struct err;
 struct strlist;
 
@@ -17,5 +18,5 @@ struct strlist;
 int config_validate(const struct cluster_config *c, const struct bundle *b,
                     struct strlist *warnings, struct err *err);
 
-/* The arguments of the op "validate": {docs,k8s}. The caller's. */
-json_t *config_validate_args(const struct cluster_config *c);
+/* The arguments of the op "validate", {docs,index}: that bundle must be staged. The caller's. */
+json_t *config_validate_args(const struct cluster_config *c, const struct digest *index);
