@@ -54,5 +54,12 @@ bool diagnose_wants_log(const json_t *problem, bool *previous);
  * at most 240 bytes. The caller owns it. */
 char *diagnose_last_line(const char *text, size_t len);
 
+/*
+ * The last error of the newest container of a control plane's static pod ("etcd") by its log below
+ * dir (/var/log/pods), for when no API server tells. NULL: none, or older than three minutes. The
+ * caller owns it.
+ */
+char *diagnose_static_pod_log(const char *dir, const char *component, time_t now);
+
 /* The sentence in what kubectl printed on stderr: its last line that is no log line of kubectl. */
 char *diagnose_kubectl_error(const char *text);

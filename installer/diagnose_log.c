@@ -6,9 +6,16 @@
 #include "strbuf.h"
 
 #include <ctype.h>
+#include <fcntl.h>
+#include <glob.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define LINE_MAX_LEN 240
+#define TAIL         16384
+#define RECENT_S     180
 
 /* Behind klog's header, "E0102 15:04:05.000000       1 file.go:12] "; the line itself without one.
  */
@@ -96,7 +103,8 @@ static char *clean(const char *line, size_t len)
 	return out;
 }
 
-char *diagnose_last_line(const char *text, size_t len)
+/* *error: the line that is returned tells of a failure. */
+static char *pick_line(const char *text, size_t len, bool *error)
 {
 	const char *end = text + len, *best = NULL, *p = text;
 	size_t best_len = 0;
@@ -116,6 +124,7 @@ char *diagnose_last_line(const char *text, size_t len)
 		}
 		p = nl ? nl + 1 : end;
 	}
+	*error = best_is_error;
 	if (!best)
 		return xstrdup("");
 	if (*best == '{')
@@ -124,6 +133,62 @@ char *diagnose_last_line(const char *text, size_t len)
 		return clean(json, strlen(json));
 	p = behind_klog(best, best_len);
 	return clean(p, best_len - (size_t)(p - best));
+}
+
+char *diagnose_last_line(const char *text, size_t len)
+{
+	bool error;
+
+	return pick_line(text, len, &error);
+}
+
+/* The last TAIL bytes of a file, without what the runtime puts in front of each line: time, stream
+ * and F or P (full or part of a line). */
+static void read_tail(const char *path, struct strbuf *out)
+{
+	char buf[TAIL + 1];
+	auto_close int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+	ssize_t n = size <= 0 ? 0 : pread(fd, buf, TAIL, size > TAIL ? size - TAIL : 0);
+	char *rest = buf, *line;
+
+	buf[n > 0 ? n : 0] = '\0';
+	while ((line = strsep(&rest, "\n"))) {
+		const char *p = line;
+
+		for (int words = 0; words < 3 && p; words++)
+			p = strchr(p, ' ') ? strchr(p, ' ') + 1 : NULL;
+		if (p)
+			strbuf_addf(out, "%s\n", p);
+	}
+}
+
+char *diagnose_static_pod_log(const char *dir, const char *component, time_t now)
+{
+	auto_free char *pattern = xasprintf("%s/kube-system_%s-*/%s/*.log", dir, component,
+	                                    component);
+	auto_free char *newest = NULL, *line = NULL;
+	auto_strbuf text = {0};
+	time_t newest_time = now - RECENT_S;
+	bool error = false;
+	glob_t g = {0};
+
+	if (glob(pattern, 0, NULL, &g) == 0)
+		for (size_t i = 0; i < g.gl_pathc; i++) {
+			struct stat st;
+
+			if (stat(g.gl_pathv[i], &st) < 0 || st.st_mtime < newest_time)
+				continue;
+			newest_time = st.st_mtime;
+			free(newest);
+			newest = xstrdup(g.gl_pathv[i]);
+		}
+	globfree(&g);
+	if (!newest)
+		return NULL;
+	read_tail(newest, &text);
+	line = pick_line(strbuf_str(&text), text.len, &error);
+	return error ? steal(&line) : NULL;
 }
 
 char *diagnose_kubectl_error(const char *text)

@@ -15,7 +15,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KUBECTL DIR_CURRENT "/bin/kubectl"
+#define KUBECTL  DIR_CURRENT "/bin/kubectl"
+#define POD_LOGS "/var/log/pods"
 /* What the manifests of a bundle have in their places (docs/bundle.md): */
 #define DEFAULT_PODS "10.244.0.0/16"
 #define DEFAULT_HOST "\"169.254.97.2\""
@@ -198,6 +199,21 @@ static bool is_kind(const json_t *object, const char *kind)
 	return s && strcmp(s, kind) == 0;
 }
 
+/* Adds what etcd or the API server of this machine said last, if it was an error. */
+static int add_local_cause(struct err *err)
+{
+	static const char *const parts[] = {"etcd", "kube-apiserver"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(parts); i++) {
+		auto_free char *line = diagnose_static_pod_log(POD_LOGS, parts[i], time(NULL));
+		struct err first = *err;
+
+		if (line)
+			return err_set(err, "%s; %s says: %s", first.msg, parts[i], line);
+	}
+	return -1;
+}
+
 int op_status(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const char *all[] = {"-n", "kube-system", "get", "nodes,deployments,pods",
@@ -216,7 +232,7 @@ int op_status(struct node *n, const json_t *args, json_t *result, struct err *er
 	more = items ? get_items(&b, OBJECTS_S, network, err) : NULL;
 	if (!more) {
 		json_decref(items);
-		return -1;
+		return add_local_cause(err);
 	}
 	json_array_foreach (items, i, v) {
 		if (!is_kind(v, "Node"))

@@ -163,7 +163,7 @@ static const json_t *node_at(const json_t *status, const char *address)
 		if (strcmp(text(node, "address"), address) == 0)
 			return node;
 		json_array_foreach (json_object_get(node, "addresses"), k, a)
-			if (strcmp(json_string_value(a), address) == 0)
+			if (json_is_string(a) && strcmp(json_string_value(a), address) == 0)
 				return node;
 	}
 	return NULL;

@@ -57,8 +57,7 @@ tree() {
 
 # many: calls enough for the script to believe that it reads the source
 many() {
-	local i
-	for i in {1..50}; do echo 'err_set(err, "open %s: %s", path, why);'; done
+	printf 'err_set(err, "open %%s: %%s", path, "%d");\n' {1..50}
 }
 
 @test "an error that is nowhere told is noticed, in each of its forms" {

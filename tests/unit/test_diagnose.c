@@ -5,8 +5,10 @@
 #include "mem.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define NOW 1795925400 /* 2026-11-29T04:10:00Z */
 
@@ -502,6 +504,45 @@ static void test_kubectl_error(void **state)
 	kubectl("", "");
 }
 
+static void write_log(const char *dir, const char *name, const char *text)
+{
+	auto_free char *path = xasprintf("%s/%s", dir, name);
+	FILE *f = fopen(path, "we");
+
+	assert_non_null(f);
+	fputs(text, f);
+	fclose(f);
+}
+
+/* The newest log of the component; another component's, and old ones, are not read. */
+static void test_static_pod_log(void **state)
+{
+	char top[] = "/tmp/kubecask-diagnose-XXXXXX";
+	auto_free char *pod = NULL, *dir = NULL, *rm = NULL, *line = NULL;
+	time_t now = time(NULL);
+
+	(void)state;
+	assert_non_null(mkdtemp(top));
+	pod = xasprintf("%s/kube-system_etcd-node1_uid", top);
+	dir = xasprintf("%s/etcd", pod);
+	rm = xasprintf("rm -rf %s", top);
+	assert_null(diagnose_static_pod_log(top, "etcd", now));
+	assert_int_equal(mkdir(pod, 0700), 0);
+	assert_int_equal(mkdir(dir, 0700), 0);
+	write_log(dir, "0.log",
+	          "2026-11-29T04:09:03.1Z stderr F {\"level\":\"info\",\"msg\":\"ok\"}\n");
+	assert_null(diagnose_static_pod_log(top, "etcd", now)); /* no error */
+	write_log(
+	    dir, "1.log",
+	    "2026-11-29T04:09:03.1Z stderr F {\"level\":\"fatal\",\"msg\":\"no space left\"}\n"
+	    "2026-11-29T04:09:03.2Z stderr F bye\n");
+	line = diagnose_static_pod_log(top, "etcd", now + 1);
+	assert_string_equal(line, "no space left");
+	assert_null(diagnose_static_pod_log(top, "kube-apiserver", now));
+	assert_null(diagnose_static_pod_log(top, "etcd", now + 600));
+	assert_int_equal(system(rm), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -525,6 +566,7 @@ int main(void)
 	    cmocka_unit_test(test_which_logs),
 	    cmocka_unit_test(test_last_line),
 	    cmocka_unit_test(test_kubectl_error),
+	    cmocka_unit_test(test_static_pod_log),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
