@@ -316,3 +316,23 @@ int fs_list(const char *path, struct strlist *out, struct err *err)
 	strlist_sort(out);
 	return 0;
 }
+
+void fs_remove_temporaries(const char *path)
+{
+	auto_free char *dir = parent_of(path);
+	const char *slash = strrchr(path, '/');
+	auto_free char *prefix = xasprintf("%s.tmp.", slash ? slash + 1 : path);
+	auto_strlist names = {0};
+	struct err ignored = {0};
+
+	if (fs_list(dir, &names, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < names.n; i++) {
+		auto_free char *found = xasprintf("%s/%s", dir, names.v[i]);
+		const char *rest = names.v[i] + strlen(prefix);
+
+		if (strncmp(names.v[i], prefix, strlen(prefix)) == 0 && *rest &&
+		    strspn(rest, "0123456789.") == strlen(rest))
+			unlink(found);
+	}
+}

@@ -30,6 +30,8 @@ int fs_list(const char *path, struct strlist *out, struct err *err);
 int fs_write_all(int fd, const void *data, size_t len);
 /* Exactly len bytes; 0 on success, -1 with errno (0 at a premature end). */
 int fs_read_all(int fd, void *data, size_t len);
+/* Removes the temporary files that killed processes left beside path. */
+void fs_remove_temporaries(const char *path);
 /* A name beside path for a temporary file of this process; the caller's. */
 char *fs_temp_beside(const char *path);
 /* rename(2) of a temporary file, made durable; a failure removes the temporary file. */

@@ -205,6 +205,7 @@ int op_activate(struct node *n, const json_t *args, json_t *result, struct err *
 	if (!v.there)
 		return err_set(
 		    err, "%s is not unpacked on this machine: stage comes before activate", v.k8s);
+	change_remove_leftovers();
 	if (units_check_systemd(err) < 0 || absent_note(err) < 0)
 		return -1;
 	return activate(n, &v, role, result, err);
@@ -218,6 +219,7 @@ int op_deactivate(struct node *n, const json_t *args, json_t *result, struct err
 
 	if (!index || node_lock(n, err) < 0 || state_read(&state, err) < 0)
 		return -1;
+	change_remove_leftovers();
 	before = json_object_get(state, "activation");
 	if (before)
 		before = json_object_get(before, "before");

@@ -20,6 +20,15 @@
 
 #define SELF_BEFORE FILE_SELF ".previous"
 
+void change_remove_leftovers(void)
+{
+	fs_remove_temporaries(DIR_CURRENT);
+	fs_remove_temporaries(FILE_SELF);
+	units_remove_leftovers();
+	commands_remove_leftovers();
+	state_remove_leftovers();
+}
+
 int change_prepare(struct change *c, const char *name, struct err *err)
 {
 	c->name = xstrdup(name);
@@ -119,6 +128,7 @@ int change_restore_self(struct err *err)
 {
 	if (rename(SELF_BEFORE, FILE_SELF) < 0 && errno != ENOENT)
 		return fs_fail(err, "rename to", FILE_SELF);
+	unlink(SELF_BEFORE); /* rename(2) of two names of one file does nothing */
 	return 0;
 }
 

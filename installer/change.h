@@ -21,6 +21,8 @@ struct change {
 	bool changed;       /* something was different before */
 };
 
+/* Removes the temporary files of one that was killed. */
+void change_remove_leftovers(void);
 int change_prepare(struct change *c, const char *name, struct err *err);
 int change_commit(struct change *c, struct err *err);
 void change_release(struct change *c); /* what was not committed is removed */

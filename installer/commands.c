@@ -102,3 +102,12 @@ void commands_remove(void)
 			unlink(path);
 	}
 }
+
+void commands_remove_leftovers(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		auto_free char *path = link_path(names[i]);
+
+		fs_remove_temporaries(path);
+	}
+}

@@ -18,3 +18,4 @@ int commands_check(const char *dir, bool *writable, struct err *err);
  * was something. */
 int commands_place(const char *dir, bool *changed, struct err *err);
 void commands_remove(void);
+void commands_remove_leftovers(void); /* of a process that was killed */

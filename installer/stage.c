@@ -214,16 +214,15 @@ static void remove_leftovers(void)
 	struct err ignored = {0};
 
 	store_remove_leftovers();
+	state_remove_leftovers();
 	if (!fs_exists(DIR_OPT) || fs_list(DIR_OPT, &names, &ignored) < 0)
 		return;
 	for (size_t i = 0; i < names.n; i++) {
 		auto_free char *path = xasprintf(DIR_OPT "/%s", names.v[i]);
 		const char *end = strrchr(names.v[i], '.');
 
-		if (strncmp(names.v[i], "current.tmp.", 12) == 0)
-			unlink(path);
-		else if (*names.v[i] == 'v' && end &&
-		         (strcmp(end, ".tmp") == 0 || strcmp(end, ".old") == 0))
+		if (*names.v[i] == 'v' && end &&
+		    (strcmp(end, ".tmp") == 0 || strcmp(end, ".old") == 0))
 			fs_remove_tree(path, &ignored);
 	}
 }

@@ -77,6 +77,12 @@ json_t *state_load(void)
 	return state;
 }
 
+void state_remove_leftovers(void)
+{
+	fs_remove_temporaries(STATE_FILE);
+	fs_remove_temporaries(STATE_COPY);
+}
+
 /* First the file, then its copy: one of them is whole at any time. */
 static int write_state(const json_t *state, struct err *err)
 {

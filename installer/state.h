@@ -25,6 +25,8 @@ int state_read(json_t **out, struct err *err);
 /* For places that cannot fail: never NULL. What state_read fails with is in the member "damaged",
  * so that such a machine never looks like one without state. */
 json_t *state_load(void);
+/* Removes temporary files of processes that were killed. */
+void state_remove_leftovers(void);
 /* Changes one member (takes over value; NULL removes it) and writes the file. A state that cannot
  * be read is not overwritten. */
 int state_set(const char *key, json_t *value, struct err *err);

@@ -240,22 +240,30 @@ void units_release(struct units *u)
 	*u = (struct units){0};
 }
 
-int units_remove(struct err *err)
-{
-	static const char *const paths[] = {DIR_UNITS "/multi-user.target.wants/containerd.service",
-	                                    DIR_UNITS "/multi-user.target.wants/kubelet.service",
-	                                    DIR_UNITS "/containerd.service",
-	                                    DIR_UNITS "/kubelet.service",
-	                                    DIR_SYSCTL "/90-kubecask.conf",
-	                                    DIR_MODULES "/kubecask.conf"};
-	int rc = 0;
+static const char *const paths[] = {DIR_UNITS "/multi-user.target.wants/containerd.service",
+                                    DIR_UNITS "/multi-user.target.wants/kubelet.service",
+                                    DIR_UNITS "/containerd.service",
+                                    DIR_UNITS "/kubelet.service",
+                                    DIR_SYSCTL "/90-kubecask.conf",
+                                    DIR_MODULES "/kubecask.conf"};
 
+void units_remove_leftovers(void)
+{
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		auto_free char *tmp = xasprintf("%s.kubecask-new", paths[i]);
 
 		unlink(tmp);
+		fs_remove_temporaries(tmp);
+	}
+}
+
+int units_remove(struct err *err)
+{
+	int rc = 0;
+
+	units_remove_leftovers();
+	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		if (units_is_ours(paths[i]) && unlink(paths[i]) < 0)
 			rc = fs_fail(err, "remove", paths[i]);
-	}
 	return rc;
 }

@@ -34,6 +34,7 @@ int units_prepare(struct units *u, const char *dir, const char *modules, const c
 bool units_changed(const struct units *u);
 /* Renames the new files into place. */
 int units_commit(struct units *u, struct err *err);
+void units_remove_leftovers(void);   /* of a process that was killed */
 void units_release(struct units *u); /* with the temporary files that were not committed */
 
 /* Removes our files and what enables our units. */

@@ -27,6 +27,9 @@ node_files() {
 	done
 	printf '#!/bin/sh\necho containerd %s\n' "${NODE_CONTAINERD:-1}" > "$d/bin/containerd"
 	chmod +x "$d"/bin/*
+	echo "# build ${NODE_BUILD:-1}" >> "$d/systemd/kubelet.service"
+	echo "# containerd ${NODE_CONTAINERD:-1}" >> "$d/systemd/containerd.service"
+	sed -i "s/max_user_instances = .*/max_user_instances = $((8191 + ${NODE_BUILD:-1}))/" "$d/sysctl.d/90-kubecask.conf"
 }
 
 # layout DIR [ARCH]: an OCI layout with one node artifact (node_files, of the version NODE_VERSION) and one image, each

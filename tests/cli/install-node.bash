@@ -11,6 +11,7 @@ machine() {
 	local flags=(--mount --net)
 	[ "$(id -u)" = 0 ] || flags+=(--map-root-user)
 	cat > "$BATS_TEST_TMPDIR/script"
+	# shellcheck disable=SC2016 # for the inner shell
 	W=$BATS_TEST_TMPDIR "$TOP/scripts/own-etc" unshare "${flags[@]}" \
 		bash -euo pipefail -c 'source "$NODE_LIB"; machine_set_up; source "$W/script"' 3>&-
 }
@@ -39,6 +40,7 @@ machine_set_up() {
 		show*) echo 0 ;;
 		esac
 	S
+	# shellcheck disable=SC2016 # for that script
 	printf '#!/bin/sh\necho "modprobe $*" >> /run/calls\ntest "$2" != ip_vs\n' > /usr/local/sbin/modprobe
 	chmod +x /usr/local/sbin/*
 }
@@ -110,4 +112,32 @@ picture() {
 		jq -c 'del(.staged, .sysctl, .absent, .previous)' var/lib/kubecask/state.json
 		true
 	) 2>/dev/null | sort
+}
+
+# save, restore: everything that activation may change, to begin the same case again
+save() {
+	cp -a /opt /run/saved.opt
+	cp -a /var/lib /run/saved.lib
+	cp -a /usr/local/bin /run/saved.bin
+	cp -a /proc/sys/fs/inotify /run/saved.inotify
+	mkdir -p /run/saved.etc
+	cp -a /etc/systemd /etc/sysctl.d /etc/modules-load.d /run/saved.etc/
+}
+restore() {
+	find /opt /var/lib /usr/local/bin /etc/systemd /etc/sysctl.d /etc/modules-load.d -mindepth 1 -delete
+	cp -a /run/saved.opt/. /opt/
+	cp -a /run/saved.lib/. /var/lib/
+	cp -a /run/saved.bin/. /usr/local/bin/
+	cp -a /run/saved.etc/. /etc/
+	cp /run/saved.inotify/* /proc/sys/fs/inotify/
+}
+
+# killed_at SYSCALL N REQUEST: asks, and kills the operation's process before its Nth such call. Fails when it came to its
+# end
+killed_at() {
+	local out
+	NODE_WRAP=(strace -f -b execve -qq -o /dev/null -e "trace=$1" -e "inject=$1:signal=KILL:when=$2")
+	out=$(ask "$3" 2> /dev/null)
+	NODE_WRAP=()
+	[[ $out == *"ended by signal 9"* ]]
 }

@@ -109,3 +109,39 @@ S
 	grep -q 'disable --now kubelet.service containerd.service' $CALLS
 S
 }
+
+@test "activate killed before any of its steps: repeated it finishes, deactivate goes back" {
+	machine <<'S'
+	ask "@$L/old" "$(request stage "$L/old")" "$(request activate "$L/old")" "@$L/new" "$(request stage "$L/new")" | all_ok
+	picture > $W/old
+	save
+	# and another program comes with it
+	{ cat "$INSTALL"; echo; } > $W/newer
+	chmod +x $W/newer
+	INSTALL=$W/newer
+	ask "$(request activate "$L/new")" | all_ok
+	picture > $W/new
+	cases=0
+	for call in rename symlink link wait4; do
+		first=1
+		[ "$call" != wait4 ] || first=2 # the first is the supervisor's, for this process
+		for n in $(seq $first 60); do
+			restore
+			: > $CALLS
+			killed_at "$call" "$n" "$(request activate "$L/new")" || break
+			echo "before $call $n"
+			((++cases))
+			ask "$(request activate "$L/new")" | all_ok
+			picture | diff $W/new - >&2
+			grep -q 'restart containerd' $CALLS
+			restore
+			killed_at "$call" "$n" "$(request activate "$L/new")"
+			ask "$(request deactivate "$L/new")" | all_ok
+			picture | diff $W/old - >&2
+		done
+		[ "$n" -gt "$first" ] || { echo "$call: never called"; exit 1; }
+	done
+	echo "$cases cases"
+	[ "$cases" -gt 15 ]
+S
+}
