@@ -64,9 +64,12 @@ static int check_nodes(const struct cluster_view *v, const struct wanted *w, str
 	return 0;
 }
 
-/* Is a cluster on this machine? Files of ours alone are none. */
+/* Is a cluster on this machine? Files of ours alone are none, nor is what an interrupted run left
+ * that may be cleared without asking. */
 static bool has_cluster(const struct cluster_view *v)
 {
+	if (half_run_decide(v->facts, v->cluster, NULL, 0) == HALF_CLEAR)
+		return false;
 	return is_true(v->facts, "kubelet_conf") || is_true(v->facts, "admin_conf") ||
 	       is_true(v->facts, "apiserver_manifest") || is_true(v->facts, "etcd_data") ||
 	       state_is(v->cluster, "apiserver", "answers") ||

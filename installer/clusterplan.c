@@ -4,6 +4,7 @@
  * What is done already gives no step, so that a run can be repeated at any point.
  */
 #include "err.h"
+#include "halfrun.h"
 #include "installation.h"
 #include "mem.h"
 #include "oci.h"
@@ -148,12 +149,18 @@ static struct node_config node_config(const struct installation *in, const struc
 	};
 }
 
-static json_t *kubeadm_args(const struct installation *in, json_t *docs, json_t *masters)
+static json_t *kubeadm_args(const struct installation *in, const struct job *j, json_t *docs,
+                            json_t *masters)
 {
+	const struct candidate *k = session_candidate(&in->session, j);
 	char vip[ADDR_STR_MAX];
+	json_t *args = json_pack("{so so ss}", "docs", docs, "masters", masters, "vip",
+	                         addr_host(&in->session.cfg.vip, vip));
 
-	return json_pack("{so so ss}", "docs", docs, "masters", masters, "vip",
-	                 addr_host(&in->session.cfg.vip, vip));
+	if (k->clear_copies || k->clear_all)
+		json_object_set_new(args, "clear",
+		                    json_string(k->clear_all ? CLEAR_ALL : CLEAR_COPIES));
+	return args;
 }
 
 static void plan_init_step(struct installation *in, struct numbers *no)
@@ -164,10 +171,10 @@ static void plan_init_step(struct installation *in, struct numbers *no)
 	struct node_config n = node_config(in, in->seed, &text);
 
 	api_address(in, in->seed, self, sizeof(self));
-	no->member[seed] = add(
-	    in, in->seed, "init", "kubeadm init",
-	    kubeadm_args(in, config_init_docs(&in->session.cfg, &n), json_pack("[s]", self)),
-	    "reset");
+	no->member[seed] = add(in, in->seed, "init", "kubeadm init",
+	                       kubeadm_args(in, in->seed, config_init_docs(&in->session.cfg, &n),
+	                                    json_pack("[s]", self)),
+	                       "reset");
 	plan_needs(&in->plan, no->member[seed], no->images[seed]);
 }
 
@@ -212,7 +219,7 @@ static int add_join(struct installation *in, const struct job *j, const struct n
 	json_t *docs = config_join_docs(&in->session.cfg, &n, "$(token)", "$(ca_hash)",
 	                                j->host->master ? "$(certificate_key)" : NULL);
 	int step = add(in, j, "join", "kubeadm join",
-	               kubeadm_args(in, docs, json_string("$(masters)")), "reset");
+	               kubeadm_args(in, j, docs, json_string("$(masters)")), "reset");
 
 	plan_needs(&in->plan, step, no->images[j - in->session.jobs.v]);
 	plan_needs(&in->plan, step, no->token);

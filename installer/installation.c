@@ -179,7 +179,8 @@ int installation_run(struct installation *in, struct err *err)
 {
 	struct session *s = &in->session;
 
-	if (session_unreachable(s, err) < 0 || session_check(s, err) < 0)
+	if (session_unreachable(s, err) < 0 || session_check_clusters(s, err) < 0 ||
+	    session_check(s, err) < 0)
 		return -1;
 	in->seed = choose_seed(in);
 	if (!in->seed)

@@ -6,6 +6,7 @@
  */
 #include "err.h"
 #include "fs.h"
+#include "halfrun.h"
 #include "mem.h"
 #include "node.h"
 #include "proc.h"
@@ -27,7 +28,6 @@
 #define LOG_FILE     DIR_STATE "/kubeadm.log"
 #define MANIFEST     "/etc/kubernetes/manifests/lvscare.yaml"
 #define INIT_S       1500 /* kubeadm's own waits end long before */
-#define RESET_S      300
 #define SHORT_S      120
 #define TOKEN_TTL    "1h0m0s"
 #define SAID_MAX     16384 /* bytes of output kept for the message of a failure */
@@ -155,8 +155,9 @@ static int write_resolv_conf(const json_t *args, struct err *err)
 	return fs_write_atomic(RESOLV_CONF, text, strlen(text), 0644, err);
 }
 
+/* again: over what an interrupted run left, which kubeadm's preflight would refuse. */
 static int run_with_config(struct node *n, const char *verb, const json_t *docs, const json_t *args,
-                           struct err *err)
+                           bool again, struct err *err)
 {
 	auto_strlist argv = {0}, secrets = {0};
 	char path[32];
@@ -174,27 +175,12 @@ static int run_with_config(struct node *n, const char *verb, const json_t *docs,
 	strlist_add(&argv, path);
 	if (strcmp(verb, "init") == 0)
 		strlist_add(&argv, "--skip-token-print");
+	if (again)
+		strlist_add(&argv, "--ignore-preflight-errors=all");
 	add_masters(&argv, args);
 	rc = kubeadm(n, verb, (const char *const *)argv.v, &secrets, INIT_S, err);
 	close(file);
 	return rc;
-}
-
-/* What an earlier, interrupted run of ours left: kubeadm refuses to begin beside it. */
-static int clear_leftovers(struct node *n, struct err *err)
-{
-	static const struct strlist none;
-	const char *argv[] = {KUBEADM, "reset", "-f", NULL};
-	json_t *state = state_load();
-	const char *how = state_string(state, "kubeadm");
-	bool left = strcmp(how, "init-started") == 0 || strcmp(how, "join-started") == 0;
-
-	json_decref(state);
-	if (!left)
-		return 0;
-	node_progress(n, "kubeadm reset of an unfinished run", 0, 0);
-	journal("clearing what an unfinished kubeadm left");
-	return kubeadm(n, "reset", argv, &none, RESET_S, err);
 }
 
 /* The document of that kind among docs, borrowed. */
@@ -279,16 +265,20 @@ int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const json_t *docs = json_object_get(args, "docs");
 	struct err ignored = {0};
+	enum half_run left;
 	char id[8];
 
 	(void)result;
 	if (!json_is_array(docs))
 		return err_set(err, "protocol: \"docs\" is missing");
-	if (node_lock(n, err) < 0 || clear_leftovers(n, err) < 0 || give_token(docs, id, err) < 0 ||
-	    state_set_string("kubeadm", "init-started", err) < 0)
+	if (node_lock(n, err) < 0 || half_run_prepare(n, args, &left, err) < 0)
+		return -1;
+	if (left == HALF_MEMBER)
+		return state_set_string("kubeadm", "init", err);
+	if (give_token(docs, id, err) < 0 || state_set_string("kubeadm", "init-started", err) < 0)
 		return -1;
 	journal("kubeadm init begins");
-	if (run_with_config(n, "init", docs, args, err) < 0) {
+	if (run_with_config(n, "init", docs, args, left == HALF_CONTINUE, err) < 0) {
 		journal("kubeadm init failed");
 		return -1;
 	}
@@ -301,15 +291,19 @@ int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 int op_join(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const json_t *docs = json_object_get(args, "docs");
+	enum half_run left;
 
 	(void)result;
 	if (!json_is_array(docs))
 		return err_set(err, "protocol: \"docs\" is missing");
-	if (node_lock(n, err) < 0 || clear_leftovers(n, err) < 0 ||
-	    state_set_string("kubeadm", "join-started", err) < 0)
+	if (node_lock(n, err) < 0 || half_run_prepare(n, args, &left, err) < 0)
+		return -1;
+	if (left == HALF_MEMBER)
+		return state_set_string("kubeadm", "join", err);
+	if (state_set_string("kubeadm", "join-started", err) < 0)
 		return -1;
 	journal("kubeadm join begins");
-	if (run_with_config(n, "join", docs, args, err) < 0) {
+	if (run_with_config(n, "join", docs, args, false, err) < 0) {
 		journal("kubeadm join failed");
 		return -1;
 	}

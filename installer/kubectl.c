@@ -277,7 +277,9 @@ int op_kubeconfig(struct node *n, const json_t *args, json_t *result, struct err
 int op_remember(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	json_t *cluster = json_object_get(args, "cluster"), *state, *known;
+	const char *how;
 	bool same;
+	int rc = 0;
 
 	(void)n;
 	(void)result;
@@ -286,6 +288,14 @@ int op_remember(struct node *n, const json_t *args, json_t *result, struct err *
 	state = state_load();
 	known = json_object_get(state, "cluster");
 	same = known && json_equal(known, cluster);
+	how = state_string(state, "kubeadm");
+	if (strstr(how, "-started")) { /* only members are told: an interrupted run did end */
+		auto_free char *verb = xstrndup(how, strcspn(how, "-"));
+
+		rc = state_set_string("kubeadm", verb, err);
+	}
 	json_decref(state);
+	if (rc < 0)
+		return -1;
 	return same ? 0 : state_set("cluster", json_incref(cluster), err);
 }

@@ -118,6 +118,8 @@ static size_t add_run(struct options *o, struct cli_option *to, size_t n)
 	     .dest = &o->wait_ms,
 	     .min = 1000,
 	     .max = 7200000},
+	    FLAG("accept-data-loss", accept_loss,
+	         "Clear what an interrupted run left also when etcd has data in it."),
 	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
 	    FLAG("yes", yes, "Accepted for scripts; nothing is asked."),
 	    FLAG("json", json, "Print the result as JSON."),

@@ -2,6 +2,7 @@
 /* Which check is for which machine; the checks themselves are in preflight_*.c. */
 #include "preflight.h"
 
+#include "cluster.h"
 #include "config.h"
 #include "err.h"
 #include "mem.h"
@@ -29,8 +30,10 @@ enum node_state candidate_state(const struct candidate *c)
 {
 	const char *how = kubeadm_state(c->facts);
 
+	/* the record does not outrank what the cluster says */
 	if (strcmp(how, "init-started") == 0 || strcmp(how, "join-started") == 0)
-		return NODE_HALF;
+		return half_run_decide(c->facts, c->cluster, NULL, 0) == HALF_MEMBER ? NODE_MEMBER
+		                                                                     : NODE_HALF;
 	if (!has_cluster(c->facts))
 		return NODE_FRESH;
 	if (!fact_true(c->facts, "ours"))

@@ -37,6 +37,8 @@ struct candidate {
 	bool master;
 	bool local;
 	bool alone;                      /* node prepare: whatever cluster it may be in */
+	const json_t *cluster;           /* of op "cluster"; NULL: not asked */
+	bool clear_copies, clear_all;    /* what may be cleared of an interrupted run (halfrun.h) */
 	long long asked_ms, answered_ms; /* our clock around the question, realtime */
 };
 

@@ -117,6 +117,8 @@ int session_connect(struct session *s, struct err *err)
 
 void session_disconnect(struct session *s)
 {
+	for (size_t i = 0; s->candidates && i < s->jobs.n; i++)
+		json_decref((json_t *)(uintptr_t)s->candidates[i].cluster);
 	jobs_release(&s->jobs);
 	free(s->candidates);
 	s->candidates = NULL;

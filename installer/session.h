@@ -40,6 +40,9 @@ int session_config(struct session *s, struct err *err);
 int session_connect(struct session *s, struct err *err);
 /* Ends the connections; their facts and candidates go with them. */
 void session_disconnect(struct session *s);
+/* Asks the clusters that the machines are in. -1 when they do not fit the bundle, or an interrupted
+ * run on a machine may not be cleared (cluster.h). */
+int session_check_clusters(struct session *s, struct err *err);
 /* Preflight; shows what was found. -1 when there is an error among it. */
 int session_check(struct session *s, struct err *err);
 /* The candidate of a job. */

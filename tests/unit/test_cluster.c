@@ -90,6 +90,18 @@ static void files_alone_are_no_cluster(void **state)
 	                    "");
 }
 
+/* A first try with another bundle that left nothing but files may be tried anew with this one. */
+static void leftovers_are_no_cluster(void **state)
+{
+	(void)state;
+	assert_string_equal(
+	    check(MEMBER,
+	          "{\"interrupted\":{\"verb\":\"init\"},\"etcd\":{\"state\":\"none\"},"
+	          "\"apiserver\":{\"state\":\"unreachable\",\"local\":false}}",
+	          false),
+	    "");
+}
+
 static void another_build_needs_yes(void **state)
 {
 	static const char other[] =
@@ -249,6 +261,7 @@ int main(void)
 	    cmocka_unit_test(another_version_is_refused),
 	    cmocka_unit_test(the_same_version_goes),
 	    cmocka_unit_test(files_alone_are_no_cluster),
+	    cmocka_unit_test(leftovers_are_no_cluster),
 	    cmocka_unit_test(another_build_needs_yes),
 	    cmocka_unit_test(strange_answers_are_unknown),
 	    cmocka_unit_test(no_run_was_interrupted),
