@@ -88,6 +88,9 @@ int main(int argc, char **argv)
 		return run_command(CMD_INSTALL, cmd_install, argc, argv);
 	if (argc == 3 && strcmp(argv[1], "node") == 0 && strcmp(argv[2], "serve") == 0)
 		return node_serve(NULL, NULL);
+	if (argc == 7 && strcmp(argv[1], "node") == 0 && strcmp(argv[2], "serve") == 0 &&
+	    strcmp(argv[3], "--placed") == 0 && strcmp(argv[5], "--token") == 0)
+		return node_serve(argv[4], argv[6]);
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		int words = commands[i].second ? 2 : 1;
 

@@ -209,25 +209,35 @@ static void prepare_process(void)
 	(void)!chdir("/");
 }
 
-/* Pushed into a temporary directory of our own: the running program needs neither name any more. */
-static void leave_no_trace(void)
+static bool is_this_program(int dir)
 {
-	char self[4096];
-	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
-	char *slash, *dir;
+	struct stat self, there;
 
-	if (n <= 0)
+	return stat("/proc/self/exe", &self) == 0 &&
+	       fstatat(dir, "kubecask", &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       self.st_dev == there.st_dev && self.st_ino == there.st_ino;
+}
+
+static bool holds_token(int dir, const char *token)
+{
+	auto_close int fd = openat(dir, "token", O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	char text[64];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text));
+
+	return n > 0 && (size_t)n == strlen(token) && memcmp(text, token, (size_t)n) == 0;
+}
+
+/* The directory that was made to run this program once (remote.c): the running program needs
+ * neither name any more. */
+static void remove_placed(const char *placed, const char *token)
+{
+	auto_close int dir = open(placed, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+
+	if (dir < 0 || !is_this_program(dir) || !holds_token(dir, token))
 		return;
-	self[n] = '\0';
-	slash = strrchr(self, '/');
-	*slash = '\0';
-	dir = strrchr(self, '/');
-	if (!dir || strncmp(dir + 1, "kubecask.", 9) != 0 || strcmp(slash + 1, "kubecask") != 0)
-		return;
-	*slash = '/';
-	unlink(self);
-	*slash = '\0';
-	rmdir(self);
+	unlinkat(dir, "kubecask", 0);
+	unlinkat(dir, "token", 0);
+	rmdir(placed);
 }
 
 int node_serve(const char *placed, const char *token)
@@ -241,8 +251,8 @@ int node_serve(const char *placed, const char *token)
 	    .heartbeat_ms = HEARTBEAT_MS,
 	};
 
-	(void)placed;
-	leave_no_trace();
+	if (placed && token)
+		remove_placed(placed, token);
 	prepare_process();
 	return supervisor_run(&config);
 }

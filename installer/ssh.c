@@ -25,6 +25,7 @@
 
 #define CONNECT_MS  10000
 #define STEP_MS     30000 /* handshake, login, opening a channel */
+#define END_MS      5000  /* telling the other side that we have nothing more to say */
 #define STALL_MS    60000 /* a write that makes no headway */
 #define KEEPALIVE_S 10
 #define WRITE_SIZE  (1u << 18)
@@ -470,4 +471,22 @@ int ssh_start(struct ssh *s, const char *command, struct link *l, struct err *er
 		return -1;
 	*l = (struct link){.ops = &channel_ops, .ctx = s};
 	return 0;
+}
+
+void ssh_end_input(struct link *l)
+{
+	struct ssh *s = l->ctx;
+	long long end = now_ms() + END_MS;
+	struct err ignored = {0};
+
+	while (libssh2_channel_send_eof(s->channel) == LIBSSH2_ERROR_EAGAIN)
+		if (wait_socket(s, end, &ignored) < 0)
+			return;
+}
+
+void ssh_forget_stderr(struct link *l)
+{
+	struct ssh *s = l->ctx;
+
+	strbuf_reset(&s->errout);
 }

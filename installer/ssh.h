@@ -37,5 +37,10 @@ int ssh_run(struct ssh *s, const char *command, const void *in, size_t in_len, s
  * answers the server's keepalives and sends ours, with deadline LINK_NOW too. */
 int ssh_start(struct ssh *s, const char *command, struct link *l, struct err *err);
 
+/* For a link of ssh_start: the command's standard input ends, its output can still be read. */
+void ssh_end_input(struct link *l);
+/* What it printed on stderr so far is not quoted any more. */
+void ssh_forget_stderr(struct link *l);
+
 /* The login name that was used on this machine: decides about sudo. */
 const char *ssh_user(const struct ssh *s);

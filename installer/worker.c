@@ -3,11 +3,11 @@
 
 #include "bundle.h"
 #include "err.h"
-#include "fs.h"
 #include "host.h"
 #include "link.h"
 #include "mem.h"
 #include "proto.h"
+#include "remote.h"
 #include "ssh.h"
 #include "strbuf.h"
 
@@ -23,21 +23,9 @@
 
 #define CHUNK     (1u << 18)
 #define REPORT_MS 250
-#define SELF_MAX  (64u << 20)
 #define READY_MS  30000
 #define PING_MS   10000 /* a node takes 45 s of silence as its controller's end */
 #define SILENT_MS 30000 /* a node with work to do sends something each 2 s */
-
-/*
- * The only shell text that ever runs on a node: finds a place where programs may run, puts this one
- * there (it comes on stdin) and prints the place. Nothing of the user's is in it.
- */
-#define PLACE_COMMAND                                                                      \
-	"umask 077; for p in /var/tmp /tmp \"$HOME\" /run; do "                            \
-	"d=$(mktemp -d \"$p/kubecask.XXXXXXXX\" 2>/dev/null) || continue; "                \
-	"printf '#!/bin/sh\\nexit 0\\n' >\"$d/kubecask\" && chmod 700 \"$d/kubecask\" && " \
-	"\"$d/kubecask\" 2>/dev/null && cat >\"$d/kubecask\" && echo \"$d\" && exit 0; "   \
-	"rm -rf \"$d\"; done; echo 'no place where a program may be put and run' >&2; exit 1"
 
 struct worker {
 	struct link controller; /* the process that runs the command */
@@ -280,103 +268,8 @@ static int await_ready(struct worker *w, struct err *err)
 	return ready ? 0 : err_set(err, "protocol: not the expected greeting");
 }
 
-/* The directory that PLACE_COMMAND printed becomes part of a command: plain characters only. */
-static bool plain_path(const char *s)
-{
-	return *s == '/' &&
-	       strspn(s, "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") ==
-	           strlen(s);
-}
-
-static int place_program(struct ssh *s, char **dir, struct err *err)
-{
-	auto_strbuf self = {0}, out = {0}, errout = {0};
-	int status;
-
-	if (fs_read("/proc/self/exe", SELF_MAX, &self, err) < 0)
-		return -1;
-	status = ssh_run(s, PLACE_COMMAND, self.buf, self.len, &out, &errout, err);
-	if (status < 0)
-		return -1;
-	if (out.len && out.buf[out.len - 1] == '\n')
-		out.buf[--out.len] = '\0';
-	if (status != 0 || !plain_path(strbuf_str(&out))) {
-		text_neutralise(errout.len ? errout.buf : out.buf, true);
-		return err_set(err, "put this program there: %s",
-		               errout.len ? strbuf_str(&errout) : "no answer");
-	}
-	*dir = strbuf_detach(&out);
-	return 0;
-}
-
-/* 0: sudo works without a password, 1: it wants one. */
-static int sudo_asks(struct ssh *s, struct err *err)
-{
-	auto_strbuf out = {0}, errout = {0};
-	int status = ssh_run(s, "sudo -n true", NULL, 0, &out, &errout, err);
-
-	if (status < 0)
-		return -1;
-	if (status == 127 || strstr(strbuf_str(&errout), "not found"))
-		return err_set(err, "sudo: not there, and the user is not root");
-	return status != 0;
-}
-
-/* How root is reached: NULL with err when it cannot be. */
-static const char *root_prefix(struct worker *w, struct ssh *s, struct err *err)
-{
-	int asks;
-
-	if (strcmp(ssh_user(s), "root") == 0)
-		return "exec ";
-	asks = sudo_asks(s, err);
-	if (asks < 0)
-		return NULL;
-	if (!asks)
-		return "exec sudo -n -- ";
-	if (w->ssh->password)
-		return "exec sudo -k -S -p '' -- ";
-	err_set(err, "sudo: wants a password (--ask-pass or --password-file)");
-	return NULL;
-}
-
-/* The link takes over s in any case. */
-static int serve_as_root(struct worker *w, struct ssh *s, const char *prefix, const char *dir,
-                         struct err *err)
-{
-	auto_free char *command = xasprintf("%s%s/kubecask node serve", prefix, dir);
-	auto_free char *remove = xasprintf("rm -rf -- %s", dir);
-	bool asks = strstr(prefix, " -S ") != NULL;
-	auto_strbuf ignored = {0};
-	struct err dropped = {0};
-	int rc = ssh_start(s, command, &w->node, err);
-
-	if (rc < 0) {
-		ssh_free(s);
-		return -1;
-	}
-	if (asks) {
-		auto_free char *line = xasprintf("%s\n", w->ssh->password);
-
-		rc = w->node.ops->write(w->node.ctx, line, strlen(line), err);
-		explicit_bzero(line, strlen(line));
-	}
-	if (rc == 0)
-		rc = await_ready(w, err);
-	if (rc == 0)
-		return 0;
-	if (asks)
-		err_wrap(err, "sudo: is the password right?");
-	ssh_run(s, remove, NULL, 0, &ignored, &ignored,
-	        &dropped); /* it did not get to that itself */
-	link_release(&w->node);
-	return -1;
-}
-
 static int connect_node(struct worker *w, struct err *err)
 {
-	auto_free char *dir = NULL;
-	const char *prefix;
 	struct ssh *s;
 
 	if (w->host->local) {
@@ -389,12 +282,7 @@ static int connect_node(struct worker *w, struct err *err)
 	s = ssh_open(w->host, w->ssh, err);
 	if (!s)
 		return -1;
-	prefix = root_prefix(w, s, err);
-	if (!prefix || place_program(s, &dir, err) < 0) {
-		ssh_free(s);
-		return -1;
-	}
-	return serve_as_root(w, s, prefix, dir, err);
+	return remote_serve(s, w->ssh->password, &w->node, err);
 }
 
 /* ---- push ---- */
