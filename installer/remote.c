@@ -103,6 +103,25 @@ enum remote_word remote_parse(const char *line, const char token[static REMOTE_T
 	return REMOTE_OTHER;
 }
 
+/* The last of our prompts ("TOKEN USER:") in text; *end is behind it. The token alone may also
+ * stand in a command that sudo quotes. */
+static const char *last_prompt(const char *text, const char *token, const char **end)
+{
+	const char *found = NULL, *p = text;
+
+	while ((p = strstr(p, token))) {
+		const char *user = p + strlen(token) + 1;
+		size_t len = user[-1] == ' ' ? strcspn(user, ": \r\n") : 0;
+
+		if (len && user[len] == ':') {
+			found = p;
+			*end = user + len + 1;
+		}
+		p += strlen(token);
+	}
+	return found;
+}
+
 void remote_quote(const char *text, const char *token, struct strbuf *out)
 {
 	auto_free char *copy = xstrdup(text);
@@ -110,12 +129,12 @@ void remote_quote(const char *text, const char *token, struct strbuf *out)
 	size_t begin = out->len;
 
 	while ((line = strsep(&next, "\r\n"))) {
+		const char *end;
 		size_t len;
-		const char *ours = strstr(line, token);
 
-		if (ours) /* our prompt, perhaps with sudo's next sentence behind it */
-			line += (size_t)(ours - line) + strcspn(ours, ":") +
-			        (strchr(ours, ':') != NULL);
+		if (last_prompt(line, token,
+		                &end)) /* perhaps with sudo's next sentence behind it */
+			line += end - line;
 		line += strspn(line, " \t");
 		len = strlen(line);
 		while (len && (line[len - 1] == ' ' || line[len - 1] == '.'))
@@ -136,20 +155,12 @@ void remote_quote(const char *text, const char *token, struct strbuf *out)
 
 bool remote_prompt(const char *text, const char *token, char user[static 64])
 {
-	const char *p = NULL, *next = text;
-	size_t len;
+	const char *end, *p = last_prompt(text, token, &end);
 
-	while ((next = strstr(next, token))) {
-		p = next + REMOTE_TOKEN_LEN;
-		next = p;
-	}
-	if (!p || *p != ' ')
+	if (!p)
 		return false;
-	len = strcspn(++p, ":");
-	if (p[len] != ':' || len >= 64)
-		return false;
-	memcpy(user, p, len);
-	user[len] = '\0';
+	p += strlen(token) + 1;
+	snprintf(user, 64, "%.*s", (int)(end - p - 1), p);
 	text_neutralise(user, false);
 	return true;
 }

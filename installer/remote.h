@@ -47,7 +47,7 @@ enum remote_word remote_parse(const char *line, const char token[static REMOTE_T
                               const char **rest);
 /*
  * Foreign text made fit for a message: lines joined by "; ", cut to a bearable length, safe for a
- * terminal. Lines with the token (our prompts) are left out.
+ * terminal. Our prompts to sudo are left out.
  */
 void remote_quote(const char *text, const char *token, struct strbuf *out);
 /* The user whose password sudo asked for last in its output; false: it has not asked. */
