@@ -31,6 +31,7 @@ struct err;
 struct node {
 	struct link link;
 	pid_t attended_by; /* our process that talks to the controller (supervisor.h) */
+	pid_t listener;    /* answers on ports for a test (ports_listen.c); 0: none */
 	int lock;          /* held for as long as the process lives (lock.h); -1: not taken */
 };
 
@@ -54,6 +55,8 @@ int node_serve(const char *placed, const char *token);
 typedef int node_op(struct node *n, const json_t *args, json_t *result, struct err *err);
 
 node_op op_facts;      /* what this machine is and has (facts.c) */
+node_op op_listen;     /* {address,tcp,udp,nonce,seconds} -> {tcp,udp}; {stop} (ports_listen.c) */
+node_op op_reach;      /* {targets:[{address,port,proto,nonce}]} -> {states} (ports_reach.c) */
 node_op op_have;       /* {blobs:[digest]} -> {missing:[digest]} (store.c) */
 node_op op_put;        /* {digest,size} + bytes */
 node_op op_stage;      /* {index,role,run}: unpack beside what runs (stage.c) */

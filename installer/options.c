@@ -159,6 +159,11 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	         "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
 	    FLAG("json", json, "Print the result as JSON."),
 	};
+	const struct cli_option preflight[] = {
+	    MASTERS(o, "Control plane machine to check. Without any machine: this one."),
+	    NODES(o, "Worker machine to check."),
+	    FLAG("json", json, "Print findings and result as JSON lines."),
+	};
 	const struct cli_option prepare[] = {
 	    FLAG("control-plane", control_plane, "Also import the images of a control plane."),
 	    FLAG("yes", yes, "Accepted for scripts; nothing is asked."),
@@ -186,6 +191,10 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	case CMD_VERIFY:
 		ADD(verify);
 		return n;
+	case CMD_PREFLIGHT:
+		ADD(preflight);
+		n = add_cluster(o, to, n, true);
+		return add_ssh(o, to, n);
 	case CMD_NODE_PREPARE:
 	case CMD_NODE_STAGE:
 	case CMD_NODE_ACTIVATE:
@@ -205,7 +214,8 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .prog = "install",
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
-	    .text = "Commands: install (default), join, reset, status, verify, node prepare, node "
+	    .text = "Commands: install (default), join, preflight, reset, status, verify, node "
+		    "prepare, node "
 		    "stage, node "
 		    "activate, plan-check; "
 		    "COMMAND --help says more. On the nodes this program is called kubecask.\n\n"
@@ -241,6 +251,16 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .prog = "install verify",
 	    .synopsis = "[--bundle FILE]",
 	    .summary = "check every byte of a bundle and list what is in it",
+	},
+    [CMD_PREFLIGHT] =
+	{
+	    .prog = "install preflight",
+	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
+	    .summary = "check machines, and the ports between them, and change nothing",
+	    .text =
+		"Prints a table: machine, level, check, cause, and a fix that can be pasted. Exit "
+		"code 1 "
+		"when there is an error among it.",
 	},
     [CMD_NODE_PREPARE] =
 	{

@@ -32,6 +32,8 @@ static const struct {
 	node_op *op;
 } ops[] = {
     {"facts", op_facts},
+    {"listen", op_listen},
+    {"reach", op_reach},
     {"have", op_have},
     {"put", op_put},
     {"images", op_images},

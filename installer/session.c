@@ -5,6 +5,7 @@
 #include "log.h"
 #include "mem.h"
 #include "oci.h"
+#include "ports.h"
 #include "validate.h"
 
 #include <stdlib.h>
@@ -129,7 +130,27 @@ struct candidate *session_candidate(const struct session *s, const struct job *j
 	return &s->candidates[j - s->jobs.v];
 }
 
-static void show_findings(struct session *s, const struct findings *f)
+void session_preflight(struct session *s, struct findings *f)
+{
+	struct space need[2];
+	auto_free struct candidate *reached = xcalloc(s->jobs.n, sizeof(*reached));
+	const char *mode;
+	struct err ignored = {0};
+	size_t n = 0;
+
+	for (int cp = 0; cp < 2; cp++)
+		bundle_space(&s->bundle, cp, &need[cp].opt, &need[cp].var_lib);
+	for (size_t i = 0; i < s->jobs.n; i++)
+		if (s->jobs.v[i].facts)
+			reached[n++] = s->candidates[i];
+	preflight(reached, n, &s->cfg, need, &s->opt->ignore, f);
+	mode = proxy_mode_choose(reached, n, &s->cfg, &ignored);
+	if (mode)
+		s->cfg.proxy_mode = mode;
+	ports_try(&s->jobs, s->candidates, &s->cfg, f);
+}
+
+void session_show_findings(struct session *s, const struct findings *f, FILE *table)
 {
 	json_t *list = findings_json(f), *v;
 	size_t i;
@@ -137,33 +158,25 @@ static void show_findings(struct session *s, const struct findings *f)
 	json_array_foreach (list, i, v)
 		events_emit(&s->events, &(struct event){.kind = EVENT_FINDING, .data = v});
 	json_decref(list);
-	if (!findings_worth(f))
+	if (!table)
 		return;
 	events_clear(&s->events);
-	findings_print(f, stderr);
+	findings_print(f, table);
 }
 
 int session_check(struct session *s, struct err *err)
 {
-	struct space need[2];
-	auto_free struct candidate *reached = NULL;
 	struct findings f;
-	size_t errors, n = 0;
+	size_t errors, failed = jobs_failed(&s->jobs);
 
-	for (int cp = 0; cp < 2; cp++)
-		bundle_space(&s->bundle, cp, &need[cp].opt, &need[cp].var_lib);
-	reached = xcalloc(s->jobs.n, sizeof(*reached));
-	for (size_t i = 0; i < s->jobs.n; i++)
-		if (s->jobs.v[i].facts)
-			reached[n++] = s->candidates[i];
-	preflight(reached, n, &s->cfg, need, &s->opt->ignore, &f);
+	session_preflight(s, &f);
 	errors = findings_errors(&f);
-	show_findings(s, &f);
+	session_show_findings(s, &f, findings_worth(&f) ? stderr : NULL);
 	findings_release(&f);
 	if (errors)
 		return err_set(err, "preflight: %zu error%s, nothing was changed", errors,
 		               errors == 1 ? "" : "s");
-	return 0;
+	return jobs_failed(&s->jobs) > failed ? session_unreachable(s, err) : 0;
 }
 
 static void add_machine(struct session *s, const struct job *j)

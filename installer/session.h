@@ -43,6 +43,11 @@ void session_disconnect(struct session *s);
 /* Asks the clusters that the machines are in. -1 when they do not fit the bundle, or an interrupted
  * run on a machine may not be cleared (cluster.h). */
 int session_check_clusters(struct session *s, struct err *err);
+/* All checks on the machines that were reached, ports between them included; chooses kube-proxy's
+ * mode. The findings are the caller's. */
+void session_preflight(struct session *s, struct findings *f);
+/* Each as an event; as a table too unless that is NULL. */
+void session_show_findings(struct session *s, const struct findings *f, FILE *table);
 /* Preflight; shows what was found. -1 when there is an error among it. */
 int session_check(struct session *s, struct err *err);
 /* The candidate of a job. */
@@ -60,6 +65,7 @@ int cmd_join(const struct options *o, struct err *err);
 int cmd_reset(const struct options *o, struct err *err);
 int cmd_status(const struct options *o, struct err *err);
 int cmd_verify(const struct options *o, struct err *err);
+int cmd_preflight(const struct options *o, struct err *err);
 int cmd_node_prepare(const struct options *o, struct err *err);
 int cmd_node_stage(const struct options *o, struct err *err);
 int cmd_node_activate(const struct options *o, struct err *err);
