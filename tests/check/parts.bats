@@ -10,3 +10,12 @@
 	[ "$status" -eq 0 ]
 	[[ $output == *"--- PASS: TestFirstTime"* ]]
 }
+
+@test "kube: the virtual IP is reached without a proxy: its Go tests" {
+	cd "$BATS_TEST_DIRNAME/../../packager/parts/kube" || return
+	PATH=$PATH:${KUBECASK_CACHE:-$HOME/.cache/kubecask}/go/bin
+	run go test -count=1 -v noproxy.go noproxy_test.go
+	echo "$output"
+	[ "$status" -eq 0 ]
+	[[ $output == *"--- PASS: TestVirtualIPGoesDirectly"* ]]
+}

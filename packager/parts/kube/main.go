@@ -65,7 +65,9 @@ func program() string {
 }
 
 func main() {
-	switch name := program(); name {
+	name := program()
+	reachDirectly(name, os.Args[1:])
+	switch name {
 	case "kube-apiserver":
 		run(apiserver.NewAPIServerCommand)
 	case "kube-controller-manager":
