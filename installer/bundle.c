@@ -22,21 +22,49 @@
 #define UNPACK_FACTOR 5.5
 #define SPARE         1.2
 
+/* NULL when the file may be a bundle, else why it is none; the caller's. */
+static char *why_no_file(const char *path)
+{
+	char target[256];
+	struct stat st;
+	ssize_t n;
+
+	if (stat(path, &st) == 0) {
+		if (S_ISREG(st.st_mode))
+			return NULL;
+		return xstrdup(S_ISDIR(st.st_mode) ? "is a directory" : "is no regular file");
+	}
+	if (errno != ENOENT)
+		return xstrdup(strerror(errno));
+	n = readlink(path, target, sizeof(target) - 1);
+	if (n <= 0)
+		return xstrdup("is gone again");
+	target[n] = '\0';
+	return xasprintf("is a link to %s, which is not there", target);
+}
+
 int bundle_find(const char *dir, char **path, struct err *err)
 {
 	auto_strlist names = {0};
-	auto_strbuf found = {0};
+	auto_strbuf found = {0}, others = {0};
 	size_t n = 0;
 
 	if (fs_list(dir, &names, err) < 0)
 		return -1;
 	*path = NULL;
 	for (size_t i = 0; i < names.n; i++) {
+		auto_free char *file = xasprintf("%s/%s", dir, names.v[i]), *why = NULL;
+
 		if (fnmatch("kubecask-*-linux-*.tar", names.v[i], 0) != 0)
 			continue;
+		why = why_no_file(file);
+		if (why) {
+			strbuf_addf(&others, "; %s %s", names.v[i], why);
+			continue;
+		}
 		strbuf_addf(&found, "%s%s", n++ ? ", " : "", names.v[i]);
 		free(*path);
-		*path = xasprintf("%s/%s", dir, names.v[i]);
+		*path = steal(&file);
 	}
 	if (n == 1)
 		return 0;
@@ -45,8 +73,8 @@ int bundle_find(const char *dir, char **path, struct err *err)
 		return err_set_code(
 		    err, EXIT_USAGE,
 		    "no bundle (kubecask-*-linux-*.tar) in %s: put one there or name it "
-		    "with --bundle",
-		    dir);
+		    "with --bundle%s",
+		    dir, strbuf_str(&others));
 	return err_set_code(err, EXIT_USAGE, "%zu bundles in %s (%s): name one with --bundle", n,
 	                    dir, strbuf_str(&found));
 }
@@ -61,7 +89,7 @@ static int read_at(const struct bundle *b, uint64_t offset, void *buf, size_t le
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return err_set(err, "read %s: %s", b->path, strerror(errno));
+			return BAD(err, "read: %s", strerror(errno));
 		if (n == 0)
 			return BAD(err, "the file is truncated");
 		p += n;
@@ -171,7 +199,7 @@ static int index_members(struct bundle *b, struct heads *h, struct err *err)
 	uint64_t pos = 0, size;
 
 	if (fstat(b->fd, &st) < 0 || !S_ISREG(st.st_mode))
-		return BAD(err, "not a regular file");
+		return BAD(err, S_ISDIR(st.st_mode) ? "it is a directory" : "not a regular file");
 	size = (uint64_t)st.st_size;
 	for (;;) {
 		unsigned char block[TAR_BLOCK];
@@ -259,36 +287,41 @@ static int verify_blob(struct bundle *b, const struct oci_descriptor *d, struct 
 	return 0;
 }
 
+/* What is parsed are the bytes whose digest matched: the file may change while it is read. */
 static int load_manifest(const struct bundle *b, const struct oci_descriptor *d,
                          struct oci_manifest *m, struct err *err)
 {
 	const struct blob *blob = bundle_blob(b, &d->digest);
 	auto_strbuf json = {0};
+	struct digest got;
 
 	if (!blob || blob->size > OCI_JSON_MAX)
 		return BAD(err, BLOB_PREFIX "%s: too large for a manifest", digest_hex(&d->digest));
 	strbuf_grow(&json, (size_t)blob->size);
 	if (read_at(b, blob->offset, json.buf, (size_t)blob->size, err) < 0)
 		return -1;
+	digest_data(json.buf, (size_t)blob->size, &got);
+	if (!digest_eq(&got, &d->digest))
+		return BAD(err, BLOB_PREFIX "%s: damaged, its digest does not match",
+		           digest_hex(&d->digest));
 	if (oci_manifest_parse(json.buf, (size_t)blob->size, m, err) < 0)
 		return err_wrap(err, BLOB_PREFIX "%s", digest_hex(&d->digest));
 	return 0;
 }
 
-static int verify_manifest(struct bundle *b, const struct oci_descriptor *d, struct err *err)
+static int verify_manifest(struct bundle *b, const struct oci_descriptor *d, struct oci_manifest *m,
+                           struct err *err)
 {
-	struct oci_manifest m = {0};
 	int rc;
 
 	if (strcmp(d->media_type, OCI_TYPE_MANIFEST) != 0)
 		return BAD(err, "index.json: %s: unknown media type %s", d->digest.str,
 		           d->media_type);
-	if (verify_blob(b, d, err) < 0 || load_manifest(b, d, &m, err) < 0)
+	if (verify_blob(b, d, err) < 0 || load_manifest(b, d, m, err) < 0)
 		return -1;
-	rc = verify_blob(b, &m.config, err);
-	for (size_t i = 0; rc == 0 && i < m.n_layers; i++)
-		rc = verify_blob(b, &m.layers[i], err);
-	oci_manifest_release(&m);
+	rc = verify_blob(b, &m->config, err);
+	for (size_t i = 0; rc == 0 && i < m->n_layers; i++)
+		rc = verify_blob(b, &m->layers[i], err);
 	return rc;
 }
 
@@ -332,8 +365,9 @@ static int verify_all(struct bundle *b, const char *arch, struct err *err)
 		return -1;
 	if (pick_node(b, arch, err) < 0)
 		return -1;
+	b->manifests = xcalloc(b->index.n, sizeof(*b->manifests));
 	for (size_t i = 0; i < b->index.n; i++)
-		if (verify_manifest(b, &b->index.manifests[i], err) < 0)
+		if (verify_manifest(b, &b->index.manifests[i], &b->manifests[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < b->n_blobs; i++)
 		if (!b->blobs[i].verified)
@@ -368,7 +402,7 @@ int bundle_open(const char *path, const char *arch, struct bundle *b, struct err
 	int rc;
 
 	*b = (struct bundle){.path = xstrdup(path)};
-	b->fd = open(path, O_RDONLY | O_CLOEXEC);
+	b->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a FIFO has no writer */
 	if (b->fd < 0) {
 		err_set_code(err, errno == ENOENT ? EXIT_USAGE : EXIT_FAILED, "open: %s",
 		             strerror(errno));
@@ -397,9 +431,29 @@ void bundle_release(struct bundle *b)
 		close(b->fd);
 	free(b->path);
 	strbuf_release(&b->index_json);
+	for (size_t i = 0; b->manifests && i < b->index.n; i++)
+		oci_manifest_release(&b->manifests[i]);
+	free(b->manifests);
 	oci_index_release(&b->index);
 	free(b->blobs);
 	*b = (struct bundle){.fd = -1};
+}
+
+int bundle_recheck(const struct bundle *b, const struct digest *d, struct err *err)
+{
+	const struct blob *blob = bundle_blob(b, d);
+	struct digest got;
+
+	if (!blob)
+		return BAD(err, "bundle %s: " BLOB_PREFIX "%s: missing", b->path, digest_hex(d));
+	if (hash_range(b, blob->offset, blob->size, &got, err) < 0)
+		return err_wrap(err, "bundle %s: it has changed since it was verified", b->path);
+	if (!digest_eq(&got, d))
+		return BAD(err,
+		           "bundle %s: it has changed since it was verified: " BLOB_PREFIX
+		           "%s no longer matches its digest. Copy it anew and repeat the command",
+		           b->path, digest_hex(d));
+	return 0;
 }
 
 bool bundle_wants(const struct oci_descriptor *image, bool control_plane)
@@ -422,19 +476,15 @@ static void need(const struct bundle *b, const struct digest *d, const struct bl
 	list[(*n)++] = blob;
 }
 
-static void need_manifest(const struct bundle *b, const struct oci_descriptor *d,
-                          const struct blob **list, size_t *n)
+/* The manifest at place i of the index, with what it names. */
+static void need_manifest(const struct bundle *b, size_t i, const struct blob **list, size_t *n)
 {
-	struct oci_manifest m = {0};
-	struct err err = {0};
+	const struct oci_manifest *m = &b->manifests[i];
 
-	need(b, &d->digest, list, n);
-	if (load_manifest(b, d, &m, &err) < 0)
-		return; /* was parsed before: the node will miss its blobs and say so */
-	need(b, &m.config.digest, list, n);
-	for (size_t i = 0; i < m.n_layers; i++)
-		need(b, &m.layers[i].digest, list, n);
-	oci_manifest_release(&m);
+	need(b, &b->index.manifests[i].digest, list, n);
+	need(b, &m->config.digest, list, n);
+	for (size_t l = 0; l < m->n_layers; l++)
+		need(b, &m->layers[l].digest, list, n);
 }
 
 size_t bundle_needs(const struct bundle *b, bool control_plane, const struct blob ***out)
@@ -442,10 +492,10 @@ size_t bundle_needs(const struct bundle *b, bool control_plane, const struct blo
 	size_t n = 0;
 
 	*out = xcalloc(b->n_blobs + 1, sizeof(**out));
-	need_manifest(b, b->node, *out, &n);
+	need_manifest(b, (size_t)(b->node - b->index.manifests), *out, &n);
 	for (size_t i = 0; i < b->index.n; i++)
 		if (bundle_wants(&b->index.manifests[i], control_plane))
-			need_manifest(b, &b->index.manifests[i], *out, &n);
+			need_manifest(b, i, *out, &n);
 	return n;
 }
 

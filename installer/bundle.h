@@ -20,7 +20,10 @@ struct blob {
 
 /*
  * An opened bundle (docs/bundle.md): one file descriptor for its whole life, read with pread, so
- * that processes forked later share it. Everything in it was verified when bundle_open returned.
+ * that processes forked later share it, and another file of its name does not matter. Everything in
+ * it was verified when bundle_open returned. Index and manifests were parsed from the very bytes
+ * that were verified and are kept; a blob's bytes are read again to be sent, and whoever gets them
+ * compares the digest.
  */
 struct bundle {
 	int fd;
@@ -28,6 +31,7 @@ struct bundle {
 	struct strbuf index_json;
 	struct digest index_digest;
 	struct oci_index index;
+	struct oci_manifest *manifests; /* as many as index.n, in its order */
 	struct blob *blobs;
 	size_t n_blobs;
 	const struct oci_descriptor *node; /* the node artifact for this architecture; in index */
@@ -36,7 +40,7 @@ struct bundle {
 
 /*
  * The one kubecask-*-linux-*.tar in the directory dir, in *path (the caller's). None or several is
- * an EXIT_USAGE failure that lists them.
+ * an EXIT_USAGE failure that lists them, and what has such a name and is no file.
  */
 int bundle_find(const char *dir, char **path, struct err *err);
 
@@ -49,6 +53,12 @@ int bundle_open(const char *path, const char *arch, struct bundle *b, struct err
 void bundle_release(struct bundle *b);
 
 const struct blob *bundle_blob(const struct bundle *b, const struct digest *d); /* NULL: none */
+
+/*
+ * For a transfer that failed: reads the blob once more and fails with EXIT_BAD_BUNDLE when it is no
+ * longer what was verified (the file was written to, or its disk is failing). 0: it is whole.
+ */
+int bundle_recheck(const struct bundle *b, const struct digest *d, struct err *err);
 
 /* Does a node of this kind need the image? */
 bool bundle_wants(const struct oci_descriptor *image, bool control_plane);
