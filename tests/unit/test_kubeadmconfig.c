@@ -6,7 +6,6 @@
 #include "mem.h"
 #include "strbuf.h"
 #include "unit.h"
-#include "yaml.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,58 +15,6 @@
 #define KUBEADM "apiVersion: kubeadm.k8s.io/v1beta4\n"
 #define KUBELET "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
 #define PROXY   "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
-
-static void compare_yaml(const char *yaml, const char *json)
-{
-	struct err err = {0};
-	json_t *got = yaml_documents(yaml, strlen(yaml), "test", &err);
-	json_t *want = json_loads(json, 0, NULL);
-
-	assert_non_null(got);
-	if (!json_equal(got, want))
-		fail_msg("%s", json_dumps(got, 0));
-	json_decref(got);
-	json_decref(want);
-}
-
-static void scalars_mean_what_kubeadm_takes_them_for(void **state)
-{
-	(void)state;
-	compare_yaml(
-	    "a: 1\nb: \"1\"\nc: yes\nd: 'yes'\ne: ~\nf: 1.5\ng: 1.37.2\nh: 0x10\ni: -3\nj: "
-	    "v1\nk:\n",
-	    "[{\"a\":1,\"b\":\"1\",\"c\":true,\"d\":\"yes\",\"e\":null,\"f\":1.5,\"g\":\"1.37.2\","
-	    "\"h\":16,\"i\":-3,\"j\":\"v1\",\"k\":null}]");
-	compare_yaml("a: 10.0.0.1\nb: 10.244.0.0/16\nc: 5m\nd: fd00::1\ne: 2026-01-01\n",
-	             "[{\"a\":\"10.0.0.1\",\"b\":\"10.244.0.0/16\",\"c\":\"5m\",\"d\":\"fd00::1\","
-	             "\"e\":\"2026-01-01\"}]");
-	compare_yaml("a: |\n  x\n  y\nb: [1, {c: d}]\n",
-	             "[{\"a\":\"x\\ny\\n\",\"b\":[1,{\"c\":\"d\"}]}]");
-}
-
-static void documents_anchors_comments(void **state)
-{
-	(void)state;
-	compare_yaml("# only a comment\n---\na: &x [1]\nb: *x\n---\n---\nc: 2\n",
-	             "[{\"a\":[1],\"b\":[1]},{\"c\":2}]");
-	compare_yaml("{\"a\": {\"b\": true}}", "[{\"a\":{\"b\":true}}]");
-	compare_yaml("", "[]");
-}
-
-static void bad_yaml(void **state)
-{
-	static const char *const bad[] = {"a: [",         "- 1\n",      "text",
-	                                  "a: 1\na: 2\n", "a: *none\n", "[a]: b\n: c: d"};
-
-	(void)state;
-	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct err err = {0};
-
-		assert_null(yaml_documents(bad[i], strlen(bad[i]), "f.yaml", &err));
-		assert_int_equal(err.code, EXIT_USAGE);
-		assert_ptr_equal(strstr(err.msg, "f.yaml"), err.msg);
-	}
-}
 
 static char *temp_file(const char *text)
 {
@@ -336,9 +283,6 @@ static void port_version_and_directory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(scalars_mean_what_kubeadm_takes_them_for),
-	    cmocka_unit_test(documents_anchors_comments),
-	    cmocka_unit_test(bad_yaml),
 	    cmocka_unit_test(defaults),
 	    cmocka_unit_test(the_users_values_stay),
 	    cmocka_unit_test(contradictions),
