@@ -40,8 +40,6 @@ static size_t needs_of(const struct candidate *c, const struct cluster_config *c
 	if (!c->master)
 		return n;
 	v[n++] = (struct need){.port = config_bind_port(cfg), .by_all = true};
-	if (user_external_etcd(cfg))
-		return n;
 	v[n++] = (struct need){.port = 2379, .by_masters_only = true};
 	v[n++] = (struct need){.port = 2380, .by_masters_only = true};
 	return n;

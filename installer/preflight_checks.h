@@ -56,7 +56,6 @@ char *firewall_open(const struct candidate *c, const struct strlist *ports);
 
 /* ---- the user's kubeadm documents (preflight_config.c) ---- */
 
-bool user_external_etcd(const struct cluster_config *cfg);
 /* kubelet's eviction threshold ("10%", "1Gi") of that signal, or its default. */
 const char *user_eviction(const struct cluster_config *cfg, const char *signal,
                           const char *standard);

@@ -5,11 +5,6 @@
 
 #include <string.h>
 
-bool user_external_etcd(const struct cluster_config *cfg)
-{
-	return config_at(config_user_doc(cfg, "ClusterConfiguration"), "etcd.external") != NULL;
-}
-
 const char *user_eviction(const struct cluster_config *cfg, const char *signal,
                           const char *standard)
 {
@@ -39,8 +34,6 @@ size_t needed_ports(const struct cluster_config *cfg, bool master, int ports[POR
 	ports[n++] = config_bind_port(cfg);
 	ports[n++] = 10257;
 	ports[n++] = 10259;
-	if (user_external_etcd(cfg))
-		return n;
 	ports[n++] = 2379;
 	ports[n++] = 2380;
 	ports[n++] = 2381; /* etcd's metrics and health, loopback */

@@ -208,7 +208,7 @@ void check_disk(const struct candidate *c, const struct cluster_config *cfg,
 	     .signal = "imagefs.available",
 	     .standard = "15%"},
 	    {.path = KUBELET, .signal = "nodefs.available", .standard = "10%"},
-	    {.path = ETCD, .need = c->master && !user_external_etcd(cfg) ? ETCD_ROOM : 0},
+	    {.path = ETCD, .need = c->master ? ETCD_ROOM : 0},
 	};
 
 	check_options(c, f);
