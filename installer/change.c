@@ -19,14 +19,31 @@
 #include <unistd.h>
 
 #define SELF_BEFORE FILE_SELF ".previous"
+#define CURRENT_NEW DIR_CURRENT ".new"
 
 void change_remove_leftovers(void)
 {
-	fs_remove_temporaries(DIR_CURRENT);
+	unlink(CURRENT_NEW);
 	fs_remove_temporaries(FILE_SELF);
 	units_remove_leftovers();
 	commands_remove_leftovers();
 	state_remove_leftovers();
+}
+
+static int prepare_current(struct change *c, struct err *err)
+{
+	auto_free char *current = version_current();
+	struct stat st;
+
+	if (current && strcmp(current, c->name) == 0)
+		return 0;
+	if (lstat(DIR_CURRENT, &st) == 0 && !S_ISLNK(st.st_mode))
+		return err_set(err, "%s: a file of that name is in the way", DIR_CURRENT);
+	unlink(CURRENT_NEW);
+	if (symlink(c->name, CURRENT_NEW) < 0)
+		return fs_fail(err, "link", CURRENT_NEW);
+	c->switches = true;
+	return 0;
 }
 
 int change_prepare(struct change *c, const char *name, struct err *err)
@@ -37,27 +54,27 @@ int change_prepare(struct change *c, const char *name, struct err *err)
 	    kernel_load_modules(c->dir, &c->modules, err) < 0 ||
 	    kernel_sysctl_text(c->dir, &c->sysctl, err) < 0)
 		return -1;
-	return units_prepare(&c->units, c->dir, strbuf_str(&c->modules), strbuf_str(&c->sysctl),
-	                     err);
+	if (units_prepare(&c->units, c->dir, strbuf_str(&c->modules), strbuf_str(&c->sysctl), err) <
+	    0)
+		return -1;
+	return prepare_current(c, err);
 }
 
 int change_commit(struct change *c, struct err *err)
 {
-	auto_free char *current = version_current();
-
-	c->changed |= units_changed(&c->units);
+	c->changed |= units_changed(&c->units) || c->switches;
 	if (fs_mkdir_p("/etc/cni/net.d", 0755, err) < 0 || units_commit(&c->units, err) < 0)
 		return -1;
-	if (!current || strcmp(current, c->name) != 0) {
-		c->changed = true;
-		if (fs_symlink_atomic(c->name, DIR_CURRENT, err) < 0)
-			return -1;
-	}
+	if (c->switches && fs_rename(CURRENT_NEW, DIR_CURRENT, err) < 0)
+		return -1;
+	c->switches = false;
 	return c->link_commands ? commands_place(c->dir, &c->changed, err) : 0;
 }
 
 void change_release(struct change *c)
 {
+	if (c->switches)
+		unlink(CURRENT_NEW);
 	units_release(&c->units);
 	strbuf_release(&c->modules);
 	strbuf_release(&c->sysctl);
@@ -126,7 +143,7 @@ int change_place_self(bool keep_old, struct err *err)
 
 int change_restore_self(struct err *err)
 {
-	if (rename(SELF_BEFORE, FILE_SELF) < 0 && errno != ENOENT)
+	if (fs_exists(SELF_BEFORE) && rename(SELF_BEFORE, FILE_SELF) < 0)
 		return fs_fail(err, "rename to", FILE_SELF);
 	unlink(SELF_BEFORE); /* rename(2) of two names of one file does nothing */
 	return 0;

@@ -17,6 +17,7 @@ struct change {
 	char *name, *dir; /* of the version */
 	struct strbuf modules, sysctl;
 	struct units units;
+	bool switches;      /* `current` leads to another version; its successor is prepared */
 	bool link_commands; /* DIR_BIN can be written to */
 	bool changed;       /* something was different before */
 };

@@ -3,6 +3,7 @@
 #include "unpack.h"
 
 #include "err.h"
+#include "fs.h"
 #include "mem.h"
 
 #include <archive.h>
@@ -53,7 +54,19 @@ static int check_entry(struct archive_entry *e, struct err *err)
 	return 0;
 }
 
-static int copy_data(struct archive *in, struct archive *out, struct err *err)
+/* path lies below the directory that is the working directory now. */
+static int write_failed(struct archive *out, const char *path, struct err *err)
+{
+	auto_free char *dir = realpath(".", NULL);
+	auto_free char *whole = xasprintf("%s/%s", dir ? dir : ".", path);
+
+	if (archive_errno(out) <= 0) /* libarchive's own refusals, such as a link in the way */
+		return err_set(err, "unpack %s: %s", whole, archive_error_string(out));
+	errno = archive_errno(out);
+	return fs_fail(err, "unpack", whole);
+}
+
+static int copy_data(struct archive *in, struct archive *out, const char *path, struct err *err)
 {
 	const void *buf;
 	size_t len;
@@ -68,7 +81,7 @@ static int copy_data(struct archive *in, struct archive *out, struct err *err)
 			return err_set_code(err, EXIT_BAD_BUNDLE, "layer: %s",
 			                    archive_error_string(in));
 		if (archive_write_data_block(out, buf, len, offset) < ARCHIVE_OK)
-			return err_set(err, "%s", archive_error_string(out));
+			return write_failed(out, path, err);
 	}
 }
 
@@ -76,6 +89,7 @@ static int copy_entries(struct archive *in, struct archive *out, struct err *err
 {
 	struct archive_entry *e;
 	la_int64_t bytes = 0;
+	const char *path;
 
 	for (int n = 0;; n++) {
 		int r = archive_read_next_header(in, &e);
@@ -90,12 +104,13 @@ static int copy_entries(struct archive *in, struct archive *out, struct err *err
 			return err_set_code(err, EXIT_BAD_BUNDLE, "layer: too large");
 		if (check_entry(e, err) < 0)
 			return -1;
+		path = archive_entry_pathname(e);
 		if (archive_write_header(out, e) < ARCHIVE_OK)
-			return err_set(err, "%s", archive_error_string(out));
-		if (copy_data(in, out, err) < 0)
+			return write_failed(out, path, err);
+		if (copy_data(in, out, path, err) < 0)
 			return -1;
 		if (archive_write_finish_entry(out) < ARCHIVE_OK)
-			return err_set(err, "%s", archive_error_string(out));
+			return write_failed(out, path, err);
 	}
 }
 
@@ -118,7 +133,7 @@ int unpack_layer(int fd, const char *dir, struct err *err)
 	else
 		rc = copy_entries(in, out, err);
 	if (archive_write_close(out) < ARCHIVE_OK && rc == 0)
-		rc = err_set(err, "%s", archive_error_string(out));
+		rc = write_failed(out, "", err);
 	archive_write_free(out);
 	archive_read_free(in);
 	if (chdir("/") < 0 && rc == 0)

@@ -145,3 +145,217 @@ S
 	[ "$cases" -gt 15 ]
 S
 }
+
+# refused REQUEST TEXT: the answer is an error with TEXT, and nothing has changed
+REFUSED='refused() {
+	local before=$(picture) answer
+	answer=$(ask "$1")
+	echo "$answer"
+	[[ $answer == "{\"error\""*"$2"* ]]
+	[ "$(picture)" = "$before" ]
+}'
+
+@test "what stands in the way of activation is named, and nothing is changed" {
+	export REFUSED
+	machine <<'S'
+	eval "$REFUSED"
+	ask "@$L/old" | all_ok > /dev/null
+	refused "$(request activate "$L/old")" 'v1.37.2 is not unpacked on this machine: stage comes before activate'
+	ask "$(request stage "$L/old")" | all_ok
+	rmdir /run/systemd/system
+	refused "$(request activate "$L/old")" 'systemd does not run on this machine'
+	mkdir /run/systemd/system
+	echo '[Unit]' > /etc/systemd/system/kubelet.service
+	refused "$(request activate "$L/old")" '/etc/systemd/system/kubelet.service: it is not from kubecask'
+	ln -sf /dev/null /etc/systemd/system/kubelet.service
+	refused "$(request activate "$L/old")" 'the unit is masked (systemctl unmask kubelet.service)'
+	rm /etc/systemd/system/kubelet.service
+	ln -s /snap/bin/kubectl /usr/local/bin/kubectl
+	refused "$(request activate "$L/old")" '/usr/local/bin/kubectl: it is not from kubecask'
+	rm /usr/local/bin/kubectl
+	echo 'vm.swappiness = 1' > /etc/sysctl.d/90-kubecask.conf
+	refused "$(request activate "$L/old")" '/etc/sysctl.d/90-kubecask.conf: it is not from kubecask'
+	rm /etc/sysctl.d/90-kubecask.conf
+	ask "$(request activate "$L/old")" | all_ok
+	# a member that has no earlier version to go back to
+	mkdir -p /etc/kubernetes
+	touch /etc/kubernetes/kubelet.conf
+	refused "$(request deactivate "$L/old")" 'this machine is a member of a cluster and there is no earlier version to go back to'
+S
+}
+
+@test "containerd of the new version does not start: the old one is active again" {
+	machine <<'S'
+	ask "@$L/old" "$(request stage "$L/old")" "$(request activate "$L/old")" "@$L/new" "$(request stage "$L/new")" | all_ok
+	picture > $W/before
+	echo 'containerd 2' > /run/containerd-fails
+	: > $CALLS
+	answer=$(ask "$(request activate "$L/new")")
+	echo "$answer"
+	[[ $answer == *'v1.37.2 is active again, as before: restart containerd (journalctl -u containerd)'* ]]
+	picture | diff $W/before -
+	[ "$(grep -c 'restart containerd' $CALLS)" = 2 ]
+	# without one to go back to it stays as it is, and the repeated request finishes
+	rm -rf /opt/kubecask /var/lib/kubecask /usr/local/bin/* /run/containerd-fails
+	find /etc/systemd/system -lname '*containerd*' -delete
+	rm -f /etc/systemd/system/{kubelet,containerd}.service /etc/*/*kubecask.conf
+	echo 'containerd 1' > /run/containerd-fails
+	ask "@$L/old" "$(request stage "$L/old")" | all_ok > /dev/null
+	[[ $(ask "$(request activate "$L/old")") == *'start containerd (journalctl -u containerd)'* ]]
+	[ "$(state .activation.name)" = v1.37.2 ]
+	rm /run/containerd-fails
+	ask "$(request activate "$L/old")" | all_ok
+	[ "$(state .activation)" = null ]
+	[ "$(state .k8s)" = v1.37.2 ]
+S
+}
+
+@test "what an earlier version placed as links becomes files; edited files of ours are kept; drop-ins are left alone" {
+	machine <<'S'
+	ask "@$L/old" "$(request stage "$L/old")" "$(request activate "$L/old")" "@$L/new" "$(request stage "$L/new")" | all_ok
+	for u in kubelet containerd; do
+		ln -sf /opt/kubecask/current/systemd/$u.service /etc/systemd/system/$u.service
+		ln -sf /opt/kubecask/current/systemd/$u.service /etc/systemd/system/multi-user.target.wants/$u.service
+	done
+	ln -sf /opt/kubecask/current/sysctl.d/90-kubecask.conf /etc/sysctl.d/90-kubecask.conf
+	ln -sf /opt/kubecask/modules-load.conf /etc/modules-load.d/kubecask.conf
+	mkdir /etc/systemd/system/kubelet.service.d
+	echo '[Service]' > /etc/systemd/system/kubelet.service.d/mine.conf
+	ask "$(request activate "$L/new")" | all_ok
+	for f in systemd/system/{kubelet,containerd}.service sysctl.d/90-kubecask.conf modules-load.d/kubecask.conf; do
+		[ ! -L "/etc/$f" ]
+		[[ $(head -1 "/etc/$f") == '# placed by kubecask, sha256:'* ]]
+	done
+	[ "$(readlink /etc/systemd/system/multi-user.target.wants/kubelet.service)" = /etc/systemd/system/kubelet.service ]
+	echo 'fs.inotify.max_user_watches = 99' >> /etc/sysctl.d/90-kubecask.conf
+	[ "$(ask "$(request activate "$L/old")" | all_ok | jq -c .ok.saved)" = '["/etc/sysctl.d/90-kubecask.conf.saved"]' ]
+	grep -q 'max_user_watches = 99' /etc/sysctl.d/90-kubecask.conf.saved
+	not grep -q 'max_user_watches = 99' /etc/sysctl.d/90-kubecask.conf
+	[ "$(cat /etc/systemd/system/kubelet.service.d/mine.conf)" = '[Service]' ]
+S
+}
+
+@test "/opt and the data directories are links to a big disk: units wait for it" {
+	machine <<'S'
+	mount -t tmpfs tmpfs /mnt
+	mkdir -p /mnt/opt /mnt/kubelet /mnt/containerd
+	ln -s /mnt/opt /opt/kubecask
+	ln -s /mnt/kubelet /var/lib/kubelet
+	ln -s /mnt/containerd /var/lib/containerd
+	ask "@$L/old" "$(request stage "$L/old")" "$(request activate "$L/old")" | all_ok
+	[ "$(kubectl)" = "kubectl of build 1" ]
+	[ -d /mnt/opt/v1.37.2 ]
+	[ -L /opt/kubecask ]
+	[ -L /var/lib/kubelet ]
+	for d in /mnt/opt /mnt/kubelet /mnt/containerd; do
+		grep -q "^RequiresMountsFor=.*$d\b" /etc/systemd/system/kubelet.service
+	done
+	rm /opt/kubecask
+	ln -s /nowhere/disk /opt/kubecask
+	[[ $(ask "@$L/old") == *'/opt/kubecask is a link to /nowhere/disk, which is not there'* ]]
+S
+}
+
+@test "a full or read-only disk is named; the version that runs stays, no half is left" {
+	export REFUSED
+	machine <<'S'
+	eval "$REFUSED"
+	ask "@$L/old" "$(request stage "$L/old")" "$(request activate "$L/old")" "@$L/new" | all_ok > /dev/null
+	# /opt: room for a few more blocks only
+	used=$(df --output=used -k /opt | tail -1)
+	mount -o remount,size=$((used + 24))k /opt
+	refused "$(request stage "$L/new")" 'No space left on device (the file system at /opt has 0 MB free)'
+	[ -z "$(find /opt/kubecask -name '*.tmp*')" ]
+	[ "$(kubectl)" = "kubectl of build 1" ]
+	# blobs
+	head -c 200000 /dev/urandom > $W/big
+	b=$(sha256sum $W/big | cut -d' ' -f1)
+	mkdir -p $W/l/blobs/sha256
+	cp $W/big $W/l/blobs/sha256/$b
+	echo '{}' > $W/l/index.json
+	ask "@$W/l" > $W/out || true
+	grep -q "write /opt/kubecask/blobs/sha256/$b: No space left on device (the file system at /opt has 0 MB free)" $W/out
+	[ -z "$(find /opt/kubecask -name '*.tmp*')" ]
+	mount -o remount,size=100m /opt
+	ask "$(request stage "$L/new")" | all_ok
+	# a file system of its own for /etc/sysctl.d, without room
+	mount -t tmpfs -o size=8k,nr_inodes=2 tmpfs /etc/sysctl.d
+	head -c 8192 /dev/zero > /etc/sysctl.d/full
+	refused "$(request activate "$L/new")" '(the file system at /etc/sysctl.d has no inodes left)'
+	[ "$(current)" = v1.37.2 ]
+	umount /etc/sysctl.d
+	# read-only: /opt, and /usr/local (where commands are a convenience)
+	mount -o remount,ro /opt
+	refused "$(request activate "$L/new")" 'Read-only file system (the file system at /opt has '
+	mount -o remount,rw /opt
+	mount -o remount,ro /usr/local
+	rm -rf /var/lib/kubecask/state.json.tmp*
+	[ "$(ask "$(request activate "$L/new")" | all_ok | jq -c .ok.links)" = false ]
+	[ "$(current)" = v1.37.3 ]
+S
+}
+
+@test "stage killed: its half goes with the next one; unstage leaves what others unpacked or what is in use" {
+	machine <<'S'
+	ask "@$L/old" "$(request stage "$L/old")" "@$L/new" | all_ok
+	killed_at syncfs 1 "$(request stage "$L/new" run2)"
+	[ -d /opt/kubecask/v1.37.3.tmp ]
+	[ ! -e /opt/kubecask/v1.37.3 ]
+	touch /opt/kubecask/blobs/sha256/abc.tmp
+	[ "$(ask "$(request stage "$L/new" run3)" | all_ok | jq -c .ok.changed)" = true ]
+	[ -z "$(find /opt/kubecask -name '*.tmp*')" ]
+	[ "$(ask "$(request unstage "$L/new" run2)" | all_ok | jq -c .ok.changed)" = false ]
+	[ -d /opt/kubecask/v1.37.3 ]
+	ask "$(request activate "$L/old" run1)" "$(request activate "$L/new" run3)" | all_ok
+	[ "$(ask "$(request unstage "$L/new" run3)" "$(request unstage "$L/old" run1)" | all_ok | jq -c .ok.changed)" = $'false\nfalse' ]
+	ask "$(request deactivate "$L/new" run3)" "$(request unstage "$L/new" run3)" | all_ok
+	[ ! -e /opt/kubecask/v1.37.3 ]
+	[ -d /opt/kubecask/v1.37.2 ]
+S
+}
+
+@test "a bundle without what a node needs is refused when it is unpacked" {
+	node_files() { mkdir -p "$1/bin"; echo x > "$1/bin/kubeadm"; }
+	layout "$BATS_TEST_TMPDIR/lame"
+	machine <<'S'
+	answer=$(ask "@$W/lame" "$(request stage $W/lame)" | tail -1)
+	echo "$answer"
+	[ "$(jq .code <<< "$answer")" = 65 ]
+	[[ $answer == *'bin/containerd is missing'* ]]
+	[ -z "$(find /opt/kubecask -name 'v*')" ]
+S
+}
+
+@test "a damaged state is recovered from its copy, or told; it never looks like a new machine" {
+	export REFUSED
+	machine <<'S'
+	eval "$REFUSED"
+	ask "@$L/old" "$(request stage "$L/old")" "$(request activate "$L/old")" "@$L/new" "$(request stage "$L/new")" | all_ok
+	cmp /var/lib/kubecask/state.json /var/lib/kubecask/state.json.bak
+	head -c 40 /var/lib/kubecask/state.json.bak > /var/lib/kubecask/state.json
+	ask "$(request activate "$L/new")" | all_ok
+	[ "$(state .k8s)" = v1.37.3 ]
+	[ "$(state .previous.current)" = v1.37.2 ]
+	[ "$(stat -c %s /var/lib/kubecask/state.json.damaged)" = 40 ]
+	grep -q 'state.json was damaged' /var/lib/kubecask/journal
+	: > /var/lib/kubecask/state.json
+	echo '[]' > /var/lib/kubecask/state.json.bak
+	refused "$(request activate "$L/old")" '/var/lib/kubecask/state.json: damaged'
+	refused "$(request deactivate "$L/new")" 'put the file back from a backup, or reset the machine'
+	refused "$(request stage "$L/rebuilt")" ''
+	ask '{"op":"facts","args":{}}' | all_ok | jq -e '.ok.ours and (.ok.state.damaged | test("damaged"))'
+S
+}
+
+@test "SELinux: labels are restored where it is on" {
+	machine <<'S'
+	mount -t tmpfs tmpfs /sys/fs
+	mkdir /sys/fs/selinux
+	echo 1 > /sys/fs/selinux/enforce
+	printf '#!/bin/sh\necho "restorecon $*" >> /run/calls\n' > /usr/local/sbin/restorecon
+	chmod +x /usr/local/sbin/restorecon
+	ask "@$L/old" "$(request stage "$L/old")" "$(request activate "$L/old")" | all_ok
+	grep -q '^restorecon -R /opt/kubecask/v1.37.2' $CALLS
+	grep -q '^restorecon -R /etc/systemd/system/kubelet.service$' $CALLS
+S
+}
