@@ -59,7 +59,12 @@ static int ask(const struct reset *r, struct err *err)
 	const struct options *o = r->session.opt;
 	struct options asking = *o;
 	auto_strbuf q = {0};
+	bool any = false;
 
+	for (size_t i = 0; i < r->decided.n; i++)
+		any |= r->views[i].facts && reset_plan_concerns(&r->decided.v[i]);
+	if (!any) /* each will say that it did nothing */
+		return 0;
 	if (*r->decided.loss && o->yes && !o->accept_loss)
 		return err_set(err, "%s: nothing was changed; add --accept-data-loss to go on",
 		               r->decided.loss);

@@ -7,7 +7,7 @@
 #include "mem.h"
 #include "node.h"
 #include "proc.h"
-#include "proto.h"
+#include "reset.h"
 #include "state.h"
 #include "staticpods.h"
 #include "strbuf.h"
@@ -444,6 +444,7 @@ void members_collect(json_t *out)
 	struct static_pods p;
 
 	static_pods_read(&p);
+	json_object_set_new(out, "ours", json_boolean(reset_is_ours()));
 	add_interrupted(out);
 	ask_api(&p, out);
 	ask_etcd(&p, out);

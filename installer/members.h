@@ -9,6 +9,7 @@ struct static_pods;
 /*
  * What the cluster itself says on this machine (op "cluster"). Reads only; each question ends
  * within seconds.
+ *   ours       false: nothing of ours is here, or a cluster that was made by other means
  *   etcd       {state,error,data_dir,members,self,cluster_id,quorum,asked}
  *              state: none      no static pod of etcd and no data
  *                     external  the API server uses etcd servers of the user's

@@ -22,12 +22,14 @@
 #include "strbuf.h"
 #include "units.h"
 
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define LVSCARE      DIR_CURRENT "/bin/lvscare"
 #define KUBELET_UNIT "/etc/systemd/system/kubelet.service"
+#define LEAVE_MS     20000
 #define COMMAND_S    90
 
 /* ---- commands ---- */
@@ -143,6 +145,22 @@ static void verify_left(const struct static_pods *p, const struct leaving *l, js
 	json_decref(now);
 }
 
+/* etcd refuses while a member has been connected for less than five seconds, or the leader is being
+ * elected anew. */
+static int remove_member(const struct static_pods *p, const struct leaving *l, struct err *err)
+{
+	long long end = now_ms() + LEAVE_MS;
+
+	if (!*l->id || !*l->others)
+		return err_set(err, "neither etcd here nor another member of it answers");
+	while (etcd_remove_member(p, l->others, l->id, err) < 0) {
+		if (now_ms() > end)
+			return -1;
+		poll(NULL, 0, 1000);
+	}
+	return 0;
+}
+
 static int leave_etcd(struct node *n, const struct static_pods *p, const json_t *args,
                       json_t *result, struct clear_report *r, struct err *err)
 {
@@ -153,9 +171,7 @@ static int leave_etcd(struct node *n, const struct static_pods *p, const json_t 
 	node_progress(n, "leave etcd", 0, 0);
 	find_member(p, args, &l);
 	if (l.members > 1) {
-		rc = *l.id && *l.others ? etcd_remove_member(p, l.others, l.id, err)
-		                        : err_set(err, "neither etcd here nor another member of it "
-		                                       "answers");
+		rc = remove_member(p, &l, err);
 		if (rc == 0) {
 			journal("reset: etcd member %s removed", l.id);
 			verify_left(p, &l, result, r);

@@ -26,16 +26,23 @@ static const json_t *etcd_of(const struct reset_machine *m)
 	return json_object_get(m->view->cluster, "etcd");
 }
 
+bool reset_plan_concerns(const struct reset_machine *m)
+{
+	return !json_is_false(json_object_get(m->view->cluster, "ours"));
+}
+
 static const json_t *members_of(const struct reset_machine *m)
 {
 	return json_object_get(etcd_of(m), "members");
 }
 
+/* Not where nothing of ours is: there a reset does nothing. */
 static bool has_etcd(const struct reset_machine *m)
 {
 	const char *state = text_of(etcd_of(m), "state");
 
-	return strcmp(state, "running") == 0 || strcmp(state, "data") == 0;
+	return reset_plan_concerns(m) &&
+	       (strcmp(state, "running") == 0 || strcmp(state, "data") == 0);
 }
 
 /* ---- which member is whose ---- */
@@ -336,7 +343,12 @@ static void describe(const struct reset_machine *m, struct strbuf *out)
 	const json_t *nodes = json_object_get(m->view->cluster, "nodes");
 	const char *version = text_of(json_object_get(m->view->cluster, "apiserver"), "version");
 
-	strbuf_addf(out, "  %s%s", m->view->name, m->unreached ? ", which cannot be reached" : "");
+	strbuf_addf(out, "  %s", m->view->name);
+	if (m->unreached || !reset_plan_concerns(m)) {
+		strbuf_addstr(out, m->unreached ? ", which cannot be reached\n"
+		                                : ", where nothing of ours is\n");
+		return;
+	}
 	if (has_etcd(m))
 		strbuf_addf(out, ", etcd member %s",
 		            m->name && *m->name ? m->name : "without a name");

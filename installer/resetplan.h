@@ -35,6 +35,9 @@ struct reset_plan {
 void reset_plan_init(struct reset_plan *p, const struct cluster_view *v, size_t n);
 void reset_plan_release(struct reset_plan *p);
 
+/* Is there anything of ours on the machine? True when that is not known. */
+bool reset_plan_concerns(const struct reset_machine *m);
+
 /* Arguments of op "reset" for a machine: {} or {etcd:{id,name,others},insist}. The caller's. */
 json_t *reset_plan_args(const struct reset_plan *p, size_t machine, bool insist);
 

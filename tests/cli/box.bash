@@ -5,12 +5,12 @@
 
 # box SCRIPT: bash runs SCRIPT (a file) with mounts, processes and network of its own. /etc is a copy that is thrown
 # away; /opt, /run, /root, /data, /var/lib and /var/log are empty; systemctl and ip only note what they were told in
-# /run/told. There, `ask OP [ARGS]` is one operation of `install node serve`: its answer is printed.
+# /run/told; $KEEP/cache has etcd and etcdctl, $KEEP/files the bundles of $BOX_FILES. There, `ask OP [ARGS]` is one operation of `install node serve`: its answer is printed.
 box() {
 	local flags=(--mount --pid --fork --kill-child --net --uts)
 	[ "$(id -u)" = 0 ] || flags+=(--map-root-user)
 	# shellcheck disable=SC2016 # for the inner shell
-	INSTALL=$INSTALL timeout -k 5 "${BOX_SECONDS:-60}" unshare "${flags[@]}" bash -c '
+	INSTALL=$INSTALL CACHE=${KUBECASK_CACHE:-$HOME/.cache/kubecask}/deps/etcd/usr/bin BOX_FILES=${BOX_FILES-} timeout -k 5 "${BOX_SECONDS:-60}" unshare "${flags[@]}" bash -c '
 		set -euo pipefail
 		mount --make-rprivate /
 		mount -t proc proc /proc
@@ -19,6 +19,10 @@ box() {
 		mkdir "$keep/upper" "$keep/work"
 		cp "$INSTALL" "$keep/install"
 		cat "$1" > "$keep/script"
+		mkdir "$keep/cache" "$keep/files"
+		cp "$CACHE"/etcd "$CACHE"/etcdctl "$keep/cache/" 2>/dev/null || :
+		[ -z "${BOX_FILES-}" ] || cp "$BOX_FILES"/*.tar "$keep/files/"
+		KEEP=$keep
 		mount -t overlay overlay -o "lowerdir=/etc,upperdir=$keep/upper,workdir=$keep/work" /etc
 		for d in /opt /run /root /mnt /var/lib /var/log /usr/local/bin /usr/local/sbin; do mount -t tmpfs tmpfs "$d"; done
 		mkdir -p /run/lock

@@ -1,0 +1,248 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # status, output: of bats
+# What the installer learns from a cluster before it changes anything: real etcd processes, and an API server's answers.
+# Each in a box (box.bash). (API servers: tests/e2e.)
+
+bats_require_minimum_version 1.5.0
+load install-lib
+load box
+
+setup() {
+	cd "$BATS_TEST_TMPDIR" || return
+}
+
+# in_box: the script on stdin, in a box with an installation of ours and etcdctl in it
+in_box() {
+	{
+		cat <<-'S'
+			mkdir -p /opt/kubecask/v1.37.2/bin /var/lib/kubecask /etc/kubernetes/manifests /mnt/etcd
+			ln -s v1.37.2 /opt/kubecask/current
+			mount --bind "$KEEP/cache" /mnt/etcd
+			cp /mnt/etcd/etcdctl /opt/kubecask/current/bin/
+			echo '{"version":"1","k8s":"v1.37.2","bundle":"sha256:aa"}' > /var/lib/kubecask/state.json
+			cd /root
+			# members N...: etcd members m1, m2 ... of one cluster, each with an address of its own; m1 is this machine's
+			members() {
+				local n all=''
+				for n; do all+=",m$n=http://127.0.1.$n:2380"; done
+				for n; do
+					/mnt/etcd/etcd --name "m$n" --data-dir "/root/m$n" --initial-cluster "${all#,}" \
+						--listen-peer-urls "http://127.0.1.$n:2380" --initial-advertise-peer-urls "http://127.0.1.$n:2380" \
+						--listen-client-urls "http://127.0.1.$n:2379" --advertise-client-urls "http://127.0.1.$n:2379" \
+						--heartbeat-interval 50 --election-timeout 500 >"/root/m$n.log" 2>&1 &
+					echo $! > "/root/m$n.pid"
+				done
+				cat > /etc/kubernetes/manifests/etcd.yaml <<-Y
+					kind: Pod
+					spec:
+					  containers: [{command: [etcd, --data-dir=/root/m1, '--listen-client-urls=http://127.0.1.1:2379']}]
+				Y
+				within 20 health "$@"
+			}
+			stop() { kill -9 "$(cat "/root/m$1.pid")"; }
+			ctl() { local n=$1; shift; /mnt/etcd/etcdctl --endpoints="http://127.0.1.$n:2379" --command-timeout=2s "$@"; }
+			health() { local n; for n; do ctl "$n" endpoint health >/dev/null 2>&1 || return 1; done; }
+			names() { ctl "$1" member list | cut -d, -f3 | sort | xargs; }
+			within() { # SECONDS COMMAND...
+				local end=$((SECONDS + $1))
+				shift
+				until "$@"; do [ $SECONDS -lt $end ] || { echo "not within the time: $*"; return 1; }; sleep 0.1; done
+			}
+			# kubectl VERSION: an API server of that version answers, with one node of it
+			kubectl() {
+				touch /etc/kubernetes/admin.conf
+				cat > /opt/kubecask/current/bin/kubectl <<-K
+					#!/bin/sh
+					for path; do :; done
+					case \$path in
+					/version) echo '{"gitVersion": "$1"}' ;;
+					/api/v1/nodes*) echo '{"items": [{"metadata": {"name": "box", "labels":
+						{"node-role.kubernetes.io/control-plane": ""}}, "status": {"nodeInfo": {"kubeletVersion": "$1"}}}]}' ;;
+					/api/v1/pods*) echo '{"items": [{}, {}, {}]}' ;;
+					*) exit 1 ;;
+					esac
+				K
+				chmod +x /opt/kubecask/current/bin/kubectl
+			}
+		S
+		cat
+	} > script
+	box script
+}
+
+@test "what etcd says: members, who is alive, this machine's own" {
+	in_box <<-'S'
+		members 1 2 3
+		ask cluster > answer
+		cat answer
+		jq -e '.ok.etcd | .state == "running" and .quorum and (.members | length) == 3 and all(.members[]; .alive and .started)' answer
+		[ "$(jq -r '.ok.etcd | .self as $s | .members[] | select(.id == $s) | .name' answer)" = m1 ]
+		stop 3
+		ask cluster > answer
+		jq -e '.ok.etcd | .quorum and ([.members[] | select(.alive) | .name] | sort) == ["m1", "m2"]' answer
+		jq -e '.ok.apiserver.state == "none" and .ok.ours' answer
+	S
+}
+
+@test "no etcd, an empty data directory, lost+found alone: none; data without an answer: data" {
+	in_box <<-'S'
+		state() { ask cluster | jq -r .ok.etcd.state; }
+		[ "$(state)" = none ]
+		mkdir -p /var/lib/etcd/lost+found/x
+		[ "$(state)" = none ]
+		mkdir -p /var/lib/etcd/member
+		[ "$(state)" = none ]
+		mkdir -p /var/lib/etcd/member/wal
+		[ "$(state)" = data ]
+	S
+}
+
+@test "questions to servers that never answer end within seconds" {
+	in_box <<-'S'
+		members 1
+		kubectl v1.37.2
+		kill -STOP "$(cat /root/m1.pid)"
+		printf '#!/bin/sh\nexec sleep 100\n' > /opt/kubecask/current/bin/kubectl
+		SECONDS=0
+		ask cluster > answer
+		cat answer
+		[ $SECONDS -lt 45 ]
+		jq -e '.ok.etcd.state == "data" and .ok.apiserver.state == "unreachable"' answer
+	S
+}
+
+@test "one master of three leaves etcd before its etcd is stopped, whatever our record says" {
+	in_box <<-'S'
+		members 1 2 3
+		echo '{"version":"1","cluster":{"masters":["127.0.1.1:6443"]}}' > /var/lib/kubecask/state.json
+		"$INSTALL" reset --yes > answer
+		cat answer
+		grep 'this machine: removed' answer
+		grep 'members of etcd that remain: m2, m3' answer
+		[ "$(names 2)" = "m2 m3" ]
+		[ ! -e /root/m1/member ]
+		[ ! -e /var/lib/kubecask ]
+	S
+}
+
+@test "the JSON of a reset: removed, stayed, failed, and who remains" {
+	in_box <<-'S'
+		members 1 2 3
+		mkdir -p /etc/kubernetes/audit && mount --bind /mnt/etcd /etc/kubernetes/audit
+		"$INSTALL" reset --yes --json > lines
+		tail -1 lines > answer
+		cat answer
+		jq -e '(.result // .data // .) as $r | $r.machines["this machine"] as $m |
+			$m.result == "removed" and $m.failed == [] and ($m.removed | length) > 3 and
+			$m.stayed == [{what: "/etc/kubernetes/audit", why: "a mount of yours"}] and $r.etcd_remains == "m2, m3"' answer
+		[ -e /mnt/etcd/etcd ]
+	S
+}
+
+@test "the only member: nobody is left to leave" {
+	in_box <<-'S'
+		members 1
+		"$INSTALL" reset --yes > answer
+		grep 'this machine: removed' answer
+		if grep remain answer; then exit 1; fi
+	S
+}
+
+@test "leaving that costs the others their quorum is refused, nothing is changed; with --accept-data-loss it is done" {
+	in_box <<-'S'
+		members 1 2 3
+		stop 3
+		status=0
+		"$INSTALL" reset --yes > answer 2>&1 || status=$?
+		cat answer
+		[ $status = 1 ]
+		grep 'etcd has or would have no quorum: of its members stay m2, m3 (does not answer): nothing was changed; add --accept-data-loss' answer
+		[ "$(names 1)" = "m1 m2 m3" ]
+		[ -e /var/lib/kubecask/state.json ] && [ ! -e /run/told ]
+		status=0
+		"$INSTALL" reset --accept-data-loss > answer 2>&1 || status=$?
+		cat answer
+		[ $status = 75 ] # the others still list it
+		grep 'stayed, could not be removed: etcd member [0-9a-f]* (m1) (it could not leave: etcdctl: ' answer
+		[ ! -e /root/m1/member ]
+	S
+}
+
+@test "etcd does not answer: what is lost is said, --yes is no answer to that" {
+	in_box <<-'S'
+		members 1 2 3
+		stop 1
+		status=0
+		"$INSTALL" reset --yes > answer 2>&1 || status=$?
+		cat answer
+		[ $status = 1 ]
+		grep 'this machine: its etcd does not answer (.*): its data in /root/m1 is lost, and whether other members remain' answer
+		grep -e '--accept-data-loss' answer
+		[ -e /root/m1/member ]
+		"$INSTALL" reset --dry-run | grep -i reset
+		[ -e /root/m1/member ]
+	S
+}
+
+@test "without a terminal and without --yes nobody is asked" {
+	in_box <<-'S'
+		status=0
+		"$INSTALL" reset < /dev/null > answer 2>&1 || status=$?
+		[ $status = 2 ]
+		grep 'nobody to ask' answer
+	S
+}
+
+@test "a bundle of another version over a living cluster is refused, naming both" {
+	layout "$BATS_TEST_TMPDIR/layout"
+	pack "$BATS_TEST_TMPDIR/layout" "$BATS_TEST_TMPDIR/kubecask-v1.37.2-linux-amd64.tar"
+	BOX_FILES=$BATS_TEST_TMPDIR in_box <<-'S'
+		bundle=$KEEP/files/kubecask-v1.37.2-linux-amd64.tar
+		refused() { # WORDS COMMAND...
+			local words=$1 status=0
+			shift
+			"$INSTALL" "$@" --bundle "$bundle" > answer 2>&1 || status=$?
+			cat answer
+			[ $status = 1 ]
+			grep -e "$words" answer
+			[ ! -e /run/told ]
+		}
+		kubectl v1.36.3
+		touch /etc/kubernetes/kubelet.conf
+		other='its API server has Kubernetes v1.36.3 and the bundle has v1.37.2: .* take the bundle of v1.36.3 (nothing was changed)'
+		refused "$other" --yes
+		refused "$other" node prepare --yes
+		refused "$other" --yes --dry-run
+		# the record, when nothing answers
+		rm /opt/kubecask/current/bin/kubectl
+		echo '{"version":"1","k8s":"v1.36.3","bundle":"sha256:aa"}' > /var/lib/kubecask/state.json
+		refused 'its record of what was installed has Kubernetes v1.36.3 and the bundle has v1.37.2' node prepare --yes
+		# the same version, another build
+		kubectl v1.37.2
+		echo '{"version":"1","k8s":"v1.37.2","bundle":"sha256:aa"}' > /var/lib/kubecask/state.json
+		refused 'another build of the same Kubernetes version v1.37.2: add --yes' node prepare
+	S
+}
+
+@test "an interrupted kubeadm init whose etcd has data is not reset unasked" {
+	layout "$BATS_TEST_TMPDIR/layout"
+	pack "$BATS_TEST_TMPDIR/layout" "$BATS_TEST_TMPDIR/kubecask-v1.37.2-linux-amd64.tar"
+	BOX_FILES=$BATS_TEST_TMPDIR in_box <<-'S'
+		members 1
+		echo '{"version":"1","k8s":"v1.37.2","bundle":"sha256:aa","kubeadm":"init-started"}' > /var/lib/kubecask/state.json
+		echo '2026-11-29T03:00:00Z kubeadm init begins' > /var/lib/kubecask/journal
+		status=0
+		"$INSTALL" --yes --bundle "$KEEP/files/kubecask-v1.37.2-linux-amd64.tar" > answer 2>&1 || status=$?
+		cat answer
+		[ $status = 1 ]
+		grep 'an earlier run was interrupted in kubeadm init at 2026-11-29T03:00:00Z; etcd has data here that would be lost' answer
+		grep -e '--accept-data-loss' answer
+		[ -e /root/m1/member ] && health 1
+		# nor by the node itself, whatever a controller asks
+		ask init '{"docs":[]}' > answer
+		cat answer
+		grep 'interrupted in kubeadm init at' answer
+		health 1
+	S
+}
