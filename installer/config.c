@@ -54,15 +54,41 @@ static const char *user_string(const struct cluster_config *c, const char *kind,
 	return s && *s ? s : NULL;
 }
 
-/* Option, else the user's document, else the default; option and document must not differ. */
-static int choose_value(const char *option, const char *flag, const char *user, const char *what,
-                        const char *standard, const char **out, struct err *err)
+/* One of the three values that have an option, a field of ClusterConfiguration and a default. */
+struct choice {
+	const char *option, *flag, *path, *standard;
+};
+
+/* The same address or the same networks, however they are written? */
+static bool same_value(const char *a, const char *b)
 {
-	if (option && user && strcmp(option, user) != 0)
-		return err_set_code(err, EXIT_USAGE, "%s %s contradicts %s: %s in --config", flag,
-		                    option, what, user);
-	*out = option ? option : user ? user : standard;
-	return 0;
+	struct addr x, y;
+	struct err ignored = {0};
+
+	return strcmp(a, b) == 0 ||
+	       (addr_parse(a, DEFAULT_API_PORT, "", &x, &ignored) == 0 &&
+	        addr_parse(b, DEFAULT_API_PORT, "", &y, &ignored) == 0 && addr_eq(&x, &y));
+}
+
+/* Option, else the user's document, else the default; option and document must not differ. In a
+ * cluster that exists the options are its own values. */
+static int choose_value(const struct cluster_config *c, const struct choice *o, const char **out,
+                        struct err *err)
+{
+	const char *user = user_string(c, "ClusterConfiguration", o->path);
+
+	*out = o->option ? o->option : user ? user : o->standard;
+	if (!o->option || !user || same_value(o->option, user))
+		return 0;
+	if (c->joining)
+		return err_set_code(
+		    err, EXIT_USAGE,
+		    "--config: ClusterConfiguration.%s: \"%s\", but the cluster has "
+		    "\"%s\"",
+		    o->path, user, o->option);
+	return err_set_code(err, EXIT_USAGE,
+	                    "%s %s contradicts ClusterConfiguration.%s: %s in --config", o->flag,
+	                    o->option, o->path, user);
 }
 
 static int load_user(struct cluster_config *c, const char *file, struct err *err)
@@ -107,15 +133,16 @@ static int check_networks(const char *list, const char *flag, struct err *err)
 
 static int choose_values(struct cluster_config *c, const struct config_choice *o, struct err *err)
 {
-	const char *kind = "ClusterConfiguration", *vip = NULL, *pods = NULL, *services = NULL;
+	const struct choice choices[] = {
+	    {o->vip, "--vip", "controlPlaneEndpoint", DEFAULT_VIP},
+	    {o->pod_cidr, "--pod-cidr", "networking.podSubnet", DEFAULT_POD_CIDR},
+	    {o->service_cidr, "--service-cidr", "networking.serviceSubnet", DEFAULT_SERVICE_CIDR},
+	};
+	const char *vip = NULL, *pods = NULL, *services = NULL;
 
-	if (choose_value(o->vip, "--vip", user_string(c, kind, "controlPlaneEndpoint"),
-	                 "controlPlaneEndpoint", DEFAULT_VIP, &vip, err) < 0 ||
-	    choose_value(o->pod_cidr, "--pod-cidr", user_string(c, kind, "networking.podSubnet"),
-	                 "podSubnet", DEFAULT_POD_CIDR, &pods, err) < 0 ||
-	    choose_value(o->service_cidr, "--service-cidr",
-	                 user_string(c, kind, "networking.serviceSubnet"), "serviceSubnet",
-	                 DEFAULT_SERVICE_CIDR, &services, err) < 0)
+	if (choose_value(c, &choices[0], &vip, err) < 0 ||
+	    choose_value(c, &choices[1], &pods, err) < 0 ||
+	    choose_value(c, &choices[2], &services, err) < 0)
 		return -1;
 	c->pod_cidr = xstrdup(pods);
 	c->service_cidr = xstrdup(services);

@@ -13,8 +13,8 @@
 #include "proto.h"
 #include "secrets.h"
 #include "state.h"
+#include "stored.h"
 #include "strbuf.h"
-#include "yaml.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -347,28 +347,6 @@ int op_token(struct node *n, const json_t *args, json_t *result, struct err *err
 	return 0;
 }
 
-/* The cluster's own ClusterConfiguration, as kubeadm stored it. The caller's. */
-static json_t *stored_cluster_configuration(struct err *err)
-{
-	const char *argv[] = {KUBECTL,       "-n",
-	                      "kube-system", "get",
-	                      "configmap",   "kubeadm-config",
-	                      "-o",          "jsonpath={.data.ClusterConfiguration}",
-	                      NULL};
-	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
-	auto_strbuf text = {0};
-	json_t *docs, *doc;
-
-	if (proc_check(argv, &opts, &text, err) < 0)
-		return NULL;
-	docs = yaml_documents(strbuf_str(&text), text.len, "ConfigMap kubeadm-config", err);
-	doc = json_incref(json_array_get(docs, 0));
-	if (docs && !doc)
-		err_set(err, "ConfigMap kubeadm-config: no ClusterConfiguration");
-	json_decref(docs);
-	return doc;
-}
-
 int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const char *argv[] = {KUBEADM,          "init",     "phase", "upload-certs",
@@ -387,7 +365,7 @@ int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err
 	docs = json_pack("[{sO ss ss} o]", "apiVersion", json_object_get(cluster, "apiVersion"),
 	                 "kind", "InitConfiguration", "certificateKey", key, cluster);
 	if (!docs)
-		return err_set(err, "ConfigMap kubeadm-config: no apiVersion");
+		return err_set(err, "the cluster's ClusterConfiguration has no apiVersion");
 	file = secret_file(docs, path, err);
 	secrets_find(docs, &secrets);
 	json_decref(docs);

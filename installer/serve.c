@@ -54,6 +54,7 @@ static const struct {
     {"cluster", op_cluster},
     {"reset", op_reset},
     {"validate", op_validate},
+    {"configuration", op_configuration},
 };
 
 void node_progress(struct node *n, const char *step, uint64_t now, uint64_t of)

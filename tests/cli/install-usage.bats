@@ -97,5 +97,5 @@ usage() { # TEXT WORD...
 	printf 'apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\ncgroupDriver: cgroupfs\n' > "$W/c.yaml"
 	usage '--config: KubeletConfiguration.cgroupDriver: "cgroupfs"' --bundle "$B" --config "$W/c.yaml"
 	printf 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nnetworking: {podSubnet: 10.1.0.0/16}\n' > "$W/c.yaml"
-	usage "--pod-cidr 10.2.0.0/16 contradicts podSubnet: 10.1.0.0/16" --bundle "$B" --config "$W/c.yaml" --pod-cidr 10.2.0.0/16
+	usage "--pod-cidr 10.2.0.0/16 contradicts ClusterConfiguration.networking.podSubnet: 10.1.0.0/16" --bundle "$B" --config "$W/c.yaml" --pod-cidr 10.2.0.0/16
 }

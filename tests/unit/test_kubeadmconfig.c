@@ -145,6 +145,10 @@ static void contradictions(void **state)
 	    {KUBEADM "kind: ClusterConfiguration\ncontrolPlaneEndpoint: 198.18.0.1:6443\n",
 	     "--vip 198.18.0.2 contradicts",
 	     {.vip = "198.18.0.2"}},
+	    {KUBEADM "kind: ClusterConfiguration\ncontrolPlaneEndpoint: 198.18.0.1:6443\n",
+	     "--config: ClusterConfiguration.controlPlaneEndpoint: \"198.18.0.1:6443\", but the "
+	     "cluster has \"198.18.0.2:6443\"",
+	     {.vip = "198.18.0.2:6443", .joining = true}},
 	    {NULL, "--pod-cidr", {.pod_cidr = "10.0.0.0/40"}},
 	    {NULL, "--service-cidr", {.service_cidr = "x"}},
 	    {NULL, "one of IPv4 and one of IPv6", {.pod_cidr = "10.1.0.0/16,10.2.0.0/16"}},
@@ -161,6 +165,18 @@ static void contradictions(void **state)
 		if (!strstr(err.msg, cases[i].says))
 			fail_msg("%s", err.msg);
 	}
+}
+
+static void the_same_address_twice(void **state)
+{
+	const char *yaml = KUBEADM "kind: ClusterConfiguration\ncontrolPlaneEndpoint: 198.18.0.1\n";
+	struct cluster_config c;
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(init(&c, yaml, (struct config_choice){.vip = "198.18.0.1:6443"}, &err), 0);
+	assert_int_equal(c.vip.port, 6443);
+	cluster_config_release(&c);
 }
 
 static void swap_allowed(void **state)
@@ -286,6 +302,7 @@ int main(void)
 	    cmocka_unit_test(defaults),
 	    cmocka_unit_test(the_users_values_stay),
 	    cmocka_unit_test(contradictions),
+	    cmocka_unit_test(the_same_address_twice),
 	    cmocka_unit_test(swap_allowed),
 	    cmocka_unit_test(the_machines_own_part),
 	    cmocka_unit_test(port_version_and_directory),
