@@ -383,6 +383,14 @@ static int await_serving(struct remote *r, const char *how, bool prompts, struct
 	return 0;
 }
 
+/* A failure in sudo's own words. */
+static int sudo_failure(const char *said, struct err *err)
+{
+	if (!*said)
+		return err_set(err, "sudo: failed without a word");
+	return err_set(err, strncmp(said, "sudo: ", 6) == 0 ? "%s" : "sudo: %s", said);
+}
+
 /* sudo's own sentence, and what it allows without a password when that is something. */
 static int no_password(struct remote *r, struct err *err)
 {
@@ -395,15 +403,12 @@ static int no_password(struct remote *r, struct err *err)
 		return -1;
 	if (await_line(r, SERVING_MS, 0, false, err) == REMOTE_ENDED && atoi(r->rest) == 0)
 		remote_quote(strbuf_str(&r->other), r->token, &allowed);
-	err_set(err, "%s", said.len ? strbuf_str(&said) : "sudo: failed without a word");
-	if (wants_password)
-		err_set(err, "%s (--ask-pass or --password-file)", strbuf_str(&said));
-	if (allowed.len) {
-		auto_free char *sentence = xstrdup(err->msg);
+	sudo_failure(strbuf_str(&said), err);
+	auto_free char *sentence = xstrdup(err->msg);
 
-		err_set(err, "%s; without one: %s", sentence, strbuf_str(&allowed));
-	}
-	return -1;
+	return err_set(err, "%s%s%s%s", sentence,
+	               wants_password ? " (--ask-pass or --password-file)" : "",
+	               allowed.len ? "; without one: " : "", strbuf_str(&allowed));
 }
 
 /* sudo asked once more, or for something else: the end of its input makes it say why and end. */
@@ -446,8 +451,7 @@ static int serve_with_password(struct remote *r, struct err *err)
 		return unexpected(r, got, "sudo", err);
 	if (!*new_stderr(r))
 		await_line(r, STDERR_MS, 0, false, err);
-	return err_set(err, "%s",
-	               *printed(r, &said) ? strbuf_str(&said) : "sudo: failed without a word");
+	return sudo_failure(printed(r, &said), err);
 }
 
 static int serve_as_root(struct remote *r, struct err *err)

@@ -237,13 +237,13 @@ sudoers() {
 	machine --user deploy
 	[[ $output == *"connect: sudo: a password is required (--ask-pass or --password-file); without one: "*"(ALL) NOPASSWD: /usr/bin/systemctl, /usr/bin/apt-get"* ]]
 	machine --user deploy --password-file "$D/right"
-	[[ $output == *"connect: Sorry, user deploy is not allowed to execute "*"kubecask node serve"*" as root on "* ]]
+	[[ $output == *"connect: sudo: Sorry, user deploy is not allowed to execute "*"kubecask node serve"*" as root on "* ]]
 }
 
 @test "a user who is not in sudoers" {
 	sudoers
 	machine --user deploy --password-file "$D/right"
-	[[ $output == *"connect: deploy is not in the sudoers file"* ]]
+	[[ $output == *"connect: sudo: deploy is not in the sudoers file"* ]]
 }
 
 @test "requiretty" {
@@ -263,7 +263,7 @@ sudoers() {
 @test "a damaged sudoers file: sudo's own sentence" {
 	sudoers 'this is not sudoers'
 	machine --user deploy
-	[[ $output == *"connect: "*"/etc/sudoers:2:"*"syntax error"* ]]
+	[[ $output == *"connect: sudo: /etc/sudoers:2:"*"syntax error"* ]]
 }
 
 @test "no sudo there" {
