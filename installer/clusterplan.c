@@ -163,19 +163,22 @@ static json_t *kubeadm_args(const struct installation *in, const struct job *j, 
 	return args;
 }
 
-static void plan_init_step(struct installation *in, struct numbers *no)
+static int plan_init_step(struct installation *in, struct numbers *no, struct err *err)
 {
 	size_t seed = (size_t)(in->seed - in->session.jobs.v);
 	char self[80];
 	struct node_text text;
 	struct node_config n = node_config(in, in->seed, &text);
 
+	if (config_fits(&in->session.cfg, &n, err) < 0)
+		return -1;
 	api_address(in, in->seed, self, sizeof(self));
 	no->member[seed] = add(in, in->seed, "init", "kubeadm init",
 	                       kubeadm_args(in, in->seed, config_init_docs(&in->session.cfg, &n),
 	                                    json_pack("[s]", self)),
 	                       "reset");
 	plan_needs(&in->plan, no->member[seed], no->images[seed]);
+	return 0;
 }
 
 /* The pod network; the node remembers it, "none" too. */
@@ -307,8 +310,8 @@ int cluster_plan(struct installation *in, struct err *err)
 	if (plan_init(&in->plan, err) < 0)
 		return -1;
 	plan_files(in, &no);
-	if (!is_member(in, in->seed))
-		plan_init_step(in, &no);
+	if (!is_member(in, in->seed) && plan_init_step(in, &no, err) < 0)
+		return -1;
 	if (lacks_network(in))
 		plan_network(in, &no);
 	plan_secrets(in, &no);

@@ -225,6 +225,26 @@ bool config_has_family(const struct cluster_config *c, int family)
 	return strchr(c->pod_cidr, sign) || strchr(c->service_cidr, sign);
 }
 
+int config_fits(const struct cluster_config *c, const struct node_config *n, struct err *err)
+{
+	const char *kind = "InitConfiguration";
+	const char *address = user_string(c, kind, "localAPIEndpoint.advertiseAddress");
+	const char *name = user_string(c, kind, "nodeRegistration.name");
+
+	if (address && !same_value(address, n->address))
+		return err_set_code(err, EXIT_USAGE,
+		                    "--config: %s.localAPIEndpoint.advertiseAddress: \"%s\", but "
+		                    "the machine announces %s: name it by that address with "
+		                    "--master, or leave the field out",
+		                    kind, address, n->address);
+	if (name && n->name && *n->name && strcmp(name, n->name) != 0)
+		return err_set_code(err, EXIT_USAGE,
+		                    "--config: %s.nodeRegistration.name: \"%s\", but --hosts says "
+		                    "\"%s\"",
+		                    kind, name, n->name);
+	return 0;
+}
+
 /* ---- documents ---- */
 
 const char *config_kubeadm_api(const char *k8s_version)

@@ -446,6 +446,18 @@ static void check_endpoint(const json_t *doc, struct strlist *out)
 		    value, DEFAULT_VIP);
 }
 
+static void check_patches(const json_t *doc, struct strlist *out)
+{
+	const json_t *v = config_at(doc, "patches.directory");
+	const char *dir = json_string_value(v);
+	auto_free char *value = shown(v);
+
+	if (dir && *dir && *dir != '/')
+		add(out,
+		    "%s.patches.directory: %s: wants the full path of a directory on each machine",
+		    kind_of(doc), value);
+}
+
 /* ---- networks ---- */
 
 struct network {
@@ -523,6 +535,7 @@ void configcheck(const struct cluster_config *c, size_t masters, size_t workers,
 		check_all_arguments(c, doc, masters + workers, findings);
 		check_tokens(doc, findings);
 		check_phases(c, doc, findings);
+		check_patches(doc, findings);
 	}
 }
 

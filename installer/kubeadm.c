@@ -261,6 +261,26 @@ static int delete_secrets(const char *token_id, bool certs, struct err *err)
 	return proc_check(argv, &opts, NULL, err);
 }
 
+/* Patches of kubeadm's manifests lie on each machine: before anything is changed. */
+static int patches_there(const json_t *docs, struct err *err)
+{
+	size_t i;
+	json_t *doc;
+
+	json_array_foreach (docs, i, doc) {
+		const char *kind = json_string_value(json_object_get(doc, "kind"));
+		const json_t *patches = json_object_get(doc, "patches");
+		const char *dir = json_string_value(json_object_get(patches, "directory"));
+
+		if (kind && dir && *dir && access(dir, R_OK | X_OK) < 0)
+			return err_set(err,
+			               "%s.patches.directory of --config: %s: %s: copy it to this "
+			               "machine first",
+			               kind, dir, strerror(errno));
+	}
+	return 0;
+}
+
 int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const json_t *docs = json_object_get(args, "docs");
@@ -271,7 +291,8 @@ int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 	(void)result;
 	if (!json_is_array(docs))
 		return err_set(err, "protocol: \"docs\" is missing");
-	if (node_lock(n, err) < 0 || half_run_prepare(n, args, &left, err) < 0)
+	if (patches_there(docs, err) < 0 || node_lock(n, err) < 0 ||
+	    half_run_prepare(n, args, &left, err) < 0)
 		return -1;
 	if (left == HALF_MEMBER)
 		return state_set_string("kubeadm", "init", err);
@@ -296,7 +317,8 @@ int op_join(struct node *n, const json_t *args, json_t *result, struct err *err)
 	(void)result;
 	if (!json_is_array(docs))
 		return err_set(err, "protocol: \"docs\" is missing");
-	if (node_lock(n, err) < 0 || half_run_prepare(n, args, &left, err) < 0)
+	if (patches_there(docs, err) < 0 || node_lock(n, err) < 0 ||
+	    half_run_prepare(n, args, &left, err) < 0)
 		return -1;
 	if (left == HALF_MEMBER)
 		return state_set_string("kubeadm", "join", err);

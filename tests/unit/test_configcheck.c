@@ -84,6 +84,8 @@ static const struct {
     {INIT "skipPhases: [addon/coredns]\n", "unless you bring the network with --cni none"},
     {JOIN "discovery: {file: {kubeConfigPath: /x}}\n",
      "JoinConfiguration.discovery.file: machines join"},
+    {JOIN "patches: {directory: patches}\n",
+     "JoinConfiguration.patches.directory: \"patches\": wants the full path"},
     {JOIN "caCertPath: /x/ca.crt\n", "JoinConfiguration.caCertPath: \"/x/ca.crt\""},
     {JOIN "controlPlane: {certificateKey: 00aa}\n", "JoinConfiguration.controlPlane."
                                                     "certificateKey: made anew"},

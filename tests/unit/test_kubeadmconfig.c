@@ -179,6 +179,29 @@ static void the_same_address_twice(void **state)
 	cluster_config_release(&c);
 }
 
+static void the_first_masters_address(void **state)
+{
+	const char *yaml = KUBEADM "kind: InitConfiguration\nlocalAPIEndpoint: {advertiseAddress: "
+				   "10.0.0.7}\nnodeRegistration: {name: m1}\n";
+	struct node_config n = {.address = "10.0.0.7", .name = "m1"};
+	struct cluster_config c;
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(init(&c, yaml, (struct config_choice){.masters = 1}, &err), 0);
+	assert_int_equal(config_fits(&c, &n, &err), 0);
+	n.name = NULL;
+	assert_int_equal(config_fits(&c, &n, &err), 0);
+	n.name = "m2";
+	assert_int_equal(config_fits(&c, &n, &err), -1);
+	assert_non_null(strstr(err.msg, "nodeRegistration.name: \"m1\", but --hosts says \"m2\""));
+	n.address = "10.0.0.8";
+	assert_int_equal(config_fits(&c, &n, &err), -1);
+	assert_non_null(strstr(err.msg, "advertiseAddress: \"10.0.0.7\", but the machine announces "
+	                                "10.0.0.8"));
+	cluster_config_release(&c);
+}
+
 static void swap_allowed(void **state)
 {
 	struct cluster_config c;
@@ -303,6 +326,7 @@ int main(void)
 	    cmocka_unit_test(the_users_values_stay),
 	    cmocka_unit_test(contradictions),
 	    cmocka_unit_test(the_same_address_twice),
+	    cmocka_unit_test(the_first_masters_address),
 	    cmocka_unit_test(swap_allowed),
 	    cmocka_unit_test(the_machines_own_part),
 	    cmocka_unit_test(port_version_and_directory),
