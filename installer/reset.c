@@ -11,6 +11,7 @@
 #include "err.h"
 #include "etcd.h"
 #include "fs.h"
+#include "ipvs.h"
 #include "mem.h"
 #include "mounts.h"
 #include "node.h"
@@ -354,6 +355,7 @@ static void remove_all(struct node *n, const struct static_pods *p, struct clear
 	stop_containerd();
 	node_progress(n, "unmount", 0, 0);
 	mounts_unmount(r);
+	ipvs_remove(&ports, r); /* kube-ipvs0 says which services are kube-proxy's */
 	remove_network(r);
 	node_progress(n, "remove files", 0, 0);
 	reset_kubernetes_files(p, r);
