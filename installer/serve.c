@@ -2,6 +2,7 @@
 /* `kubecask node serve`: the node's end of the protocol in proto.h, on stdin and stdout. */
 #include "err.h"
 #include "fs.h"
+#include "journal.h"
 #include "lock.h"
 #include "mem.h"
 #include "node.h"
@@ -126,11 +127,48 @@ const char *arg_string(const json_t *args, const char *key, struct err *err)
 	return s;
 }
 
+/* What changes the machine or the cluster; reset removes the journal itself. */
+static bool is_journaled(const char *op)
+{
+	static const char *const names[] = {
+	    "images", "stage", "unstage", "activate", "deactivate", "init",       "join",
+	    "token",  "certs", "forget",  "lvscare",  "addons",     "kubeconfig", "remember"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (strcmp(names[i], op) == 0)
+			return true;
+	return false;
+}
+
+/* An operation that changes the machine: its beginning is in the journal before it begins, its end
+ * with what was there before it (result member "previous"). */
+static int run_step(struct node *n, node_op *op, const struct msg *m, json_t *result,
+                    struct err *err)
+{
+	const json_t *run = json_object_get(m->body, "run");
+	const char *id = json_string_value(json_object_get(run, "id"));
+	const char *name = json_string_value(json_object_get(run, "name"));
+	auto_free char *step = xasprintf(
+	    "%lld", (long long)json_integer_value(json_object_get(run, "step")));
+	struct err ignored = {0};
+	int rc;
+
+	if (!id || !name)
+		return op(n, m->body, result, err);
+	if (node_lock(n, err) < 0 || journal_step(id, step, name, "begin", NULL, err) < 0)
+		return -1;
+	rc = op(n, m->body, result, err);
+	journal_step(id, step, name, rc == 0 ? "done" : "failed",
+	             json_incref(json_object_get(result, "previous")), &ignored);
+	return rc;
+}
+
 static int dispatch(struct node *n, const struct msg *m, json_t *result, struct err *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
 		if (strcmp(ops[i].name, m->text) == 0)
-			return ops[i].op(n, m->body, result, err);
+			return is_journaled(m->text) ? run_step(n, ops[i].op, m, result, err)
+			                             : ops[i].op(n, m->body, result, err);
 	return err_set(err, "protocol: unknown operation \"%s\"", m->text);
 }
 

@@ -141,3 +141,13 @@ killed_at() {
 	NODE_WRAP=()
 	[[ $out == *"ended by signal 9"* ]]
 }
+
+# refused REQUEST TEXT: the answer is an error with TEXT, and nothing has changed
+refused() {
+	local before answer
+	before=$(picture)
+	answer=$(ask "$1")
+	echo "$answer"
+	[[ $answer == '{"error"'*"$2"* ]]
+	[ "$(picture)" = "$before" ]
+}
