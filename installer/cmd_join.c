@@ -73,8 +73,8 @@ static int add_recorded(struct installation *in, const char *key, bool masters, 
 			return err_set(err, "the cluster's record is damaged: %s", key);
 		for (size_t k = 0; k < in->session.hosts.n; k++)
 			known |= addr_same_host(&in->session.hosts.v[k].addr, &a);
-		if (!known &&
-		    hostlist_add(&in->session.hosts, json_string_value(v), masters, err) < 0)
+		if (!known && options_host(in->session.opt, &in->session.hosts,
+		                           json_string_value(v), masters, err) < 0)
 			return -1;
 		if (!known)
 			in->session.hosts.v[in->session.hosts.n - 1].optional = true;
@@ -112,7 +112,7 @@ static int find_seed(const struct options *o, struct hostlist *l, struct err *er
 		hostlist_add_local(l, &none, true);
 		return 0;
 	}
-	if (hostlist_add(l, o->from, true, err) < 0)
+	if (options_host(o, l, o->from, true, err) < 0)
 		return -1;
 	return hostlist_mark_local(l, err);
 }

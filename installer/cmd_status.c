@@ -13,7 +13,7 @@ static int status(struct session *s, struct err *err)
 	const struct addr none = {0};
 	struct job *j;
 
-	if (o->from && hostlist_add(&s->hosts, o->from, true, err) < 0)
+	if (o->from && options_host(o, &s->hosts, o->from, true, err) < 0)
 		return -1;
 	if (!o->from)
 		hostlist_add_local(&s->hosts, &none, true);

@@ -4,16 +4,19 @@
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
-#include "net.h"
 #include "strbuf.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/rand.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_MAX_BYTES (4u << 20)
@@ -33,12 +36,31 @@ static const struct {
     {"ssh-rsa", "rsa-sha2-512,rsa-sha2-256", "RSA"},
 };
 
-static char *base64(const void *data, size_t len)
+char *base64_encode(const void *data, size_t len)
 {
 	char *out = xmalloc(len / 3 * 4 + 8);
 
 	EVP_EncodeBlock((unsigned char *)out, data, (int)len);
 	return out;
+}
+
+int base64_decode(const char *text, size_t len, struct strbuf *out)
+{
+	size_t pad = 0;
+	int n;
+
+	if (len % 4 || len > (1u << 24))
+		return -1;
+	for (; pad < 2 && pad < len && text[len - 1 - pad] == '='; pad++)
+		;
+	strbuf_grow(out, len / 4 * 3 + 1);
+	n = EVP_DecodeBlock((unsigned char *)out->buf + out->len, (const unsigned char *)text,
+	                    (int)len);
+	if (n < (int)pad)
+		return -1;
+	out->len += (size_t)n - pad;
+	out->buf[out->len] = '\0';
+	return 0;
 }
 
 /* Exactly SHA1_LEN bytes from base64, or false. */
@@ -82,7 +104,7 @@ static bool pattern_match(const char *pattern, const char *name)
 			strbuf_addch(&escaped, '\\');
 		strbuf_addch(&escaped, *pattern);
 	}
-	return fnmatch(strbuf_str(&escaped), name, 0) == 0;
+	return fnmatch(strbuf_str(&escaped), name, FNM_CASEFOLD) == 0;
 }
 
 static bool names_match(char *field, const char *name)
@@ -101,7 +123,8 @@ static bool names_match(char *field, const char *name)
 }
 
 struct entry {
-	bool revoked;
+	bool revoked, authority;
+	bool plain; /* found under the name without the port */
 	const char *type, *key;
 };
 
@@ -116,47 +139,71 @@ static char *next_word(char **line)
 	return word;
 }
 
+/* The two names of a host: with its port, and without. */
+struct names {
+	char *full, *plain; /* plain NULL: they are the same */
+};
+
 /* Does this line say something about the host? line is cut to pieces. */
-static bool read_line(char *line, const char *name, struct entry *e)
+static bool read_line(char *line, const struct names *n, struct entry *e)
 {
+	auto_free char *again = NULL;
 	char *word = next_word(&line);
 
 	*e = (struct entry){0};
 	if (*word == '@') {
 		e->revoked = strcmp(word, "@revoked") == 0;
-		if (!e->revoked)
+		e->authority = strcmp(word, "@cert-authority") == 0;
+		if (!e->revoked && !e->authority)
 			return false;
 		word = next_word(&line);
 	}
-	if (!*word || *word == '#' || !names_match(word, name))
+	if (!*word || *word == '#')
 		return false;
+	again = xstrdup(word);
+	if (!names_match(word, n->full)) {
+		if (!n->plain || !names_match(again, n->plain))
+			return false;
+		e->plain = true;
+	}
 	e->type = next_word(&line);
 	e->key = next_word(&line);
-	return *e->type && *e->key;
+	/* a number is the size of a key of protocol 1 */
+	return *e->type && *e->key && !isdigit((unsigned char)*e->type);
 }
 
-static const char *host_name(const struct addr *host, char buf[static ADDR_STR_MAX])
+static void lower(char *s)
 {
-	char plain[ADDR_STR_MAX];
+	for (; *s; s++)
+		*s = (char)tolower((unsigned char)*s);
+}
 
-	if (host->port == SSH_PORT)
-		return addr_host(host, buf);
-	snprintf(buf, ADDR_STR_MAX, "[%s]:%d", addr_host(host, plain), host->port);
-	return buf;
+static void set_names(struct names *n, const struct host_id *id)
+{
+	bool port = id->port && id->port != SSH_PORT;
+
+	n->full = port ? xasprintf("[%s]:%u", id->name, id->port) : xstrdup(id->name);
+	n->plain = port ? xstrdup(id->name) : NULL;
+	lower(n->full);
+	if (port)
+		lower(n->plain);
 }
 
 /* Calls each for the lines that speak of the host. */
-static void each_entry(const char *text, size_t len, const struct addr *host,
+static void each_entry(const char *text, size_t len, const struct host_id *id,
                        void (*each)(void *ctx, const struct entry *e), void *ctx)
 {
-	auto_free char *copy = xstrndup(text, len);
-	char *next = copy, *line, name[ADDR_STR_MAX];
+	auto_free char *copy = xstrndup(text, len), *full = NULL, *plain = NULL;
+	char *next = copy, *line;
+	struct names n;
 	struct entry e;
 
-	host_name(host, name);
+	set_names(&n, id);
+	full = n.full;
+	plain = n.plain;
 	while ((line = strsep(&next, "\n"))) {
 		line[strcspn(line, "\r")] = '\0';
-		if (strlen(line) <= LINE_MAX_BYTES && read_line(line, name, &e))
+		if (strlen(line) <= LINE_MAX_BYTES && read_line(line, &n, &e))
 			each(ctx, &e);
 	}
 }
@@ -173,23 +220,60 @@ static void judge_entry(void *ctx, const struct entry *e)
 
 	if (e->revoked)
 		j->revoked |= same;
+	else if (e->authority)
+		return;
 	else if (same)
 		j->same = true;
-	else
+	else if (!e->plain)
 		j->other = true;
 }
 
-enum host_verdict knownhosts_judge(const char *text, size_t len, const struct addr *host,
+enum host_verdict knownhosts_judge(const char *text, size_t len, const struct host_id *id,
                                    const struct hostkey *key)
 {
-	auto_free char *b64 = base64(key->blob, key->len);
+	auto_free char *b64 = base64_encode(key->blob, key->len);
 	struct judgement j = {.key = b64};
 
-	each_entry(text, len, host, judge_entry, &j);
+	each_entry(text, len, id, judge_entry, &j);
 	return j.revoked ? HOST_REVOKED
 	       : j.same  ? HOST_KNOWN
 	       : j.other ? HOST_CHANGED
 	                 : HOST_UNKNOWN;
+}
+
+static int load(const char *file, struct strbuf *text, struct err *err)
+{
+	struct stat st;
+
+	if (stat(file, &st) < 0 || !S_ISREG(st.st_mode)) /* /dev/null too */
+		return 0;
+	return fs_read(file, FILE_MAX_BYTES, text, err);
+}
+
+enum host_verdict knownhosts_verdict(const struct known_files *f, const struct host_id *id,
+                                     const struct hostkey *key, const char **file, struct err *err)
+{
+	static const int rank[] = {
+	    [HOST_UNKNOWN] = 0, [HOST_CHANGED] = 1, [HOST_KNOWN] = 2, [HOST_REVOKED] = 3};
+	enum host_verdict best = HOST_UNKNOWN;
+
+	for (size_t i = 0; i < f->list.n; i++) {
+		auto_strbuf text = {0};
+		enum host_verdict v;
+
+		/* a file that cannot be read might revoke this very key */
+		if (load(f->list.v[i], &text, err) < 0) {
+			*file = f->list.v[i];
+			return HOST_REVOKED;
+		}
+		v = knownhosts_judge(strbuf_str(&text), text.len, id, key);
+		if (rank[v] > rank[best]) {
+			best = v;
+			if (file)
+				*file = f->list.v[i];
+		}
+	}
+	return best;
 }
 
 static void note_type(void *ctx, const struct entry *e)
@@ -197,27 +281,48 @@ static void note_type(void *ctx, const struct entry *e)
 	bool *known = ctx;
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		known[i] |= !e->revoked && strcmp(e->type, types[i].type) == 0;
+		known[i] |= !e->revoked && !e->authority && strcmp(e->type, types[i].type) == 0;
 }
 
-static int load(const char *file, struct strbuf *text, struct err *err)
-{
-	return fs_exists(file) ? fs_read(file, FILE_MAX_BYTES, text, err) : 0;
-}
-
-char *knownhosts_algorithms(const char *file, const struct addr *host)
+char *knownhosts_algorithms(const struct known_files *f, const struct host_id *id,
+                            const char *first)
 {
 	bool known[ARRAY_SIZE(types)] = {false};
-	auto_strbuf text = {0}, out = {0};
-	struct err ignored = {0}; /* the check after the handshake reports it */
+	auto_strbuf out = {0};
 
-	if (load(file, &text, &ignored) == 0)
-		each_entry(strbuf_str(&text), text.len, host, note_type, known);
-	for (int wanted = 1; wanted >= 0; wanted--)
-		for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-			if (known[i] == (wanted == 1))
+	for (size_t i = 0; i < f->list.n; i++) {
+		auto_strbuf text = {0};
+		struct err ignored = {0}; /* the check after the handshake reports it */
+
+		if (load(f->list.v[i], &text, &ignored) == 0)
+			each_entry(strbuf_str(&text), text.len, id, note_type, known);
+	}
+	for (int turn = 2; turn >= 0; turn--)
+		for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+			bool is_first = first && strcmp(first, types[i].type) == 0;
+
+			if (turn == (is_first ? 2 : known[i] ? 1 : 0))
 				strbuf_addf(&out, "%s%s", out.len ? "," : "", types[i].algorithms);
+		}
 	return strbuf_detach(&out);
+}
+
+static void note_authority(void *ctx, const struct entry *e)
+{
+	if (e->authority && !strlist_has(ctx, e->key))
+		strlist_add(ctx, e->key);
+}
+
+void knownhosts_authorities(const struct known_files *f, const struct host_id *id,
+                            struct strlist *out)
+{
+	for (size_t i = 0; i < f->list.n; i++) {
+		auto_strbuf text = {0};
+		struct err ignored = {0};
+
+		if (load(f->list.v[i], &text, &ignored) == 0)
+			each_entry(strbuf_str(&text), text.len, id, note_authority, out);
+	}
 }
 
 /* The type in front of the key, checked: it becomes part of a file. */
@@ -239,68 +344,137 @@ static const char *key_type(const struct hostkey *key, const char **shown)
 	return NULL;
 }
 
-/* "ED25519 SHA256:..." as ssh-keygen -l shows it. */
-static char *fingerprint(const struct hostkey *key, const char *shown)
+char *hostkey_fingerprint(const struct hostkey *key)
 {
 	unsigned char hash[EVP_MAX_MD_SIZE];
+	const char *shown;
 	unsigned len = 0;
 
+	key_type(key, &shown);
 	EVP_Digest(key->blob, key->len, hash, &len, EVP_sha256(), NULL);
-	auto_free char *b64 = base64(hash, len);
+	auto_free char *b64 = base64_encode(hash, len);
 
 	b64[strcspn(b64, "=")] = '\0';
 	return xasprintf("%s SHA256:%s", shown, b64);
 }
 
-/* One line, one write: several processes of a run may append at the same moment. */
-static int remember(const char *file, const struct addr *host, const char *type,
+/* ---- new keys ---- */
+
+static char *hashed_name(const char *name)
+{
+	unsigned char salt[SHA1_LEN], hash[EVP_MAX_MD_SIZE];
+	unsigned len = 0;
+
+	if (RAND_bytes(salt, SHA1_LEN) != 1)
+		return xstrdup(name);
+	HMAC(EVP_sha1(), salt, SHA1_LEN, (const unsigned char *)name, strlen(name), hash, &len);
+	auto_free char *s = base64_encode(salt, SHA1_LEN), *h = base64_encode(hash, len);
+
+	return xasprintf("|1|%s|%s", s, h);
+}
+
+/* The line, behind a newline of its own when the file's last line has none. One write: the file may
+ * be anything from a link to /dev/null, so it is not replaced. */
+static int append_line(int fd, const char *line, struct err *err)
+{
+	auto_free char *text = NULL;
+	struct stat st;
+	char last = '\n';
+
+	if (fstat(fd, &st) < 0)
+		return err_set(err, "%s", strerror(errno));
+	if (S_ISREG(st.st_mode) && st.st_size > 0 && pread(fd, &last, 1, st.st_size - 1) != 1)
+		return err_set(err, "%s", strerror(errno));
+	text = xasprintf("%s%s", last == '\n' ? "" : "\n", line);
+	if (fs_write_all(fd, text, strlen(text)) == 0)
+		return 0;
+	err_set(err, "%s", strerror(errno));
+	if (S_ISREG(st.st_mode) && ftruncate(fd, st.st_size) < 0)
+		err_wrap(err, "half a line stayed");
+	return -1;
+}
+
+/* Several processes of a run may do so at the same moment, for the same jump host too: they take
+ * turns, and each looks again. */
+static int remember(const struct known_files *f, const struct host_id *id, const char *type,
                     const struct hostkey *key, struct err *err)
 {
-	auto_free char *dir = xstrdup(file), *b64 = base64(key->blob, key->len), *line = NULL;
+	const char *file = f->own ? f->list.v[0] : NULL, *slash;
+	auto_free char *b64 = base64_encode(key->blob, key->len), *line = NULL, *name = NULL;
+	auto_free char *plain = NULL, *dir = NULL;
 	auto_close int fd = -1;
-	char name[ADDR_STR_MAX];
-	char *slash = strrchr(dir, '/');
+	enum host_verdict v;
+	struct names n;
 
-	if (slash && slash != dir) {
-		*slash = '\0';
+	if (!file)
+		return err_set(err, "ssh: there is no file to remember the host key in "
+		                    "(--known-hosts)");
+	slash = strrchr(file, '/');
+	if (slash && slash != file) {
+		dir = xstrndup(file, (size_t)(slash - file));
 		if (fs_mkdir_p(dir, 0700, err) < 0)
 			return -1;
 	}
-	line = xasprintf("%s %s %s\n", host_name(host, name), type, b64);
-	fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || fs_write_all(fd, line, strlen(line)) < 0)
+	set_names(&n, id);
+	plain = n.plain;
+	name = f->hash ? hashed_name(n.full) : xstrdup(n.full);
+	free(n.full);
+	line = xasprintf("%s %s %s\n", name, type, b64);
+	fd = open(file, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	if (fd < 0 || (flock(fd, LOCK_EX) < 0 && errno != EINVAL && errno != ENOLCK))
 		return err_set(err, "ssh: %s: %s", file, strerror(errno));
+	v = knownhosts_verdict(f, id, key, &file, err);
+	if (v == HOST_KNOWN)
+		return 0;
+	if (v != HOST_UNKNOWN)
+		return err_set(err,
+		               "ssh: the machine showed two different host keys within a "
+		               "moment: %s has another one now",
+		               file);
+	if (append_line(fd, line, err) < 0)
+		return err_wrap(err, "ssh: %s", file);
 	return 0;
 }
 
-int knownhosts_check(const char *file, const struct addr *host, const struct hostkey *key,
-                     bool accept_new, struct err *err)
+static int refuse_unknown(const struct known_files *f, const char *print,
+                          const char *why_no_certificate, struct err *err)
 {
-	const char *shown, *type = key_type(key, &shown);
-	auto_free char *print = fingerprint(key, shown);
-	auto_strbuf text = {0};
-
-	if (load(file, &text, err) < 0)
-		return err_wrap(err, "ssh");
-	switch (knownhosts_judge(strbuf_str(&text), text.len, host, key)) {
-	case HOST_KNOWN:
-		return 0;
-	case HOST_REVOKED:
-		return err_set(err, "ssh: host key %s is marked @revoked in %s", print, file);
-	case HOST_CHANGED:
-		return err_set(err,
-		               "ssh: the host key has CHANGED (%s shown, another one in %s): "
-		               "somebody may be listening in, or the machine was reinstalled; "
-		               "after checking, remove the old key with ssh-keygen -R",
-		               print, file);
-	case HOST_UNKNOWN:
-		break;
-	}
-	if (accept_new && type)
-		return remember(file, host, type, key, err);
+	if (*why_no_certificate)
+		return err_set(err, "ssh: unknown host key %s, and no valid certificate of it: %s",
+		               print, why_no_certificate);
 	return err_set(err,
 	               "ssh: unknown host key %s: compare it with the machine's own (ssh-keygen "
 	               "-lf /etc/ssh/ssh_host_*_key.pub) and add it to %s, or use --host-key "
 	               "accept-new",
-	               print, file);
+	               print, f->list.n ? f->list.v[0] : "a known_hosts file");
+}
+
+int knownhosts_check(const struct known_files *f, const struct host_id *id,
+                     const struct hostkey *key, bool accept_new, const char *why_no_certificate,
+                     struct err *err)
+{
+	auto_free char *print = hostkey_fingerprint(key);
+	const char *shown, *type = key_type(key, &shown), *file = "";
+	struct err unreadable = {0};
+
+	switch (knownhosts_verdict(f, id, key, &file, &unreadable)) {
+	case HOST_KNOWN:
+		return 0;
+	case HOST_REVOKED:
+		if (*unreadable.msg)
+			return err_set(err, "ssh: %s", unreadable.msg);
+		return err_set(err, "ssh: host key %s is marked @revoked in %s", print, file);
+	case HOST_CHANGED:
+		return err_set(err,
+		               "ssh: the host key has CHANGED (%s shown, another one in %s)%s%s: "
+		               "somebody may be listening in, or the machine was reinstalled; "
+		               "after checking, remove the old key with ssh-keygen -R",
+		               print, file, *why_no_certificate ? ", and its certificate: " : "",
+		               why_no_certificate);
+	case HOST_UNKNOWN:
+		break;
+	}
+	if (accept_new && type && !*why_no_certificate)
+		return remember(f, id, type, key, err);
+	return refuse_unknown(f, print, why_no_certificate, err);
 }

@@ -7,16 +7,15 @@
 #include "fs.h"
 #include "host.h"
 #include "mem.h"
+#include "prompt.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
 #include <unistd.h>
 
-#define PASSWORD_MAX 1024
-#define ROWS_MAX     32
+#define ROWS_MAX 32
 
 /* ---- the tables ---- */
 
@@ -46,17 +45,25 @@ static size_t add_rows(struct cli_option *to, size_t n, const struct cli_option 
 }
 #define ADD(rows) n = add_rows(to, n, rows, ARRAY_SIZE(rows))
 
-static size_t add_ssh(struct options *o, struct cli_option *to, size_t n)
+/* machines: the command takes a list of them */
+static size_t add_ssh(struct options *o, struct cli_option *to, size_t n, bool machines)
 {
+	const struct cli_option hosts[] = {
+	    TEXT(
+		"hosts", "FILE", hosts,
+		"The machines from a file instead: role, address, port=, user=, name=, labels= and "
+		"taints= of one in each line."),
+	};
 	const struct cli_option rows[] = {
 	    TEXT("user", "NAME", user,
-	         "Login name on the machines (root). Another user needs sudo."),
+	         "Login name on the machines (by ~/.ssh/config, else root). Another user needs "
+	         "sudo."),
 	    {.letter = 'i',
 	     .name = "identity",
 	     .kind = CLI_LIST,
 	     .arg = "FILE",
-	     .help = "Private key, repeatable (~/.ssh/id_ed25519, id_ecdsa, id_rsa; then the ssh "
-	             "agent).",
+	     .help = "Private key, repeatable (by ~/.ssh/config; the ssh agent; ~/.ssh/id_ed25519, "
+	             "id_ecdsa, id_rsa). A passphrase is asked for.",
 	     .dest = &o->identities},
 	    FLAG("ask-pass", ask_pass, "Ask for the password for login and sudo."),
 	    TEXT("password-file", "FILE", password_file,
@@ -65,6 +72,10 @@ static size_t add_ssh(struct options *o, struct cli_option *to, size_t n)
 	    TEXT("host-key", "strict|accept-new", host_key,
 	         "Unknown host keys are refused (strict) or remembered. Changed keys are always "
 	         "refused."),
+	    TEXT("jump", "HOSTS", jump,
+	         "Reach the machines through [USER@]HOST[:PORT], or several of them with commas."),
+	    TEXT("ssh-config", "FILE|none", ssh_config,
+	         "What to follow of ssh_config(5) (~/.ssh/config and /etc/ssh/ssh_config)."),
 	    {.name = "concurrency",
 	     .kind = CLI_UINT,
 	     .arg = "N",
@@ -74,6 +85,8 @@ static size_t add_ssh(struct options *o, struct cli_option *to, size_t n)
 	     .max = 256},
 	};
 
+	if (machines)
+		ADD(hosts);
 	ADD(rows);
 	return n;
 }
@@ -132,8 +145,10 @@ static size_t add_run(struct options *o, struct cli_option *to, size_t n)
 static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to)
 {
 	const struct cli_option install[] = {
-	    MASTERS(o, "Control plane machine, repeatable: ADDRESS, ADDRESS:SSHPORT or FIRST-LAST. "
-	               "Without any, this machine becomes the only one."),
+	    MASTERS(
+		o,
+		"Control plane machine, repeatable: ADDRESS or NAME, with :SSHPORT, or FIRST-LAST. "
+		"Without any, this machine becomes the only one."),
 	    NODES(o, "Worker machine, in the same forms."),
 	};
 	const struct cli_option join[] = {
@@ -176,25 +191,25 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 		ADD(install);
 		n = add_cluster(o, to, n, true);
 		n = add_run(o, to, n);
-		return add_ssh(o, to, n);
+		return add_ssh(o, to, n, true);
 	case CMD_JOIN:
 		ADD(join);
 		n = add_cluster(o, to, n, false);
 		n = add_run(o, to, n);
-		return add_ssh(o, to, n);
+		return add_ssh(o, to, n, true);
 	case CMD_RESET:
 		ADD(reset);
-		return add_ssh(o, to, n);
+		return add_ssh(o, to, n, true);
 	case CMD_STATUS:
 		ADD(status);
-		return add_ssh(o, to, n);
+		return add_ssh(o, to, n, false);
 	case CMD_VERIFY:
 		ADD(verify);
 		return n;
 	case CMD_PREFLIGHT:
 		ADD(preflight);
 		n = add_cluster(o, to, n, true);
-		return add_ssh(o, to, n);
+		return add_ssh(o, to, n, true);
 	case CMD_NODE_PREPARE:
 	case CMD_NODE_STAGE:
 	case CMD_NODE_ACTIVATE:
@@ -304,18 +319,23 @@ static struct cli_command with_rows(enum command cmd, const struct cli_option *r
 	return c;
 }
 
+static bool logs_in(enum command cmd)
+{
+	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_RESET || cmd == CMD_STATUS ||
+	       cmd == CMD_PREFLIGHT;
+}
+
 int options_parse(struct options *o, enum command cmd, int argc, char **argv, struct err *err)
 {
 	struct cli_option rows[ROWS_MAX] = {0};
 	struct cli_command c = with_rows(cmd, rows);
+	int rc;
 
-	*o = (struct options){.user = "root",
-	                      .host_key = "strict",
-	                      .cni = "flannel",
-	                      .concurrency = 16,
-	                      .wait_ms = 600000};
+	*o = (struct options){
+	    .user = options_default_user, .cni = "flannel", .concurrency = 16, .wait_ms = 600000};
 	rows_of(o, cmd, rows);
-	return cli_parse(&c, argc, argv, cmd == CMD_PLAN_CHECK ? &o->operands : NULL, err);
+	rc = cli_parse(&c, argc, argv, cmd == CMD_PLAN_CHECK ? &o->operands : NULL, err);
+	return rc == 0 && logs_in(cmd) ? options_load_ssh(o, err) : rc;
 }
 
 void options_release(struct options *o)
@@ -325,6 +345,7 @@ void options_release(struct options *o)
 	strlist_release(&o->identities);
 	strlist_release(&o->ignore);
 	strlist_release(&o->operands);
+	options_release_ssh(o);
 }
 
 const char *options_command(enum command cmd)
@@ -352,120 +373,6 @@ void options_man(void)
 
 /* ---- what they mean ---- */
 
-int options_hosts(const struct options *o, struct hostlist *hosts, struct err *err)
-{
-	for (size_t i = 0; i < o->masters.n; i++)
-		if (hostlist_add(hosts, o->masters.v[i], true, err) < 0)
-			return -1;
-	for (size_t i = 0; i < o->nodes.n; i++)
-		if (hostlist_add(hosts, o->nodes.v[i], false, err) < 0)
-			return -1;
-	return hostlist_mark_local(hosts, err);
-}
-
-/* Reads one line from fd into a fresh string. */
-static char *read_line(int fd)
-{
-	char buf[PASSWORD_MAX];
-	size_t n = 0;
-	char *s;
-
-	while (n < sizeof(buf) - 1 && read(fd, buf + n, 1) == 1 && buf[n] != '\n')
-		n++;
-	s = xstrndup(buf, n);
-	explicit_bzero(buf, sizeof(buf));
-	return s;
-}
-
-static char *ask_password(const char *user, struct err *err)
-{
-	auto_close int tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	auto_free char *prompt = xasprintf("password of %s (login and sudo): ", user);
-	struct termios was, quiet;
-	char *s;
-
-	if (tty < 0 || tcgetattr(tty, &was) < 0) {
-		err_set_code(err, EXIT_USAGE,
-		             "--ask-pass: no terminal to ask on; use --password-file");
-		return NULL;
-	}
-	quiet = was;
-	quiet.c_lflag &= ~(tcflag_t)ECHO;
-	tcsetattr(tty, TCSAFLUSH, &quiet);
-	fs_write_all(tty, prompt, strlen(prompt));
-	s = read_line(tty);
-	tcsetattr(tty, TCSAFLUSH, &was);
-	fs_write_all(tty, "\n", 1);
-	return s;
-}
-
-static char *read_password(const char *file, struct err *err)
-{
-	auto_close int fd = -1;
-
-	if (strcmp(file, "-") == 0)
-		return read_line(STDIN_FILENO);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0) {
-		err_set_code(err, EXIT_USAGE, "--password-file %s: %s", file, strerror(errno));
-		return NULL;
-	}
-	return read_line(fd);
-}
-
-static void standard_identities(struct ssh_config *ssh, const char *home)
-{
-	static const char *const names[] = {"id_ed25519", "id_ecdsa", "id_rsa"};
-
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		auto_free char *path = xasprintf("%s/.ssh/%s", home, names[i]);
-
-		if (fs_exists(path))
-			strlist_add(&ssh->identities, path);
-	}
-}
-
-int options_ssh(const struct options *o, struct ssh_config *ssh, struct err *err)
-{
-	const char *home = getenv("HOME");
-
-	*ssh = (struct ssh_config){.user = o->user};
-	if (strcmp(o->host_key, "accept-new") == 0)
-		ssh->accept_new = true;
-	else if (strcmp(o->host_key, "strict") != 0)
-		return err_set_code(err, EXIT_USAGE,
-		                    "--host-key: \"%s\" is neither strict nor accept-new",
-		                    o->host_key);
-	for (size_t i = 0; i < o->identities.n; i++) {
-		if (access(o->identities.v[i], R_OK) < 0)
-			return err_set_code(err, EXIT_USAGE, "--identity %s: %s",
-			                    o->identities.v[i], strerror(errno));
-		strlist_add(&ssh->identities, o->identities.v[i]);
-	}
-	if (!o->identities.n && home)
-		standard_identities(ssh, home);
-	if (!o->known_hosts && !home)
-		return err_set_code(err, EXIT_USAGE,
-		                    "$HOME is not set: name the file with --known-hosts");
-	ssh->known_hosts = o->known_hosts ? xstrdup(o->known_hosts)
-	                                  : xasprintf("%s/.ssh/known_hosts", home);
-	if (o->ask_pass)
-		ssh->password = ask_password(o->user, err);
-	else if (o->password_file)
-		ssh->password = read_password(o->password_file, err);
-	return (o->ask_pass || o->password_file) && !ssh->password ? -1 : 0;
-}
-
-void ssh_config_release(struct ssh_config *ssh)
-{
-	strlist_release(&ssh->identities);
-	free(ssh->known_hosts);
-	if (ssh->password)
-		explicit_bzero(ssh->password, strlen(ssh->password));
-	free(ssh->password);
-	*ssh = (struct ssh_config){0};
-}
-
 char *options_bundle(const struct options *o, struct err *err)
 {
 	char self[4096], *path = NULL;
@@ -485,21 +392,16 @@ char *options_bundle(const struct options *o, struct err *err)
 
 int options_confirm(const struct options *o, const char *question, struct err *err)
 {
-	auto_close int tty = -1;
-	auto_free char *answer = NULL, *prompt = NULL;
+	static const char nobody[] = "nobody to ask: add --yes to go on without a question";
+	auto_free char *answer = NULL, *prompt = xasprintf("%s [y/N] ", question);
 
 	if (o->yes)
 		return 0;
 	if (!isatty(STDIN_FILENO))
-		return err_set_code(err, EXIT_USAGE,
-		                    "nobody to ask: add --yes to go on without a question");
-	tty = open("/dev/tty", O_RDWR | O_CLOEXEC | O_NOCTTY);
-	if (tty < 0)
-		return err_set_code(err, EXIT_USAGE,
-		                    "nobody to ask: add --yes to go on without a question");
-	prompt = xasprintf("%s [y/N] ", question);
-	fs_write_all(tty, prompt, strlen(prompt));
-	answer = read_line(tty);
+		return err_set_code(err, EXIT_USAGE, "%s", nobody);
+	answer = prompt_line(prompt, nobody, err);
+	if (!answer)
+		return -1;
 	if (strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0)
 		return 0;
 	return err_set(err, "stopped, nothing was changed");

@@ -10,6 +10,8 @@ struct cli_command;
 struct cli_option;
 struct err;
 struct hostlist;
+struct remembered;
+struct sshconf;
 
 /* Everything the commands can be told; each command's table (options.c) says which of it it takes.
  */
@@ -17,7 +19,10 @@ struct options {
 	struct strlist masters, nodes;
 	const char *from; /* an existing master */
 	const char *bundle, *config, *vip, *pod_cidr, *service_cidr, *cni;
-	const char *user, *password_file, *known_hosts, *host_key;
+	const char *hosts; /* a file of machines, instead of masters and nodes */
+	const char *user, *password_file, *known_hosts, *host_key, *jump, *ssh_config;
+	struct sshconf *sshconf;    /* what --ssh-config says, read once */
+	struct remembered *secrets; /* what was asked or read from stdin, once in a run */
 	struct strlist identities, ignore;
 	struct strlist operands; /* words that are no options: plan-check only */
 	bool ask_pass, dry_run, json, yes, control_plane;
@@ -47,12 +52,20 @@ void options_man(void);
 /* "install", "join", "node prepare": as results name the command. */
 const char *options_command(enum command cmd);
 
-/* The machines named by --master and --node. */
+/* options_ssh.c: */
+extern const char options_default_user[];
+/* Reads ssh_config(5) and makes room for secrets. */
+int options_load_ssh(struct options *o, struct err *err);
+void options_release_ssh(struct options *o);
+/* The machines named by --master and --node, or by --hosts. */
 int options_hosts(const struct options *o, struct hostlist *hosts, struct err *err);
-/* How to log in: reads or asks for the password when the options say so. The password is the
- * caller's (ssh_config_release). */
+/* One more machine, by the same rules: for --from, and for what a cluster's record names. */
+int options_host(const struct options *o, struct hostlist *hosts, const char *spec, bool master,
+                 struct err *err);
+/* How to log in: reads or asks for the password when the options say so. A second
+ * call gets the same password without a question. *ssh is the caller's (ssh_config_release), and
+ * borrows from o. */
 int options_ssh(const struct options *o, struct ssh_config *ssh, struct err *err);
-void ssh_config_release(struct ssh_config *ssh);
 /* --bundle, or the one beside this program. The caller's. NULL on failure. */
 char *options_bundle(const struct options *o, struct err *err);
 /* Asks on the terminal; --yes answers. -1 when there is nobody to ask, or the answer is no. */

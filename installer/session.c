@@ -104,6 +104,8 @@ int session_connect(struct session *s, struct err *err)
 	if (!s->ssh_known && options_ssh(s->opt, &s->ssh, err) < 0)
 		return -1;
 	s->ssh_known = true;
+	if (ssh_unlock(&s->ssh, &s->hosts, err) < 0)
+		return -1;
 	if (jobs_start(&s->jobs, &s->hosts, &s->ssh, &s->bundle, s->opt->concurrency, &s->events,
 	               err) < 0)
 		return -1;

@@ -8,27 +8,54 @@
 
 struct err;
 struct host;
+struct hostlist;
 struct link;
+struct sshconf;
 
-/* How to log in; the same for all machines of a run. */
+/* A key file that needs a passphrase, and the one that opens it. */
+struct ssh_unlocked {
+	char *file, *passphrase;
+};
+
+/* How to log in; the same for all machines of a run. ssh_config(5) adds what is not said here. */
 struct ssh_config {
-	const char *user;
-	struct strlist identities; /* private key files, tried in this order */
-	char *password;            /* for login and sudo; NULL: none. Never logged. */
-	char *known_hosts;         /* file */
-	bool accept_new;           /* remember unknown host keys; changed ones are refused anyway */
+	const char *user; /* when nothing else names one */
+	bool user_given;  /* --user: goes before ssh_config(5) */
+	struct strlist
+	    identities;    /* --identity: private key files, tried first and in this order */
+	char *password;    /* for login and sudo; NULL: none. Never logged, never for jump hosts. */
+	char *known_hosts; /* --known-hosts; NULL: by ssh_config(5) */
+	char *jump;        /* --jump "[USER@]HOST[:PORT],..."; NULL: by ssh_config(5) */
+	bool accept_new;   /* remember unknown host keys; changed ones are refused anyway */
+	bool host_key_given;        /* --host-key: goes before ssh_config(5) */
+	const struct sshconf *conf; /* borrowed; NULL: none */
+	struct ssh_unlocked *unlocked;
+	size_t unlocked_n;
 };
 
 struct ssh;
 
-/* Connected, host key checked before anything secret is sent, logged in. NULL on failure. */
+/*
+ * Asks on the terminal, once for each, for the passphrases of the keys that a login on one of the
+ * hosts or on a jump host may need: those that --identity or IdentityFile name, else the standard
+ * ones; not those that an agent holds. Without a terminal nothing is asked; an empty answer leaves
+ * the key out. -1: the configuration refuses one of the hosts, or three wrong answers.
+ */
+int ssh_unlock(struct ssh_config *cfg, const struct hostlist *hosts, struct err *err);
+void ssh_config_release(struct ssh_config *ssh);
+
+/*
+ * Connected (through jump hosts too), host key checked before anything secret is sent, logged in.
+ * NULL on failure. Each step may take SSH_STEP_MS, as a server may ask slow services.
+ */
+#define SSH_STEP_MS 55000
 struct ssh *ssh_open(const struct host *host, const struct ssh_config *cfg, struct err *err);
 void ssh_free(struct ssh *s);
 
 /*
  * Runs one command with the given standard input; its output is appended to out and errout. Returns
  * its exit status or -1. The command is a fixed text of this program: nothing of the user's is in
- * it.
+ * it. A command that ends before it has read all is no failure: its status tells.
  */
 int ssh_run(struct ssh *s, const char *command, const void *in, size_t in_len, struct strbuf *out,
             struct strbuf *errout, struct err *err);

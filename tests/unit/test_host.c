@@ -50,8 +50,12 @@ static void refused(void **state)
 {
 	static const char *const bad[] = {
 	    "",
-	    "a.example",
+	    "no-such-host.invalid",
+	    "no-such-host.invalid:x",
 	    "10.0.0",
+	    "10.0.0.1-b",
+	    "@10.0.0.1",
+	    "a..example-",
 	    "10.0.0.3-10.0.0.1",
 	    "10.0.0.1-",
 	    "-10.0.0.1",
