@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "facts.h"
-#include "fs.h"
 #include "mem.h"
 #include "net.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
+#include <net/if.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define ROUTES_MAX 512
@@ -146,17 +147,16 @@ static void add_devices(json_t *out)
 	static const char *const names[] = {
 	    "cni0",         "flannel.1",   "flannel-v6.1", "kube-ipvs0",  "tunl0",
 	    "vxlan.calico", "cilium_host", "cilium_vxlan", "kube-bridge", "weave"};
+	auto_close int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	json_t *list = json_array();
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		auto_free char *path = xasprintf("/sys/class/net/%s", names[i]);
-		auto_free char *flags = xasprintf("%s/flags", path);
-		auto_free char *text = facts_first_line(flags);
-		unsigned up = 0;
+	for (size_t i = 0; fd >= 0 && i < ARRAY_SIZE(names); i++) {
+		struct ifreq r = {0};
 
+		snprintf(r.ifr_name, sizeof(r.ifr_name), "%s", names[i]);
 		/* the module ipip makes a tunl0 in every namespace, which is down */
-		if (fs_exists(path) && sscanf(text, "%x", &up) == 1 &&
-		    (up & 1 || strcmp(names[i], "tunl0") != 0))
+		if (ioctl(fd, SIOCGIFFLAGS, &r) == 0 &&
+		    (r.ifr_flags & IFF_UP || strcmp(names[i], "tunl0") != 0))
 			facts_add(list, names[i]);
 	}
 	json_object_set_new(out, "devices_left", list);
