@@ -84,7 +84,7 @@ static void fail(struct try *t, int error)
 	else if (error == ENETUNREACH)
 		end(t, "no route to it");
 	else if (error == EPERM || error == EACCES)
-		end(t, "not sent: this machine's own firewall forbids it");
+		end(t, "not sent: a firewall of the sender forbids it");
 	else if (error == ECONNRESET)
 		end(t, "the connection was cut before an answer");
 	else
