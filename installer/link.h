@@ -38,7 +38,6 @@ struct link {
 	struct strbuf in; /* read, not consumed yet */
 };
 
-#define LINK_WAIT_MS 60000 /* for one message when nothing longer is known */
 
 long long now_ms(void);
 

@@ -268,6 +268,41 @@ static int await_ready(struct worker *w, struct err *err)
 	return ready ? 0 : err_set(err, "protocol: not the expected greeting");
 }
 
+static volatile int connecting_fd = -1; /* the controller's, for the signal handler */
+
+/* The controller has something to say while we connect: that can only be "stop", or its end. */
+static void on_controller(int sig)
+{
+	static const char answer[] =
+	    "{\"error\":\"stopped before it was connected, as asked\",\"code\":1}\n";
+	struct pollfd p = {.fd = connecting_fd, .events = POLLIN};
+
+	(void)sig;
+	if (poll(&p, 1, 0) <= 0)
+		return;
+	(void)!write(connecting_fd, answer, sizeof(answer) - 1);
+	_exit(EXIT_FAILED);
+}
+
+/* Connecting waits in many places; nothing is lost when it is cut. The machine removes what was
+ * placed there when the connection ends. */
+static void end_on_stop(struct worker *w, bool on)
+{
+	int flags;
+
+	connecting_fd = link_fd(&w->controller);
+	flags = fcntl(connecting_fd, F_GETFL);
+	sigaction(SIGIO,
+	          &(const struct sigaction){.sa_handler = on_controller, .sa_flags = SA_RESTART},
+	          NULL);
+	fcntl(connecting_fd, F_SETOWN, getpid());
+	fcntl(connecting_fd, F_SETFL, on ? flags | O_ASYNC : flags & ~O_ASYNC);
+	if (on)
+		on_controller(SIGIO); /* said already? */
+	else
+		signal(SIGIO, SIG_IGN);
+}
+
 static int connect_node(struct worker *w, struct err *err)
 {
 	struct ssh *s;
@@ -360,7 +395,7 @@ static int put_blob(struct worker *w, struct push *p, const struct digest *d, st
 	if (put_request(w, d->str, b->size, err) < 0 ||
 	    send_range(w, p, b->offset, b->size, err) < 0)
 		return -1;
-	if (await_answer(w, LINK_WAIT_MS, NULL, err) == 0)
+	if (await_answer(w, silence_ms("put"), NULL, err) == 0)
 		return 0;
 	if (bundle_recheck(w->bundle, d, &changed) < 0) /* the node noticed by the digest */
 		*err = changed;
@@ -374,7 +409,7 @@ static int put_index(struct worker *w, struct err *err)
 	if (put_request(w, w->bundle->index_digest.str, json->len, err) < 0 ||
 	    link_send(&w->node, json, err) < 0)
 		return -1;
-	return await_answer(w, LINK_WAIT_MS, NULL, err);
+	return await_answer(w, silence_ms("put"), NULL, err);
 }
 
 static json_t *wanted(const struct worker *w, bool control_plane)
@@ -445,8 +480,14 @@ static int stage(struct worker *w, const json_t *args, json_t **result, struct e
 
 static int handle(struct worker *w, const struct msg *m, json_t **result, struct err *err)
 {
-	if (strcmp(m->text, "connect") == 0)
-		return connect_node(w, err);
+	if (strcmp(m->text, "connect") == 0) {
+		int rc;
+
+		end_on_stop(w, true);
+		rc = connect_node(w, err);
+		end_on_stop(w, false);
+		return rc;
+	}
 	if (!w->node.ops)
 		return err_set(err, "%s", *w->lost.msg ? w->lost.msg : "not connected");
 	if (strcmp(m->text, "stage") == 0)
