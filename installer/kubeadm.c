@@ -296,7 +296,8 @@ int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 		return -1;
 	if (left == HALF_MEMBER)
 		return state_set_string("kubeadm", "init", err);
-	if (give_token(docs, id, err) < 0 || state_set_string("kubeadm", "init-started", err) < 0)
+	if (node_safe_point("kubeadm init", err) < 0 || give_token(docs, id, err) < 0 ||
+	    state_set_string("kubeadm", "init-started", err) < 0)
 		return -1;
 	journal("kubeadm init begins");
 	if (run_with_config(n, "init", docs, args, left == HALF_CONTINUE, err) < 0) {
@@ -322,7 +323,8 @@ int op_join(struct node *n, const json_t *args, json_t *result, struct err *err)
 		return -1;
 	if (left == HALF_MEMBER)
 		return state_set_string("kubeadm", "join", err);
-	if (state_set_string("kubeadm", "join-started", err) < 0)
+	if (node_safe_point("kubeadm join", err) < 0 ||
+	    state_set_string("kubeadm", "join-started", err) < 0)
 		return -1;
 	journal("kubeadm join begins");
 	if (run_with_config(n, "join", docs, args, false, err) < 0) {

@@ -87,6 +87,8 @@ int op_have(struct node *n, const json_t *args, json_t *result, struct err *err)
 
 		if (!json_is_string(v) || !digest_parse(json_string_value(v), &d))
 			return err_set(err, "have: not a digest");
+		if (node_safe_point("the copy", err) < 0)
+			return -1;
 		if (!store_has(&d))
 			json_array_append(missing, v);
 	}
