@@ -18,6 +18,7 @@
 #define UNTOUCHED_S  10 /* after which a kubelet should have begun with a pod */
 #define TALKATIVE_S  20 /* age from which the log of a container that is not ready is read */
 #define CRASH_S      45 /* how long a state must last before it is final */
+#define CONTROL_S    120
 #define IMAGE_S      30
 #define CREATE_S     90
 #define PRESSURE_S   60
@@ -250,14 +251,21 @@ static void describe_end(json_t *problem, const json_t *ended)
 		json_object_set(problem, "message", json_object_get(ended, "message"));
 }
 
-/* It was started again and again, and ended each time. */
+/*
+ * It was started again and again, and ended each time. Those of a control plane wait for each other
+ * by ending: on busy machines that are several times.
+ */
 static void judge_crash(json_t *problem)
 {
 	long long restarts = json_integer_value(json_object_get(problem, "restarts"));
 	long long run_s = json_integer_value(json_object_get(problem, "run_s"));
+	long long rank = json_integer_value(json_object_get(problem, "rank"));
 
 	json_object_set_new(problem, "blocks", json_true());
-	if (restarts >= MANY_RUNS || (restarts >= MANY_STARTS && run_s < SHORT_RUN_S))
+	if (rank == RANK_CONTROL_PLANE && restarts >= MANY_RUNS)
+		set_final(problem, CONTROL_S);
+	else if (rank != RANK_CONTROL_PLANE &&
+	         (restarts >= MANY_RUNS || (restarts >= MANY_STARTS && run_s < SHORT_RUN_S)))
 		set_final(problem, CRASH_S);
 }
 
@@ -329,25 +337,31 @@ static void check_container(const struct pod *p, const json_t *status, bool init
 	}
 }
 
-/* What keeps the scheduler from placing a pod and goes when nodes become Ready. */
-static bool passes(const char *message)
+/*
+ * Of what keeps the scheduler from placing a pod, that which does not go when nodes become Ready.
+ * A taint may be that of a node that is not: since 1.34 messages do not say which taint it is.
+ */
+static bool never_fits(const char *message)
 {
-	static const char *const words[] = {"node.kubernetes.io/", "uninitialized",
-	                                    "no nodes available"};
+	static const char *const words[] = {"Insufficient ", "Too many pods", "didn't match"};
 
+	if (strstr(message, "taint"))
+		return false;
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
 		if (strstr(message, words[i]))
 			return true;
-	return !*message;
+	return false;
 }
 
 static void check_unscheduled(const struct pod *p, const json_t *scheduled, json_t *problems)
 {
-	const char *reason = text(scheduled, "reason"), *message = text(scheduled, "message");
+	const char *reason = text(scheduled, "reason"), *all = text(scheduled, "message");
+	const char *end = strstr(all, " preemption:"); /* of pods with less priority */
+	auto_free char *message = end ? xstrndup(all, (size_t)(end - all)) : xstrdup(all);
 	json_t *o = add_problem(problems, "pod", p, *reason ? reason : "Pending", message);
 
 	set_text(o, "look", "kubectl -n %s describe pod %s", p->namespace, p->name);
-	if (strcmp(reason, "Unschedulable") == 0 && !passes(message))
+	if (strcmp(reason, "Unschedulable") == 0 && never_fits(message))
 		set_final(o, UNSCHEDULE_S);
 }
 

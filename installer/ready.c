@@ -19,15 +19,15 @@
 #define UNREACHABLE_MS   240000 /* an API server that is gone for good */
 #define UNTRUSTED_MS     30000  /* certificates do not mend themselves */
 #define SHOWN            2      /* problems in a sentence */
-#define MESSAGE_LEN      200
+#define MESSAGE_LEN      300
 
 /* What is remembered of one container, or of one condition of a node. */
 struct ready_seen {
 	char *key;
-	long long restarts;    /* when first seen */
-	long long final_since; /* ms; 0: it is not final */
-	long long final_last;  /* ms, when last seen so */
-	bool detailed;         /* events and log have been looked at */
+	long long restarts;  /* when first seen */
+	long long bad_since; /* ms; 0: nothing is wrong with it */
+	long long bad_last;  /* ms, when last seen so */
+	bool detailed;       /* events and log have been looked at */
 	char *message, *last_log;
 };
 
@@ -125,12 +125,12 @@ static void remember(struct ready *r, const json_t *problem, bool detailed, long
 
 	if (number(problem, "restarts") < s->restarts) /* another pod of that name */
 		s->restarts = number(problem, "restarts");
-	if (s->final_since && now_ms - s->final_last > GAP_MS)
-		s->final_since = 0;
-	if (is_true(problem, "final")) {
-		if (!s->final_since)
-			s->final_since = now_ms;
-		s->final_last = now_ms;
+	if (s->bad_since && now_ms - s->bad_last > GAP_MS)
+		s->bad_since = 0;
+	if (is_true(problem, "final") || is_true(problem, "blocks")) {
+		if (!s->bad_since)
+			s->bad_since = now_ms;
+		s->bad_last = now_ms;
 	}
 	s->detailed |= detailed;
 	keep_text(&s->message, text(problem, "message"));
@@ -143,8 +143,7 @@ static bool is_final(struct ready *r, const json_t *problem, long long now_ms)
 	const struct ready_seen *s = seen(r, problem);
 	bool crash = *text(problem, "exit") && number(problem, "restarts") > 0;
 
-	if (!is_true(problem, "final") ||
-	    now_ms - s->final_since < number(problem, "after_s") * 1000)
+	if (!is_true(problem, "final") || now_ms - s->bad_since < number(problem, "after_s") * 1000)
 		return false;
 	if (crash && number(problem, "restarts") <= s->restarts)
 		return false;
@@ -169,14 +168,20 @@ static const json_t *node_at(const json_t *status, const char *address)
 	return NULL;
 }
 
-/* Of "... message:Network plugin returns error: cni plugin not initialized" the last part. */
-static const char *short_message(const json_t *node)
+/* Of "[... message:Network plugin returns error: cni plugin not initialized, ...]" that part. */
+static void add_message(const json_t *node, struct strbuf *out)
 {
 	const char *message = text(node, "message"), *p;
+	size_t len;
 
 	while ((p = strstr(message, "message:")))
 		message = p + strlen("message:");
-	return message;
+	p = strstr(message, ", CSINode is not yet initialized"); /* for some seconds, always */
+	len = p ? (size_t)(p - message) : strlen(message);
+	while (len && strchr("] ", message[len - 1]))
+		len--;
+	if (len)
+		strbuf_addf(out, " (%.*s)", len < MESSAGE_LEN ? (int)len : MESSAGE_LEN, message);
 }
 
 static bool only_lacks_network(const json_t *node)
@@ -196,11 +201,10 @@ static void add_missing(const struct ready *r, const json_t *status, const char 
 			continue;
 		if (!node)
 			strbuf_addf(out, "%s%s is no node of the cluster yet", sep, names[i]);
-		else if (*short_message(node))
-			strbuf_addf(out, "%s%s is not Ready (%.*s)", sep, names[i], MESSAGE_LEN,
-			            short_message(node));
 		else
 			strbuf_addf(out, "%s%s is not Ready", sep, names[i]);
+		if (node)
+			add_message(node, out);
 	}
 	if (!r->cni_none && atoi(text(status, "coredns")) < 1)
 		strbuf_addf(out, "%sCoreDNS is not Available", out->len ? ", " : "");
@@ -234,6 +238,16 @@ static bool concerns(const struct ready *r, const json_t *status, const char *co
 	return is_expected(status, addresses, n, text(problem, "node"));
 }
 
+/* What a program that cannot connect does not know. */
+static const char *hint(const char *log)
+{
+	if (strstr(log, "no route to host"))
+		return " (a firewall that rejects?)";
+	if (strstr(log, "i/o timeout"))
+		return " (a firewall that drops, or no route?)";
+	return strstr(log, "network is unreachable") ? " (no route?)" : "";
+}
+
 /* "pod kube-system/coredns-x on node1: CrashLoopBackOff, 4 restarts, exit code 1: "its last words""
  */
 static void describe(struct ready *r, const json_t *problem, struct strbuf *out)
@@ -254,25 +268,54 @@ static void describe(struct ready *r, const json_t *problem, struct strbuf *out)
 	if (*text(problem, "exit"))
 		strbuf_addf(out, ", %s", text(problem, "exit"));
 	if (s->last_log)
-		strbuf_addf(out, ": \"%s\"", s->last_log);
-	if (*message &&
-	    !(s->last_log && *text(problem, "exit"))) /* "back-off 40s restarting ..." */
+		strbuf_addf(out, ": \"%s\"%s", s->last_log, hint(s->last_log));
+	/* "back-off 40s restarting failed container ..." says no more than the reason */
+	if (*message && strncmp(message, "back-off ", 9) != 0)
 		strbuf_addf(out, "%s %.*s", s->last_log ? ";" : ":", MESSAGE_LEN, message);
 }
 
-/* Up to SHOWN problems, causes first, and the command that shows more of the first one. */
-static void add_problems(struct ready *r, const json_t *const *list, size_t n, bool look)
+/* Tells no more than the one before: the other pod of CoreDNS. */
+static bool is_same(const json_t *a, const json_t *b)
 {
-	for (size_t i = 0; i < n && i < SHOWN; i++) {
+	static const char *const keys[] = {"container", "reason", "namespace"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		if (strcmp(text(a, keys[i]), text(b, keys[i])) != 0)
+			return false;
+	return true;
+}
+
+/* Up to SHOWN problems, causes first, and the command that shows more of the first one. */
+static void add_problems(struct ready *r, const json_t *const *list, size_t n)
+{
+	for (size_t i = 0, shown = 0; i < n && shown < SHOWN; i++) {
+		if (i && is_same(list[i], list[i - 1]))
+			continue;
+		strbuf_addstr(&r->text, "; ");
+		describe(r, list[i], &r->text);
+		shown++;
+	}
+	if (n && *text(list[0], "look"))
+		strbuf_addf(&r->text, "; see: %s", text(list[0], "look"));
+	else
+		strbuf_addstr(&r->text, "; see: kubectl get pods -A -o wide, and journalctl -u "
+		                        "kubelet on the machine");
+}
+
+/* While it is waited for: the first problem that is more than a pod on its way. */
+static void add_first_problem(struct ready *r, const json_t *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct ready_seen *s = seen(r, list[i]);
+		bool told = s->detailed && s->last_log && *s->last_log;
+
+		if (!is_true(list[i], "blocks") && !is_true(list[i], "final") && !told)
+			continue;
 		if (r->text.len)
 			strbuf_addstr(&r->text, "; ");
 		describe(r, list[i], &r->text);
+		return;
 	}
-	if (look && n && *text(list[0], "look"))
-		strbuf_addf(&r->text, "; see: %s", text(list[0], "look"));
-	else if (look)
-		strbuf_addstr(&r->text, "; see: kubectl get pods -A -o wide, and journalctl -u "
-		                        "kubelet on the machine");
 }
 
 /* The sentence of the end; missing is what add_missing found. */
@@ -288,7 +331,7 @@ static enum ready_state give_up(struct ready *r, const char *missing, const json
 	if (final)
 		strbuf_addf(&r->text, "; see: %s", text(list[0], "look"));
 	else
-		add_problems(r, list, n, true);
+		add_problems(r, list, n);
 	return READY_HOPELESS;
 }
 
@@ -308,7 +351,7 @@ static enum ready_state judge(struct ready *r, const char *missing, const json_t
 	if (time_is_over(r, now_ms))
 		return give_up(r, missing, list, n, false);
 	strbuf_addstr(&r->text, missing);
-	add_problems(r, list, n, false);
+	add_first_problem(r, list, n);
 	return READY_WAITING;
 }
 

@@ -110,6 +110,28 @@ static void test_crash_loops(void **state)
 	json_decref(p);
 }
 
+/* A control plane's parts wait for each other by ending. */
+static void test_control_plane_gets_patience(void **state)
+{
+	static const struct {
+		const char *restarts;
+		bool final;
+	} t[] = {{"5", false}, {"6", true}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(t); i++) {
+		auto_free char *status = xasprintf(
+		    "'containerStatuses':[{'name':'c','restartCount':%s,'state':{'waiting':"
+		    "{'reason':'CrashLoopBackOff'}}}]",
+		    t[i].restarts);
+		json_t *list = problems_of(
+		    pod("etcd-n", "'component':'etcd','tier':'control-plane'", "n", status));
+
+		assert_int_equal(yes(json_array_get(list, 0), "final"), t[i].final);
+		json_decref(list);
+	}
+}
+
 static void test_ends(void **state)
 {
 	json_t *p = container("4,'state':{'terminated':{'exitCode':137,'reason':'OOMKilled'}}");
@@ -274,6 +296,12 @@ static void test_scheduler(void **state)
 	assert_string_equal(str(p, "reason"), "Unschedulable");
 	assert_false(yes(p, "final"));
 	assert_string_equal(str(p, "look"), "kubectl -n kube-system describe pod coredns-x");
+	json_decref(p);
+	p = unscheduled("0/1 nodes are available: 1 node(s) had untolerated taint(s). preemption: "
+	                "0/1 nodes are available: 1 Preemption is not helpful for scheduling.");
+	assert_false(yes(p, "final"));
+	assert_string_equal(str(p, "message"),
+	                    "0/1 nodes are available: 1 node(s) had untolerated taint(s).");
 	json_decref(p);
 	p = unscheduled("0/1 nodes are available: 1 Insufficient cpu.");
 	assert_true(yes(p, "final"));
@@ -547,6 +575,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_crash_loops),
+	    cmocka_unit_test(test_control_plane_gets_patience),
 	    cmocka_unit_test(test_ends),
 	    cmocka_unit_test(test_never_started),
 	    cmocka_unit_test(test_image_is_looked_for_on_the_node),
