@@ -1,6 +1,7 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 # The Go code of our own in packager/parts.
+# shellcheck disable=SC2030,SC2031 # PATH in each test
 
 @test "flannel-conflist: its Go tests" {
 	cd "$BATS_TEST_DIRNAME/../../packager/parts/cni" || return
