@@ -39,7 +39,8 @@ static void answer(struct link *l, const struct msg *m)
 	link_send(l, &sb, &err);
 }
 
-static pid_t machine(int fd)
+/* others: the links of the machines before it, which it must not keep open. */
+static pid_t machine(const int sv[2], const struct job *others, int n)
 {
 	struct link l;
 	struct msg m;
@@ -48,7 +49,10 @@ static pid_t machine(int fd)
 
 	if (pid != 0)
 		return pid;
-	link_init_fd(&l, fd, -1);
+	for (int i = 0; i < n; i++)
+		close(link_fd(&others[i].link));
+	close(sv[0]);
+	link_init_fd(&l, sv[1], -1);
 	while (link_receive(&l, 20000, &m, &err) == 0) {
 		answer(&l, &m);
 		msg_release(&m);
@@ -116,11 +120,13 @@ static int begin(void **state)
 	                        .events = &w->events};
 	for (int i = 0; i < MACHINES; i++) {
 		int sv[2];
+		pid_t pid;
 
 		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
 		snprintf(w->hosts[i].name, sizeof(w->hosts[i].name), "10.0.0.%d", i + 1);
 		w->jobs.v[i].host = &w->hosts[i];
-		link_init_fd(&w->jobs.v[i].link, sv[0], machine(sv[1]));
+		pid = machine(sv, w->jobs.v, i);
+		link_init_fd(&w->jobs.v[i].link, sv[0], pid);
 		close(sv[1]);
 	}
 	assert_int_equal(plan_init(&w->plan, &err), 0);
