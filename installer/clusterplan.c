@@ -145,6 +145,7 @@ static struct node_config node_config(const struct installation *in, const struc
 	return (struct node_config){
 	    .address = candidate_address(k, text->address),
 	    .address6 = both && second_address(in, j, text->second) ? text->second : NULL,
+	    .fresh_etcd = candidate_fresh_etcd(k),
 	    .nameserver = !json_is_false(json_object_get(k->facts, "nameserver")),
 	};
 }
@@ -189,7 +190,8 @@ static void plan_network(struct installation *in, struct numbers *no)
 	char host[ADDR_STR_MAX];
 
 	no->network = add(in, in->seed, "addons", "pod network",
-	                  json_pack("{ss ss ss si}", "cni", in->session.opt->cni, "pod_cidr",
+	                  json_pack("{ss ss ss ss si}", "cni", in->session.opt->cni, "proxy_mode",
+	                            config_proxy_mode(&in->session.cfg), "pod_cidr",
 	                            in->session.cfg.pod_cidr, "vip", addr_host(vip, host), "port",
 	                            vip->port),
 	                  NULL);

@@ -36,13 +36,17 @@ static int run_parts(struct session *s, const char *ops, bool *changed, struct e
 	const struct host *h = &s->hosts.v[0];
 	struct plan plan = {0};
 	struct runner r = {.plan = &plan, .jobs = &s->jobs, .answered = on_answer, .ctx = changed};
+	/* images that are staged go into the containerd that runs; where none runs yet, activate is
+	 * first */
+	bool no_runtime = !strstr(ops, "activate") &&
+	                  !*fact_string(json_object_get(s->jobs.v[0].facts, "state"), "bundle");
 	int before = 0, rc = plan_init(&plan, err);
 	json_t *shown;
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(parts); i++) {
 		int n;
 
-		if (!strstr(ops, parts[i].op))
+		if (!strstr(ops, parts[i].op) || (no_runtime && strcmp(parts[i].op, "images") == 0))
 			continue;
 		n = plan_add(&plan, parts[i].op, parts[i].name, 0, h->name,
 		             json_pack("{ss ss}", "index", s->bundle.index_digest.str, "role",
@@ -111,8 +115,9 @@ int cmd_node_prepare(const struct options *o, struct err *err)
 int cmd_node_stage(const struct options *o, struct err *err)
 {
 	return run_node_command(
-	    o, "node stage", "stage",
-	    "The files are in place, nothing was switched. Go on with kubeadm of that version,\n"
+	    o, "node stage", "stage images",
+	    "Files and images are in place, nothing was switched. Go on with kubeadm of that "
+	    "version,\n"
 	    "    /opt/kubecask/VERSION/bin/kubeadm upgrade apply VERSION   (the first master)\n"
 	    "    /opt/kubecask/VERSION/bin/kubeadm upgrade node            (all others)\n"
 	    "and then: ./install node activate\n",
@@ -121,6 +126,9 @@ int cmd_node_stage(const struct options *o, struct err *err)
 
 int cmd_node_activate(const struct options *o, struct err *err)
 {
-	return run_node_command(o, "node activate", "activate images",
-	                        "This machine runs the programs of the bundle now.\n", err);
+	return run_node_command(
+	    o, "node activate", "activate images",
+	    "This machine has the programs of the bundle in place now. Next, as "
+	    "root:\n    systemctl restart kubelet\n",
+	    err);
 }

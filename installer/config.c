@@ -404,10 +404,12 @@ static void fill_registration(const struct cluster_config *c, const struct node_
 		add_labels(r, list, n->labels);
 	if (n->taints && *n->taints)
 		add_taints(r, master, n->taints);
-	if (!c->ignore || !c->ignore->n)
+	if ((!c->ignore || !c->ignore->n) && !(master && n->fresh_etcd))
 		return;
 	ignore = child_list(r, "ignorePreflightErrors");
-	for (size_t i = 0; i < c->ignore->n; i++)
+	if (master && n->fresh_etcd) /* kubeadm wants it empty; etcd does not mind */
+		json_array_append_new(ignore, json_string("DirAvailable--var-lib-etcd"));
+	for (size_t i = 0; c->ignore && i < c->ignore->n; i++)
 		json_array_append_new(ignore, json_string(c->ignore->v[i]));
 }
 

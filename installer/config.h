@@ -58,6 +58,7 @@ struct node_config {
 	const char *labels; /* "key=value,...", or NULL */
 	const char *taints; /* "key=value:Effect,...", or NULL */
 	bool nameserver;    /* /etc/resolv.conf names one */
+	bool fresh_etcd;    /* etcd's directory holds lost+found alone: a new file system */
 };
 
 /* Documents for `kubeadm init` and `kubeadm join`: the user's, with what is missing. The caller's.

@@ -15,15 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#define KUBECTL  DIR_CURRENT "/bin/kubectl"
-#define POD_LOGS "/var/log/pods"
-/* What the manifests of a bundle have in their places (docs/bundle.md): */
-#define DEFAULT_PODS "10.244.0.0/16"
-#define DEFAULT_HOST "\"169.254.97.2\""
-#define DEFAULT_PORT "\"6443\""
-#define ROOT_CONFIG  "/root/.kube/config"
-#define COMMAND_S    120
-#define FILE_MAX     (4u << 20)
+#define KUBECTL     DIR_CURRENT "/bin/kubectl"
+#define POD_LOGS    "/var/log/pods"
+#define ROOT_CONFIG "/root/.kube/config"
+#define COMMAND_S   120
+#define FILE_MAX    (4u << 20)
 /* Of op "status", seconds: */
 #define STATUS_S  23 /* all together */
 #define OBJECTS_S 15
@@ -32,54 +28,6 @@
 #define LOGS_MAX  3
 
 static const char *const admin_env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
-
-/* Every place of from in text becomes to. */
-static void replace(struct strbuf *text, const char *from, const char *to)
-{
-	struct strbuf out = {0};
-	const char *p = strbuf_str(text), *hit;
-
-	while ((hit = strstr(p, from))) {
-		strbuf_add(&out, p, (size_t)(hit - p));
-		strbuf_addstr(&out, to);
-		p = hit + strlen(from);
-	}
-	strbuf_addstr(&out, p);
-	strbuf_release(text);
-	*text = out;
-}
-
-int op_addons(struct node *n, const json_t *args, json_t *result, struct err *err)
-{
-	const char *cni = arg_string(args, "cni", err);
-	const char *cidr = arg_string(args, "pod_cidr", err);
-	const char *argv[] = {KUBECTL, "apply", "-f", "-", NULL};
-	const char *vip = arg_string(args, "vip", err);
-	long long vip_port = json_integer_value(json_object_get(args, "port"));
-	auto_free char *path = NULL, *host = NULL, *port = NULL;
-	auto_strbuf text = {0};
-	struct proc_opts opts = {.timeout_s = COMMAND_S, .env = admin_env};
-
-	(void)n;
-	(void)result;
-	if (!cni || !cidr || !vip || strchr(cni, '/'))
-		return err_set(err, "protocol: bad network");
-	if (strcmp(cni, "none") == 0)
-		return state_set_string("network", cni, err);
-	path = xasprintf(DIR_CURRENT "/manifests/%s.yaml", cni);
-	if (fs_read(path, FILE_MAX, &text, err) < 0)
-		return -1;
-	host = xasprintf("\"%s\"", vip);
-	port = xasprintf("\"%lld\"", vip_port);
-	replace(&text, DEFAULT_PODS, cidr);
-	replace(&text, DEFAULT_HOST, host);
-	replace(&text, DEFAULT_PORT, port);
-	opts.stdin_data = text.buf;
-	opts.stdin_len = text.len;
-	if (proc_check(argv, &opts, NULL, err) < 0)
-		return -1;
-	return state_set_string("network", cni, err);
-}
 
 /* ---- what op "status" tells ---- */
 

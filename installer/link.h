@@ -38,7 +38,6 @@ struct link {
 	struct strbuf in; /* read, not consumed yet */
 };
 
-
 long long now_ms(void);
 
 /* A link over one socket; pid >= 0: a child, reaped by link_release. Takes over fd. */

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/* The pod network's manifest, with this cluster's values in the places of the bundle's. */
+#include "addons.h"
+
+#include "err.h"
+#include "fs.h"
+#include "mem.h"
+#include "net.h"
+#include "node.h"
+#include "proc.h"
+#include "state.h"
+#include "strbuf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KUBECTL DIR_CURRENT "/bin/kubectl"
+/* What the manifests of a bundle have in their places (docs/bundle.md), besides ADDONS_NETWORK: */
+#define DEFAULT_HOST "\"169.254.97.2\""
+#define DEFAULT_PORT "\"6443\""
+#define COMMAND_S    120
+#define FILE_MAX     (4u << 20)
+
+static const char *const admin_env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
+
+char *addons_network(const char *pod_cidr, bool nftables, struct err *err)
+{
+	auto_free char *copy = xstrdup(pod_cidr), *v4 = NULL, *v6 = NULL;
+	auto_strbuf out = {0};
+	char *next = copy, *one;
+
+	while ((one = strsep(&next, ","))) {
+		struct cidr net;
+		char **slot;
+
+		if (cidr_parse(one, "the pod network", &net, err) < 0)
+			return NULL;
+		slot = net.addr.family == AF_INET ? &v4 : &v6;
+		if (*slot) {
+			err_set(err, "the pod networks %s are of one family", pod_cidr);
+			return NULL;
+		}
+		*slot = xstrdup(one);
+	}
+	if (v4)
+		strbuf_addf(&out, "\"Network\": \"%s\"", v4);
+	else
+		strbuf_addstr(&out, "\"EnableIPv4\": false");
+	if (v6)
+		strbuf_addf(&out, ", \"EnableIPv6\": true, \"IPv6Network\": \"%s\"", v6);
+	if (nftables)
+		strbuf_addstr(&out, ", \"EnableNFTables\": true");
+	return strbuf_detach(&out);
+}
+
+/* Every place of from in text becomes to. */
+static void replace(struct strbuf *text, const char *from, const char *to)
+{
+	struct strbuf out = {0};
+	const char *p = strbuf_str(text), *hit;
+
+	while ((hit = strstr(p, from))) {
+		strbuf_add(&out, p, (size_t)(hit - p));
+		strbuf_addstr(&out, to);
+		p = hit + strlen(from);
+	}
+	strbuf_addstr(&out, p);
+	strbuf_release(text);
+	*text = out;
+}
+
+static int fill_manifest(const json_t *args, struct strbuf *text, struct err *err)
+{
+	const char *cidr = arg_string(args, "pod_cidr", err);
+	const char *vip = arg_string(args, "vip", err);
+	const char *mode = json_string_value(json_object_get(args, "proxy_mode"));
+	auto_free char *network = NULL, *host = NULL, *port = NULL;
+
+	if (!cidr || !vip)
+		return -1;
+	network = addons_network(cidr, mode && strcmp(mode, "nftables") == 0, err);
+	if (!network)
+		return -1;
+	host = xasprintf("\"%s\"", vip);
+	port = xasprintf("\"%lld\"", json_integer_value(json_object_get(args, "port")));
+	replace(text, ADDONS_NETWORK, network);
+	replace(text, DEFAULT_HOST, host);
+	replace(text, DEFAULT_PORT, port);
+	return 0;
+}
+
+int op_addons(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const char *cni = arg_string(args, "cni", err);
+	const char *argv[] = {KUBECTL, "apply", "-f", "-", NULL};
+	struct proc_opts opts = {.timeout_s = COMMAND_S, .env = admin_env};
+	auto_free char *path = NULL;
+	auto_strbuf text = {0};
+
+	(void)n;
+	(void)result;
+	if (!cni || strchr(cni, '/'))
+		return err_set(err, "protocol: bad network");
+	if (strcmp(cni, "none") == 0)
+		return state_set_string("network", cni, err);
+	path = xasprintf(DIR_CURRENT "/manifests/%s.yaml", cni);
+	if (fs_read(path, FILE_MAX, &text, err) < 0 || fill_manifest(args, &text, err) < 0)
+		return -1;
+	opts.stdin_data = text.buf;
+	opts.stdin_len = text.len;
+	if (proc_check(argv, &opts, NULL, err) < 0)
+		return -1;
+	return state_set_string("network", cni, err);
+}
