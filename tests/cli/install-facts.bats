@@ -6,14 +6,12 @@
 load install-lib
 load install-node
 
-FACTS='{"op":"facts","args":{"modules":["overlay"],"flannel":true}}'
-export FACTS
-
 # on: runs the script on standard input on a machine of its own; "facts JQ" there prints part of its facts
 on() {
 	{
 		# shellcheck disable=SC2016 # for that shell
-		echo 'facts() { ask "$FACTS" | jq -rc ".ok | $1"; }
+		echo 'FACTS={\"op\":\"facts\",\"args\":{\"flannel\":true}}
+		facts() { ask "$FACTS" | jq -rc ".ok | $1"; }
 		is() { local got; got=$(facts "$1"); [ "$got" = "$2" ] || { echo "$1: $got, not $2"; return 1; }; }'
 		cat
 	} | machine
