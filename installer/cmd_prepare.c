@@ -78,7 +78,10 @@ static int prepare(struct session *s, const char *ops, struct err *err)
 	if (session_open_bundle(s, err) < 0 || session_config(s, err) < 0 ||
 	    session_connect(s, err) < 0 || session_unreachable(s, err) < 0)
 		return -1;
-	/* stage changes nothing, activate alone is the by-hand upgrade's own step */
+	/* stage alone changes nothing that runs; activate alone is the last step of an upgrade by
+	 * hand */
+	if (!strstr(ops, "stage") && session_check_activate(s, err) < 0)
+		return -1;
 	if (strstr(ops, "stage") && strstr(ops, "activate") && session_check_clusters(s, err) < 0)
 		return -1;
 	if (session_check(s, err) < 0)

@@ -43,6 +43,8 @@ void session_disconnect(struct session *s);
 /* Asks the clusters that the machines are in. -1 when they do not fit the bundle, or an interrupted
  * run on a machine may not be cleared (cluster.h). */
 int session_check_clusters(struct session *s, struct err *err);
+/* May members switch to the bundle's programs? Only when the API servers are of that version. */
+int session_check_activate(struct session *s, struct err *err);
 /* All checks on the machines that were reached, ports between them included; chooses kube-proxy's
  * mode. The findings are the caller's. */
 void session_preflight(struct session *s, struct findings *f);

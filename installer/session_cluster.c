@@ -6,6 +6,7 @@
 #include "session.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Anything of a cluster, or of ours, that could answer? */
 static bool has_something(const struct job *j, void *ctx)
@@ -104,5 +105,34 @@ int session_check_clusters(struct session *s, struct err *err)
 	for (size_t i = 0; i < s->jobs.n && !s->alone; i++)
 		if (s->jobs.v[i].facts && half_run(s, &s->jobs.v[i], err) < 0)
 			return -1;
+	return 0;
+}
+
+int session_check_activate(struct session *s, struct err *err)
+{
+	const char *version = s->bundle.k8s_version, *runs;
+	const json_t *api;
+
+	if (ask_clusters(s, err) < 0)
+		return -1;
+	for (size_t i = 0; i < s->jobs.n; i++) {
+		const struct candidate *c = &s->candidates[i];
+
+		if (!c->facts || candidate_state(c) != NODE_MEMBER)
+			continue;
+		api = json_object_get(c->cluster, "apiserver");
+		runs = fact_string(api, "version");
+		if (!*runs)
+			return err_set(err,
+			               "%s: the API server does not say its version, which must be "
+			               "%s before this machine's programs are",
+			               c->name, version);
+		if (strcmp(runs, version) != 0)
+			return err_set(
+			    err,
+			    "%s: the API server runs %s and the bundle has %s: first run "
+			    "/opt/kubecask/%s/bin/kubeadm upgrade apply %s on a master",
+			    c->name, runs, version, version, version);
+	}
 	return 0;
 }

@@ -41,13 +41,32 @@ version_of() { # N: of its kubelet
 
 is_version() { [ "$(version_of "$1")" = "$2" ]; }
 
-new_files() { # N [--control-plane]: of the new bundle
+STAGED=/opt/kubecask/$TO/bin
+
+here() { # N WORD...: the new install program there, with its bundle
 	local n=$1
 	shift
+	DEADLINE=300 on "$n" "/root/kubecask/install $* --bundle /root/kubecask/$(basename "$BUNDLE")"
+}
+
+stage() { # N [--control-plane]: the new version beside the one that runs
+	local n=$1 before
+	shift
 	bundle_on "$n"
-	DEADLINE=300 on "$n" "/root/kubecask/install node prepare $* --bundle /root/kubecask/$(basename "$BUNDLE")" | tee "$OUT/prepared"
-	grep "kubeadm upgrade apply $TO" "$OUT/prepared"
+	before=$(on "$n" readlink /opt/kubecask/current)
+	here "$n" node stage "$*" > "$OUT/staged"
+	grep "kubeadm upgrade apply" "$OUT/staged"
+	[ "$(on "$n" readlink /opt/kubecask/current)" = "$before" ]
+	[ "$(on "$n" kubeadm version -o short)" = "$FROM" ]
+	[ "$(on "$n" "$STAGED/kubeadm" version -o short)" = "$TO" ]
+}
+
+activate() { # N [--control-plane]
+	local n=$1
+	shift
+	here "$n" node activate "$*"
 	[ "$(on "$n" kubeadm version -o short)" = "$TO" ]
+	on "$n" systemctl restart kubelet
 }
 
 @test "a cluster of the older version" {
@@ -62,9 +81,26 @@ new_files() { # N [--control-plane]: of the new bundle
 	k 1 -n default delete role,rolebinding kubecask:masters
 }
 
+@test "another version over the living cluster is refused, naming both, and changes nothing" {
+	local n before
+	for n in 1 2; do script "$n" fingerprint.sh | sed "s/^/$n /"; done > "$OUT/before.refused"
+	run installer 120 --master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$CONFIG" --yes "${SSH[@]}"
+	[ "$status" = 1 ]
+	[[ $output == *"$FROM"*"$TO"* ]]
+	bundle_on 2
+	run here 2 node prepare
+	[ "$status" = 1 ]
+	[[ $output == *"$FROM"*"$TO"* ]]
+	for n in 1 2; do script "$n" fingerprint.sh | sed "s/^/$n /"; done > "$OUT/after.refused"
+	diff "$OUT/before.refused" "$OUT/after.refused"
+}
+
 @test "upgrade apply --dry-run shows the new static pod and changes nothing" {
-	new_files 1 --control-plane
-	DEADLINE=600 on 1 kubeadm upgrade apply "$TO" --yes --dry-run > "$OUT/dry-run"
+	stage 1 --control-plane
+	run here 1 node activate --control-plane
+	[ "$status" = 1 ]
+	[[ $output == *"the API server runs $FROM and the bundle has $TO"* ]]
+	DEADLINE=600 on 1 "$STAGED/kubeadm" upgrade apply "$TO" --yes --dry-run > "$OUT/dry-run"
 	grep "kubecask.local/lvscare:$(cat "$TOP/VERSION")" "$OUT/dry-run"
 	[ "$(image_of 1)" = kubecask.local/lvscare:0.0.9 ]
 	run k 1 -n default get role kubecask:masters
@@ -75,9 +111,9 @@ new_files() { # N [--control-plane]: of the new bundle
 	local since
 	since=$(ready_since 1 node2)
 	on 1 sha256sum /etc/kubernetes/pki/apiserver.crt > "$OUT/before"
-	DEADLINE=1200 on 1 kubeadm upgrade apply "$TO" --yes
+	DEADLINE=1200 on 1 "$STAGED/kubeadm" upgrade apply "$TO" --yes
 	run ! diff "$OUT/before" <(on 1 sha256sum /etc/kubernetes/pki/apiserver.crt)
-	on 1 systemctl restart kubelet
+	activate 1 --control-plane
 	eventually 120 is_version 1 "$TO"
 	eventually 180 runs_image 1 "kubecask.local/lvscare:$(cat "$TOP/VERSION")"
 	eventually 120 ready 1 node1
@@ -90,9 +126,9 @@ new_files() { # N [--control-plane]: of the new bundle
 	local before
 	[ "$(image_of 2)" = kubecask.local/lvscare:0.0.9 ]
 	before=$(real_servers 2)
-	new_files 2
-	DEADLINE=600 on 2 kubeadm upgrade node
-	on 2 systemctl restart kubelet
+	stage 2
+	DEADLINE=600 on 2 "$STAGED/kubeadm" upgrade node
+	activate 2
 	eventually 120 is_version 2 "$TO"
 	eventually 180 runs_image 2 "kubecask.local/lvscare:$(cat "$TOP/VERSION")"
 	eventually 120 ready 1 node2
