@@ -78,7 +78,7 @@ static bool runs_ours(const char *pid, const char *opt)
 {
 	auto_free char *path = xasprintf("/proc/%s/exe", pid);
 	auto_free char *ours = xasprintf("%s/", opt);
-	auto_free char *self = xasprintf("%s%s", opt, FILE_SELF + strlen(DIR_OPT));
+	auto_free char *self = xasprintf("%s%s", opt, &FILE_SELF[strlen(DIR_OPT)]);
 	char target[4096];
 	ssize_t n = readlink(path, target, sizeof(target) - 1);
 
