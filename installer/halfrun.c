@@ -21,9 +21,11 @@ static bool allowed(enum half_run h, const json_t *args)
 	return strcmp(clear, CLEAR_ALL) == 0 || (h == HALF_ASK && strcmp(clear, CLEAR_COPIES) == 0);
 }
 
-static int act(struct node *n, enum half_run *what, const json_t *args, const char *why,
-               struct err *err)
+static int act(struct node *n, const char *how, enum half_run *what, const json_t *args,
+               const char *why, struct err *err)
 {
+	bool insist;
+
 	if (*what == HALF_NONE)
 		return 0;
 	journal("%s", why);
@@ -32,8 +34,9 @@ static int act(struct node *n, enum half_run *what, const json_t *args, const ch
 	if (!allowed(*what, args))
 		return err_set(err, "%s", why);
 	node_progress(n, "clear an interrupted run", 0, 0);
+	insist = *what == HALF_ASK_LOSS;
 	*what = HALF_NONE;
-	return reset_unfinished(n, err);
+	return reset_unfinished(n, strcmp(how, "init-started") == 0, insist, err);
 }
 
 int half_run_prepare(struct node *n, const json_t *args, enum half_run *what, struct err *err)
@@ -49,7 +52,7 @@ int half_run_prepare(struct node *n, const json_t *args, enum half_run *what, st
 		members_collect(cluster);
 		*what = half_run_decide(facts, cluster, why, sizeof(why));
 		json_decref(facts);
-		rc = act(n, what, args, why, err);
+		rc = act(n, how, what, args, why, err);
 	}
 	json_decref(cluster);
 	json_decref(state);

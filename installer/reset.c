@@ -13,6 +13,7 @@
 #include "fs.h"
 #include "ipvs.h"
 #include "mem.h"
+#include "members.h"
 #include "mounts.h"
 #include "node.h"
 #include "proc.h"
@@ -358,7 +359,7 @@ static void remove_all(struct node *n, const struct static_pods *p, struct clear
 	ipvs_remove(&ports, r); /* kube-ipvs0 says which services are kube-proxy's */
 	remove_network(r);
 	node_progress(n, "remove files", 0, 0);
-	reset_kubernetes_files(p, r);
+	reset_kubernetes_files(p, false, r);
 	reset_our_files(r);
 	reload_units();
 	if (!json_array_size(r->failed)) /* last: it says that there is something of ours */
@@ -405,19 +406,44 @@ int op_reset(struct node *n, const json_t *args, json_t *result, struct err *err
 	return rc;
 }
 
-int reset_unfinished(struct node *n, struct err *err)
+/* A member that had joined already leaves in order; insist: goes on when it cannot. */
+static int leave_unfinished(struct node *n, const struct static_pods *p, bool insist,
+                            struct clear_report *r, struct err *err)
+{
+	json_t *args, *ignored;
+	int rc;
+
+	if (!p->etcd || !members_etcd_data(p->etcd_dir))
+		return 0;
+	args = json_pack("{sb}", "insist", insist);
+	ignored = json_object();
+	rc = leave_etcd(n, p, args, ignored, r, err);
+	if (insist)
+		json_array_clear(r->failed);
+	json_decref(args);
+	json_decref(ignored);
+	return rc;
+}
+
+int reset_unfinished(struct node *n, bool init, bool insist, struct err *err)
 {
 	struct clear_report r;
 	struct static_pods p;
 	const json_t *first;
-	int rc = 0;
+	int rc;
 
 	clear_report_init(&r);
 	find_places(&p);
+	rc = leave_unfinished(n, &p, insist, &r, err);
+	if (rc < 0) {
+		static_pods_release(&p);
+		clear_report_release(&r);
+		return rc;
+	}
 	stop_kubelet(n, false);
 	clean_vip(p.vip, &r);
 	mounts_unmount(&r);
-	reset_kubernetes_files(&p, &r);
+	reset_kubernetes_files(&p, init, &r);
 	first = json_array_get(r.failed, 0);
 	if (first)
 		rc = err_set(err, "not everything of the interrupted run could be removed: %s: %s",

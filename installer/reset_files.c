@@ -24,18 +24,18 @@
 /* ---- Kubernetes ---- */
 
 /* Only what kubeadm writes: an audit policy or a list of encryption keys is the user's. */
-static void clear_etc(struct clear_report *r)
+static void clear_etc(bool keep_ca, struct clear_report *r)
 {
-	static const char *const names[] = {"admin.conf",
-	                                    "super-admin.conf",
-	                                    "kubelet.conf",
-	                                    "bootstrap-kubelet.conf",
-	                                    "controller-manager.conf",
-	                                    "scheduler.conf",
-	                                    "manifests",
-	                                    "pki",
-	                                    "tmp",
-	                                    NULL};
+	const char *const names[] = {"admin.conf",
+	                             "super-admin.conf",
+	                             "kubelet.conf",
+	                             "bootstrap-kubelet.conf",
+	                             "controller-manager.conf",
+	                             "scheduler.conf",
+	                             "manifests",
+	                             "tmp",
+	                             keep_ca ? NULL : "pki",
+	                             NULL};
 	const struct clear_opts opts = {.only = names, .others = "not made by kubeadm"};
 
 	clear_dir("/etc/kubernetes", &opts, r);
@@ -68,6 +68,34 @@ static void clear_certs(const char *dir, struct clear_report *r)
 		clear_dir(dir, &opts, r);
 }
 
+/* What is signed goes, the authorities stay: the user may have brought them. kubeadm init uses what
+ * it finds. */
+static void clear_leaves(const char *dir, struct clear_report *r)
+{
+	static const char *const names[] = {"apiserver.crt",
+	                                    "apiserver.key",
+	                                    "apiserver-etcd-client.crt",
+	                                    "apiserver-etcd-client.key",
+	                                    "apiserver-kubelet-client.crt",
+	                                    "apiserver-kubelet-client.key",
+	                                    "front-proxy-client.crt",
+	                                    "front-proxy-client.key",
+	                                    NULL};
+	static const char *const of_etcd[] = {"server.crt",
+	                                      "server.key",
+	                                      "peer.crt",
+	                                      "peer.key",
+	                                      "healthcheck-client.crt",
+	                                      "healthcheck-client.key",
+	                                      NULL};
+	auto_free char *etcd = xasprintf("%s/etcd", dir);
+	struct clear_opts opts = {.only = names, .others = "kept", .keep_dir = true};
+
+	clear_dir(dir, &opts, r);
+	opts.only = of_etcd;
+	clear_dir(etcd, &opts, r);
+}
+
 static void clear_etcd(const char *dir, struct clear_report *r)
 {
 	static const char *const names[] = {"member", NULL};
@@ -77,13 +105,16 @@ static void clear_etcd(const char *dir, struct clear_report *r)
 	clear_dir(dir, &opts, r);
 }
 
-void reset_kubernetes_files(const struct static_pods *p, struct clear_report *r)
+void reset_kubernetes_files(const struct static_pods *p, bool keep_ca, struct clear_report *r)
 {
-	clear_certs(p->certs_dir, r);
+	if (keep_ca)
+		clear_leaves(p->certs_dir, r);
+	else
+		clear_certs(p->certs_dir, r);
 	clear_etcd(p->etcd_dir, r);
 	if (strcmp(p->etcd_dir, ETCD_DIR) != 0)
 		clear_etcd(ETCD_DIR, r);
-	clear_etc(r);
+	clear_etc(keep_ca, r);
 	clear_dir("/var/lib/kubelet", NULL, r);
 }
 

@@ -49,6 +49,21 @@ in_box() {
 				shift
 				until "$@"; do [ $SECONDS -lt $end ] || { echo "not within the time: $*"; return 1; }; sleep 0.1; done
 			}
+			# kubeadm: notes its words, makes nothing
+			kubeadm() {
+				printf '#!/bin/sh\necho "$@" >> /run/kubeadm\n' > /opt/kubecask/current/bin/kubeadm
+				chmod +x /opt/kubecask/current/bin/kubeadm
+			}
+			# interrupted VERB: what our record and journal say of it
+			interrupted() {
+				echo '{"version":"1","k8s":"v1.37.2","bundle":"sha256:aa","kubeadm":"'"$1"'-started"}' > /var/lib/kubecask/state.json
+				echo "2026-11-29T03:00:00Z kubeadm $1 begins" > /var/lib/kubecask/journal
+			}
+			recorded() { jq -r .kubeadm /var/lib/kubecask/state.json; }
+			apiserver_manifest() {
+				echo '{kind: Pod, spec: {containers: [{command: [kube-apiserver, --advertise-address=127.0.0.1]}]}}' \
+					> /etc/kubernetes/manifests/kube-apiserver.yaml
+			}
 			# kubectl VERSION: an API server of that version answers, with one node of it
 			kubectl() {
 				touch /etc/kubernetes/admin.conf
@@ -57,6 +72,7 @@ in_box() {
 					for path; do :; done
 					case \$path in
 					/version) echo '{"gitVersion": "$1"}' ;;
+					*/configmaps/*) [ -n "${COMPLETE-}" ] && echo '{}' ;;
 					/api/v1/nodes*) echo '{"items": [{"metadata": {"name": "box", "labels":
 						{"node-role.kubernetes.io/control-plane": ""}}, "status": {"nodeInfo": {"kubeletVersion": "$1"}}}]}' ;;
 					/api/v1/pods*) echo '{"items": [{}, {}, {}]}' ;;
@@ -244,5 +260,65 @@ in_box() {
 		cat answer
 		grep 'interrupted in kubeadm init at' answer
 		health 1
+	S
+}
+
+INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}],"masters":[],"vip":"169.254.97.2"}'
+
+@test "an interrupted init that left no data is cleared: authorities, mounts and files of the user's stay" {
+	in_box <<-S
+		kubeadm; interrupted init
+		mkdir -p /etc/kubernetes/pki/etcd /etc/kubernetes/audit /var/lib/kubelet/pods
+		touch /etc/kubernetes/admin.conf /etc/kubernetes/mine.yaml /etc/kubernetes/pki/{ca.crt,ca.key,apiserver.crt,etcd/ca.key,etcd/peer.key}
+		mount --bind /mnt/etcd /etc/kubernetes/audit
+		ask init '$INIT_DOCS' > answer
+		cat answer
+		jq -e .ok answer
+		[ "\$(recorded)" = init ]
+		for f in admin.conf pki/apiserver.crt pki/etcd/peer.key manifests/etcd.yaml; do [ ! -e /etc/kubernetes/\$f ]; done
+		for f in mine.yaml pki/ca.crt pki/ca.key pki/etcd/ca.key audit/etcd; do [ -e /etc/kubernetes/\$f ]; done
+		grep '^init --config ' /run/kubeadm
+		if grep -e ignore-preflight-errors /run/kubeadm; then exit 1; fi
+		grep 'nothing of it answers and etcd has no data: clearing it' /var/lib/kubecask/journal
+	S
+}
+
+@test "an interrupted init whose control plane answers goes on: nothing is cleared" {
+	in_box <<-S
+		members 1
+		kubeadm; interrupted init; apiserver_manifest; kubectl v1.37.2
+		ask init '$INIT_DOCS' > answer
+		cat answer
+		jq -e .ok answer
+		grep '^init --config .*--ignore-preflight-errors=all' /run/kubeadm
+		health 1 && [ -e /root/m1/member ] && [ -e /etc/kubernetes/admin.conf ]
+		[ ! -e /run/told ]
+	S
+}
+
+@test "a record that says init-started over a finished cluster is corrected" {
+	in_box <<-S
+		members 1
+		kubeadm; interrupted init; apiserver_manifest; COMPLETE=1 kubectl v1.37.2
+		ask init '$INIT_DOCS' > answer
+		jq -e .ok answer
+		[ ! -e /run/kubeadm ] && [ "\$(recorded)" = init ] && health 1
+	S
+}
+
+@test "a join that was interrupted in etcd: cleared only when it is allowed, and its member leaves" {
+	in_box <<-S
+		members 1 2 3
+		kubeadm; interrupted join
+		touch /etc/kubernetes/kubelet.conf
+		ask join '{"docs":[],"masters":[],"vip":"169.254.97.2"}' > answer
+		cat answer
+		grep 'interrupted in kubeadm join at 2026-11-29T03:00:00Z; add --yes to clear what it left' answer
+		[ "\$(names 2)" = "m1 m2 m3" ] && [ ! -e /run/kubeadm ]
+		ask join '{"docs":[],"masters":[],"vip":"169.254.97.2","clear":"copies"}' > answer
+		cat answer
+		jq -e .ok answer
+		[ "\$(names 2)" = "m2 m3" ]
+		[ ! -e /root/m1/member ] && grep '^join ' /run/kubeadm && [ "\$(recorded)" = join ]
 	S
 }
