@@ -145,6 +145,9 @@ static struct node_config node_config(const struct installation *in, const struc
 	return (struct node_config){
 	    .address = candidate_address(k, text->address),
 	    .address6 = both && second_address(in, j, text->second) ? text->second : NULL,
+	    .name = j->host->node_name,
+	    .labels = j->host->labels,
+	    .taints = j->host->taints,
 	    .fresh_etcd = candidate_fresh_etcd(k),
 	    .nameserver = !json_is_false(json_object_get(k->facts, "nameserver")),
 	};

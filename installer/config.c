@@ -356,7 +356,7 @@ static void add_labels(json_t *registration, bool list, const char *labels)
 	json_object_set_new(a, key, json_string(all));
 }
 
-/* The machine's taints, added to those that the node gets anyway. */
+/* The machine's taints, added to those that the node gets anyway; "-": none at all. */
 static void add_taints(json_t *registration, bool master, const char *taints)
 {
 	bool users = json_is_array(json_object_get(registration, "taints"));
@@ -364,6 +364,10 @@ static void add_taints(json_t *registration, bool master, const char *taints)
 	auto_free char *copy = xstrdup(taints);
 	char *next = copy, *one;
 
+	if (strcmp(taints, "-") == 0) {
+		json_array_clear(list);
+		return;
+	}
 	if (!users && master)
 		json_array_append_new(list, json_pack("{ss ss}", "key",
 		                                      "node-role.kubernetes.io/control-plane",

@@ -56,7 +56,7 @@ struct node_config {
 	    *address6;      /* of a dual-stack cluster: its address of the other family, or NULL */
 	const char *name;   /* the node's name, or NULL: its hostname */
 	const char *labels; /* "key=value,...", or NULL */
-	const char *taints; /* "key=value:Effect,...", or NULL */
+	const char *taints; /* "key=value:Effect,...", "-" for none at all, or NULL */
 	bool nameserver;    /* /etc/resolv.conf names one */
 	bool fresh_etcd;    /* etcd's directory holds lost+found alone: a new file system */
 };

@@ -237,12 +237,12 @@ static void the_machines_own_part(void **state)
 	    "kind: JoinConfiguration\nnodeRegistration:\n  criSocket: "
 	    "unix:///var/run/containerd/containerd.sock\n  kubeletExtraArgs:\n"
 	    "  - {name: node-labels, value: rack=a7}\n";
-	const struct node_config n = {.address = "10.0.0.1",
-	                              .address6 = "fd00::1",
-	                              .name = "m1",
-	                              .labels = "disk=ssd,zone=z",
-	                              .taints = "gpu=yes:NoSchedule,old:NoExecute",
-	                              .nameserver = true};
+	struct node_config n = {.address = "10.0.0.1",
+	                        .address6 = "fd00::1",
+	                        .name = "m1",
+	                        .labels = "disk=ssd,zone=z",
+	                        .taints = "gpu=yes:NoSchedule,old:NoExecute",
+	                        .nameserver = true};
 	struct cluster_config c;
 	struct err err = {0};
 	const json_t *d, *taints;
@@ -267,6 +267,12 @@ static void the_machines_own_part(void **state)
 	docs = config_join_docs(&c, &n, "tok", "sha256:ca", NULL);
 	taints = config_at(json_array_get(docs, 0), "nodeRegistration.taints");
 	assert_int_equal(json_array_size(taints), 2);
+	json_decref(docs);
+	n.taints = "-";
+	docs = config_join_docs(&c, &n, "tok", "sha256:ca", "key");
+	taints = config_at(json_array_get(docs, 0), "nodeRegistration.taints");
+	assert_true(json_is_array(taints));
+	assert_int_equal(json_array_size(taints), 0);
 	json_decref(docs);
 	cluster_config_release(&c);
 }
