@@ -218,8 +218,10 @@ slow_kubeadm='
 }
 
 @test "stdin or both ends closed: it ends" {
-	run timeout 20 "$INSTALL" node serve <&-
+	run bash -c 'timeout 20 "$INSTALL" node serve <&-'
+	echo "$status: $output"
 	[ "$status" -eq 0 ]
-	run timeout 20 bash -c '"$INSTALL" node serve >&- <&-'
+	run bash -c 'timeout 20 "$INSTALL" node serve >&- <&-'
+	echo "$status: $output"
 	[ "$status" -eq 0 ]
 }
