@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define FILE_MAX (1u << 20)
 
@@ -388,10 +389,29 @@ static void add_taints(json_t *registration, bool master, const char *taints)
 	}
 }
 
+/* kubeadm refuses names of checks beside "all". */
+static void add_ignored(const struct cluster_config *c, json_t *list, bool fresh_etcd)
+{
+	size_t i;
+	json_t *v;
+
+	if (fresh_etcd) /* kubeadm wants the directory empty; etcd does not mind lost+found */
+		json_array_append_new(list, json_string("DirAvailable--var-lib-etcd"));
+	for (i = 0; c->ignore && i < c->ignore->n; i++)
+		json_array_append_new(list, json_string(c->ignore->v[i]));
+	json_array_foreach (list, i, v) {
+		if (!json_is_string(v) || strcasecmp(json_string_value(v), "all") != 0)
+			continue;
+		json_array_clear(list);
+		json_array_append_new(list, json_string("all"));
+		return;
+	}
+}
+
 static void fill_registration(const struct cluster_config *c, const struct node_config *n,
                               json_t *doc, bool master)
 {
-	json_t *r = child(doc, "nodeRegistration"), *ignore;
+	json_t *r = child(doc, "nodeRegistration");
 	const char *api = json_string_value(json_object_get(doc, "apiVersion"));
 	bool list = !api || !strstr(api, "v1beta3");
 	auto_free char *ips = n->address6 ? xasprintf("%s,%s", n->address, n->address6)
@@ -410,11 +430,7 @@ static void fill_registration(const struct cluster_config *c, const struct node_
 		add_taints(r, master, n->taints);
 	if ((!c->ignore || !c->ignore->n) && !(master && n->fresh_etcd))
 		return;
-	ignore = child_list(r, "ignorePreflightErrors");
-	if (master && n->fresh_etcd) /* kubeadm wants it empty; etcd does not mind */
-		json_array_append_new(ignore, json_string("DirAvailable--var-lib-etcd"));
-	for (size_t i = 0; c->ignore && i < c->ignore->n; i++)
-		json_array_append_new(ignore, json_string(c->ignore->v[i]));
+	add_ignored(c, child_list(r, "ignorePreflightErrors"), master && n->fresh_etcd);
 }
 
 static json_t *cluster_doc(const struct cluster_config *c, const char *api)

@@ -156,6 +156,29 @@ static int write_resolv_conf(const json_t *args, struct err *err)
 }
 
 /* again: over what an interrupted run left, which kubeadm's preflight would refuse. */
+/* An interrupted kubeadm left what its checks refuse. As a flag it would contradict names of checks
+ * in the documents. */
+static void ignore_all(const json_t *docs)
+{
+	size_t i;
+	json_t *doc;
+
+	json_array_foreach (docs, i, doc) {
+		const char *kind = json_string_value(json_object_get(doc, "kind"));
+		json_t *all, *registration = json_object_get(doc, "nodeRegistration");
+
+		if (!kind || (strcmp(kind, "InitConfiguration") != 0 &&
+		              strcmp(kind, "JoinConfiguration") != 0))
+			continue;
+		all = json_pack("{s[s]}", "ignorePreflightErrors", "all");
+		if (json_is_object(registration))
+			json_object_update(registration, all);
+		else
+			json_object_set(doc, "nodeRegistration", all);
+		json_decref(all);
+	}
+}
+
 static int run_with_config(struct node *n, const char *verb, const json_t *docs, const json_t *args,
                            bool again, struct err *err)
 {
@@ -165,6 +188,8 @@ static int run_with_config(struct node *n, const char *verb, const json_t *docs,
 
 	if (write_resolv_conf(args, err) < 0)
 		return -1;
+	if (again)
+		ignore_all(docs);
 	file = secret_file(docs, path, err);
 	if (file < 0)
 		return -1;
@@ -175,8 +200,6 @@ static int run_with_config(struct node *n, const char *verb, const json_t *docs,
 	strlist_add(&argv, path);
 	if (strcmp(verb, "init") == 0)
 		strlist_add(&argv, "--skip-token-print");
-	if (again)
-		strlist_add(&argv, "--ignore-preflight-errors=all");
 	add_masters(&argv, args);
 	rc = kubeadm(n, verb, (const char *const *)argv.v, &secrets, INIT_S, err);
 	close(file);

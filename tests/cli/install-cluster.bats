@@ -51,7 +51,7 @@ in_box() {
 			}
 			# kubeadm: notes its words, makes nothing
 			kubeadm() {
-				printf '#!/bin/sh\necho "$@" >> /run/kubeadm\n' > /opt/kubecask/current/bin/kubeadm
+				printf '#!/bin/sh\necho "$@" >> /run/kubeadm\ntest "$2" != --config || cat "$3" >> /run/kubeadm\n' > /opt/kubecask/current/bin/kubeadm
 				chmod +x /opt/kubecask/current/bin/kubeadm
 			}
 			# interrupted VERB: what our record and journal say of it
@@ -278,7 +278,7 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 		for f in admin.conf pki/apiserver.crt pki/etcd/peer.key manifests/etcd.yaml; do [ ! -e /etc/kubernetes/\$f ]; done
 		for f in mine.yaml pki/ca.crt pki/ca.key pki/etcd/ca.key audit/etcd; do [ -e /etc/kubernetes/\$f ]; done
 		grep '^init --config ' /run/kubeadm
-		if grep -e ignore-preflight-errors /run/kubeadm; then exit 1; fi
+		if grep -e ignorePreflightErrors /run/kubeadm; then exit 1; fi
 		grep 'nothing of it answers and etcd has no data: clearing it' /var/lib/kubecask/journal
 	S
 }
@@ -290,7 +290,8 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 		ask init '$INIT_DOCS' > answer
 		cat answer
 		jq -e .ok answer
-		grep '^init --config .*--ignore-preflight-errors=all' /run/kubeadm
+		grep '^init --config ' /run/kubeadm
+		tr -d ' \n' < /run/kubeadm | grep -F '"ignorePreflightErrors":["all"]'
 		health 1 && [ -e /root/m1/member ] && [ -e /etc/kubernetes/admin.conf ]
 		[ ! -e /run/told ]
 	S

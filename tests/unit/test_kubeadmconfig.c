@@ -202,6 +202,37 @@ static void the_first_masters_address(void **state)
 	cluster_config_release(&c);
 }
 
+static void checks_to_ignore(void **state)
+{
+	const char *yaml = KUBEADM
+	    "kind: JoinConfiguration\nnodeRegistration: {ignorePreflightErrors: "
+	    "[Swap]}\n";
+	struct node_config n = {.address = "10.0.0.1", .fresh_etcd = true};
+	char all[] = "All", mem[] = "Mem";
+	char *one[] = {mem, NULL}, *every[] = {all, NULL};
+	struct strlist names = {.v = one, .n = 1};
+	struct cluster_config c;
+	struct err err = {0};
+	const json_t *list;
+	json_t *docs;
+
+	(void)state;
+	assert_int_equal(init(&c, yaml, (struct config_choice){0}, &err), 0);
+	c.ignore = &names;
+	docs = config_join_docs(&c, &n, "tok", "sha256:ca", "key");
+	list = config_at(json_array_get(docs, 0), "nodeRegistration.ignorePreflightErrors");
+	assert_int_equal(json_array_size(list), 3);
+	assert_string_equal(json_string_value(json_array_get(list, 1)),
+	                    "DirAvailable--var-lib-etcd");
+	json_decref(docs);
+	names.v = every; /* kubeadm takes no other name beside it */
+	docs = config_join_docs(&c, &n, "tok", "sha256:ca", "key");
+	list = config_at(json_array_get(docs, 0), "nodeRegistration.ignorePreflightErrors");
+	assert_int_equal(json_array_size(list), 1);
+	json_decref(docs);
+	cluster_config_release(&c);
+}
+
 static void swap_allowed(void **state)
 {
 	struct cluster_config c;
@@ -333,6 +364,7 @@ int main(void)
 	    cmocka_unit_test(contradictions),
 	    cmocka_unit_test(the_same_address_twice),
 	    cmocka_unit_test(the_first_masters_address),
+	    cmocka_unit_test(checks_to_ignore),
 	    cmocka_unit_test(swap_allowed),
 	    cmocka_unit_test(the_machines_own_part),
 	    cmocka_unit_test(port_version_and_directory),
