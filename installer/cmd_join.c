@@ -52,6 +52,8 @@ static int fetch_record(struct installation *in, const struct host *seed, json_t
 			             "one, or name one with --from",
 			             seed->name);
 	}
+	if (rc == 0 && jobs_run_one(&ask.jobs, ask.jobs.v, "cluster", "ask the cluster", NULL) == 0)
+		record_correct(in->record, ask.jobs.v[0].result);
 	if (rc == 0)
 		rc = fetch_living(&ask, living, err);
 	session_disconnect(&ask);

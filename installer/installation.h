@@ -48,5 +48,8 @@ void api_address(const struct installation *in, const struct job *j, char *out, 
 /* The machine's first address, of no loopback or link, of the family that its node's address has
  * not; false: none. */
 bool second_address(const struct installation *in, const struct job *j, char buf[static 64]);
+/* Brings a record in line with what the API server says (op "cluster"): masters that came or went
+ * by plain kubeadm, nodes that were removed. Nothing when it did not answer. */
+void record_correct(json_t *record, const json_t *cluster);
 /* Sets what steps refer to as $(masters) and $(record): it changes with each machine that joins. */
 void update_values(struct installation *in);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The record of the cluster that its members keep (state.h, "cluster"), as a run knows it. */
+#include "err.h"
 #include "installation.h"
 #include "mem.h"
 #include "state.h"
@@ -130,4 +131,57 @@ void update_values(struct installation *in)
 	                   "ssh_nodes", member_hosts(in, "ssh_nodes", false));
 	json_object_set(in->runner.values, "masters", json_object_get(record, "masters"));
 	json_object_set_new(in->runner.values, "record", record);
+}
+
+static bool is_node(const json_t *nodes, const char *address)
+{
+	size_t i;
+	json_t *n;
+
+	json_array_foreach (nodes, i, n)
+		if (strcmp(fact_string(n, "address"), address) == 0)
+			return true;
+	return false;
+}
+
+/* Those of the recorded SSH addresses that are nodes of the cluster still. */
+static void drop_former_nodes(json_t *record, const char *key, const json_t *nodes)
+{
+	json_t *kept = json_array(), *v;
+	size_t i;
+
+	json_array_foreach (json_object_get(record, key), i, v) {
+		const char *text = json_string_value(v);
+		char host[ADDR_STR_MAX];
+		struct addr a;
+		struct err ignored = {0};
+
+		if (text && addr_parse(text, 22, key, &a, &ignored) == 0 &&
+		    is_node(nodes, addr_host(&a, host)))
+			json_array_append(kept, v);
+	}
+	json_object_set_new(record, key, kept);
+}
+
+void record_correct(json_t *record, const json_t *cluster)
+{
+	const json_t *nodes = json_object_get(cluster, "nodes");
+	long long port = json_integer_value(json_object_get(record, "bind_port"));
+	json_t *masters = json_array(), *n;
+	size_t i;
+
+	json_array_foreach (nodes, i, n) {
+		const char *a = fact_string(n, "address");
+
+		if (*a && json_is_true(json_object_get(n, "control_plane")))
+			json_array_append_new(masters,
+			                      json_sprintf(strchr(a, ':') ? "[%s]:%lld" : "%s:%lld",
+			                                   a, port ? port : DEFAULT_API_PORT));
+	}
+	if (json_array_size(masters)) {
+		json_object_set(record, "masters", masters);
+		drop_former_nodes(record, "ssh_masters", nodes);
+		drop_former_nodes(record, "ssh_nodes", nodes);
+	}
+	json_decref(masters);
 }
