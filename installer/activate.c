@@ -141,7 +141,8 @@ static int switch_to(struct node *n, const struct version *v, struct change *c, 
 	struct err why = {0};
 	int rc;
 
-	if (note_begin(v, role, before, err) < 0)
+	if (node_safe_point("anything was switched", err) < 0 ||
+	    note_begin(v, role, before, err) < 0)
 		return -1;
 	rc = change_commit(c, err);
 	if (rc == 0)

@@ -19,10 +19,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -31,6 +34,8 @@
 #define PIN       "io.cri-containerd.pinned=pinned"
 #define COMMAND_S 120
 #define CHUNK     (1u << 18)
+#define STALL_MS  300000 /* ctr takes no more bytes: containerd hangs */
+#define UNPACK_MS 900000 /* from the last byte to its end */
 
 /* A running `ctr images import -`. */
 struct import {
@@ -60,7 +65,27 @@ static int import_start(struct import *im, struct err *err)
 	}
 	close(p[0]);
 	im->in = p[1];
+	fcntl(im->in, F_SETFL, O_NONBLOCK);
 	return 0;
+}
+
+/* Waits for ctr, which unpacks what it was given; kills it after UNPACK_MS. */
+static void await_end(struct import *im, int *status)
+{
+	auto_close int fd = (int)syscall(SYS_pidfd_open, im->pid, 0);
+	long long end = now_ms() + UNPACK_MS;
+
+	for (;;) {
+		struct pollfd ended = {.fd = fd, .events = POLLIN};
+		pid_t r = waitpid(im->pid, status, WNOHANG);
+
+		if (r == im->pid || (r < 0 && errno != EINTR))
+			return;
+		if (now_ms() > end)
+			kill(-im->pid, SIGKILL);
+		poll(&ended, 1, fd < 0 ? 50 : 1000);
+		node_progress(im->node, "images", im->now, im->of);
+	}
 }
 
 /* Ends the pipe and waits; a failure quotes what ctr said. */
@@ -73,8 +98,7 @@ static int import_finish(struct import *im, bool failed, struct err *err)
 	if (im->in >= 0)
 		close(im->in);
 	if (im->pid > 0)
-		while (waitpid(im->pid, &status, 0) < 0 && errno == EINTR)
-			;
+		await_end(im, &status);
 	n = im->output >= 0 ? pread(im->output, text, sizeof(text) - 1, 0) : 0;
 	if (im->output >= 0)
 		close(im->output);
@@ -86,8 +110,29 @@ static int import_finish(struct import *im, bool failed, struct err *err)
 
 static int put(struct import *im, const void *data, size_t len, struct err *err)
 {
-	if (fs_write_all(im->in, data, len) < 0)
-		return err_set(err, "ctr images import: %s", strerror(errno));
+	const char *p = data;
+	long long end = now_ms() + STALL_MS;
+
+	while (len) {
+		struct pollfd wait = {.fd = im->in, .events = POLLOUT};
+		ssize_t n = write(im->in, p, len);
+
+		if (n > 0) {
+			p += n;
+			len -= (size_t)n;
+			end = now_ms() + STALL_MS;
+		} else if (n < 0 && errno != EAGAIN && errno != EINTR) {
+			return err_set(err, "ctr images import: %s", strerror(errno));
+		} else if (now_ms() > end) {
+			kill(-im->pid, SIGKILL);
+			return err_set(err,
+			               "ctr images import: containerd takes nothing for %d s "
+			               "(journalctl -u containerd)",
+			               STALL_MS / 1000);
+		} else {
+			poll(&wait, 1, 1000);
+		}
+	}
 	return 0;
 }
 
@@ -132,7 +177,8 @@ static int put_blob(struct import *im, const struct digest *d, struct err *err)
 		size_t n = left < CHUNK ? (size_t)left : CHUNK;
 
 		if (fs_read_all(fd, buf, n) < 0)
-			return err_set(err, "read %s: %s", path, strerror(errno));
+			return err_set(err, "read %s: %s", path,
+			               errno ? strerror(errno) : "it became shorter");
 		if (put(im, buf, n, err) < 0)
 			return -1;
 		left -= n;
@@ -189,7 +235,8 @@ static int stream(struct import *im, const struct oci_index *images, const struc
 	    put_text(im, "index.json", json.buf, json.len, err) < 0)
 		return -1;
 	for (size_t i = 0; i < set->n; i++)
-		if (put_blob(im, &set->v[i], err) < 0)
+		if (node_safe_point("the next image layer", err) < 0 ||
+		    put_blob(im, &set->v[i], err) < 0)
 			return -1;
 	return put(im, end, sizeof(end), err);
 }

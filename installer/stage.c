@@ -176,8 +176,11 @@ static int unpack_artifact(const struct digest *node, const char *dir, struct er
 	if (store_read(node, OCI_JSON_MAX, &json, err) < 0 ||
 	    oci_manifest_parse(json.buf, json.len, &m, err) < 0)
 		return -1;
-	for (size_t i = 0; rc == 0 && i < m.n_layers; i++)
-		rc = unpack_blob(&m.layers[i].digest, dir, err);
+	for (size_t i = 0; rc == 0 && i < m.n_layers; i++) {
+		rc = node_safe_point("the next layer was unpacked", err);
+		if (rc == 0)
+			rc = unpack_blob(&m.layers[i].digest, dir, err);
+	}
 	oci_manifest_release(&m);
 	return rc;
 }

@@ -21,7 +21,8 @@
 #define DIR_MODULES "/etc/modules-load.d"
 #define FILE_MAX    (1u << 20)
 
-/* What the programs need mounted before they start: systemd.unit(5), RequiresMountsFor. */
+/* What the programs need mounted before they start: systemd.unit(5), RequiresMountsFor. containerd
+ * needs the first two of them. */
 static const char *const mounts[] = {DIR_OPT, "/var/lib/containerd", "/var/lib/kubelet",
                                      "/var/lib/etcd"};
 
@@ -75,7 +76,7 @@ static bool has_word(const char *text, const char *word)
 }
 
 /* A unit waits for the file systems that hold our directories, also where links lead to them. */
-static void add_unit(struct strbuf *out, const char *body)
+static void add_unit(struct strbuf *out, const char *body, size_t n_mounts)
 {
 	const char *head = "[Unit]\n", *at = strstr(body, head);
 	auto_strbuf line = {0};
@@ -85,7 +86,7 @@ static void add_unit(struct strbuf *out, const char *body)
 		return;
 	}
 	at += strlen(head);
-	for (size_t i = 0; i < ARRAY_SIZE(mounts); i++) {
+	for (size_t i = 0; i < n_mounts; i++) {
 		auto_free char *real = resolve(mounts[i]);
 
 		if (!has_word(body, mounts[i]))
@@ -189,7 +190,8 @@ static int add_unit_file(struct units *u, const char *dir, const char *name, str
 
 	if (fs_read(source, FILE_MAX, &body, err) < 0)
 		return -1;
-	add_unit(&text, strbuf_str(&body));
+	add_unit(&text, strbuf_str(&body),
+	         strcmp(name, "kubelet.service") == 0 ? ARRAY_SIZE(mounts) : 2);
 	return add_file(u, DIR_UNITS, name, strbuf_str(&text), advice, err);
 }
 
