@@ -32,7 +32,7 @@ active() { # N UNIT...
 
 @test "/opt is a file system of its own: installed" {
 	on 1 'truncate -s 3G /srv/opt.img && mkfs.ext4 -q /srv/opt.img &&
-		echo "/srv/opt.img /opt ext4 loop,nofail 0 0" >> /etc/fstab && mount /opt'
+		echo "/srv/opt.img /opt ext4 loop,nofail 0 0" >> /etc/fstab && for i in 1 2 3 4 5; do mount /opt && break; sleep 1; done'
 	installer 540 --master "$(addr 1)" --bundle "$BUNDLE" --config "$CONFIG" --yes "${SSH[@]}"
 	on 1 'test -f /etc/systemd/system/kubelet.service && test ! -L /etc/systemd/system/kubelet.service'
 	on 1 systemd-analyze verify /etc/systemd/system/kubelet.service /etc/systemd/system/containerd.service
@@ -86,7 +86,7 @@ rebuilt() {
 
 @test "/opt and the data directories are links to a big disk: prepared, and back after a power cut" {
 	on 2 'truncate -s 3G /srv/data.img && mkfs.ext4 -q /srv/data.img && mkdir /data &&
-		echo "/srv/data.img /data ext4 loop,nofail 0 0" >> /etc/fstab && mount /data &&
+		echo "/srv/data.img /data ext4 loop,nofail 0 0" >> /etc/fstab && for i in 1 2 3 4 5; do mount /data && break; sleep 1; done &&
 		mkdir -p /data/kubelet /data/containerd /data/etcd /data/opt && rmdir /opt && ln -s /data/opt /opt &&
 		for d in kubelet containerd etcd; do ln -s /data/$d /var/lib/$d; done'
 	bundle_on 2
