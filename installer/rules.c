@@ -178,8 +178,8 @@ static void filter(const char *variant, const char *family, struct clear_report 
 
 /*
  * iptables over nf_tables makes its tables when it is first used, and leaves them when they are
- * empty; kube-proxy has one of its own in its nftables mode. All of a family go in one run; "add"
- * first, since "delete" refuses what is not there.
+ * empty; kube-proxy, flannel and the CNI plugin portmap have one of their own where they use
+ * nftables. All of a family go in one run; "add" first, since "delete" refuses what is not there.
  */
 static void delete_tables(const char *iptables, const char *family, struct clear_report *r)
 {
@@ -191,6 +191,8 @@ static void delete_tables(const char *iptables, const char *family, struct clear
 	if (save("nft", iptables, &saved, &err) == 0) /* or filter() has said why not */
 		rules_empty_tables(strbuf_str(&saved), &tables);
 	strlist_add(&tables, "kube-proxy");
+	strlist_add(&tables, strcmp(family, "ip") == 0 ? "flannel-ipv4" : "flannel-ipv6");
+	strlist_add(&tables, "cni_hostport");
 	for (size_t i = 0; i < tables.n; i++)
 		strbuf_addf(&script, "add table %s %s\ndelete table %s %s\n", family, tables.v[i],
 		            family, tables.v[i]);

@@ -44,8 +44,8 @@ api_answers() { # N: its own API server
 		--request-timeout=3s get --raw /readyz"
 }
 
-kubeadm_writes_manifests() {
-	on 1 'test -e /etc/kubernetes/manifests/etcd.yaml && pidof kubeadm'
+etcd_has_data() {
+	on 1 'test -e /data/etcd/member/wal && pidof kubeadm'
 }
 
 @test "kubeadm killed in init: the next run goes on with the control plane that answers, nothing is reset" {
@@ -55,7 +55,7 @@ kubeadm_writes_manifests() {
 	field_words
 	"$LAB" exec timeout -k 10 500 "$INSTALL" "${WORDS[@]}" </dev/null >"$OUT/killed.log" 2>&1 3>&- &
 	pid=$!
-	eventually 300 kubeadm_writes_manifests
+	eventually 300 etcd_has_data
 	# shellcheck disable=SC2016 # for the shell there
 	on 1 'kill -9 $(pidof kubeadm)'
 	wait "$pid" && return 1
