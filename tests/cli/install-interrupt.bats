@@ -119,11 +119,13 @@ held='
 	[[ $output == *"rc=130"* ]]
 }
 
-@test "a run that waited for an earlier one goes on when that has ended" {
+@test "a run that waited for an earlier one goes on when that has ended; its processes are in sessions of their own" {
 	inside <<-C
 		$held
 		begin
 		until_true 'grep -q "waiting for what an interrupted run began" \$D/out'
+		session() { ps -o sid= -p "\$1"; }
+		[ "\$(session "\$PID")" != "\$(session "\$(pgrep -P "\$PID")")" ]
 		exec 7>&-
 		until_true '! kill -0 \$PID 2>/dev/null'
 		cat "\$D/out"
