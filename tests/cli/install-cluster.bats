@@ -323,3 +323,33 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 		[ ! -e /root/m1/member ] && grep '^join ' /run/kubeadm && [ "\$(recorded)" = join ]
 	S
 }
+
+@test "asked on a terminal: the question says what is lost; no changes nothing, yes goes on" {
+	in_box <<-'S'
+		members 1 2
+		kubectl v1.37.2
+		stop 2
+		asked() { grep -q 'y/N' /root/shown; }
+		at_terminal() { # ANSWER: typed at the question of a reset on a terminal; what is shown goes to the file answer
+			mkfifo /root/typed
+			script -qfc "$INSTALL reset" /root/shown < /root/typed > /dev/null 2>&1 &
+			exec 9> /root/typed
+			within 30 asked
+			echo "$1" >&9
+			wait $! || :
+			exec 9>&-
+			tr -d '\r' < /root/shown > answer
+			rm /root/typed /root/shown
+		}
+		at_terminal no
+		cat answer
+		grep 'this machine, etcd member m1, in a cluster of Kubernetes v1.37.2, 3 running pods' answer
+		grep 'The cluster goes on; members of its etcd that stay: m2 (does not answer)' answer
+		grep 'Lost for good: etcd has or would have no quorum' answer
+		grep 'stopped, nothing was changed' answer
+		[ -e /root/m1/member ] && [ ! -e /run/told ]
+		at_terminal yes
+		cat answer
+		[ ! -e /root/m1/member ]
+	S
+}
