@@ -53,11 +53,16 @@ static unsigned silence_ms(const char *op)
 	return 300000;
 }
 
+/* Left out when the controller does not read (suspended by ^Z): the node must be pinged all the
+ * same. */
 static void pass_progress(struct worker *w, const struct msg *m)
 {
 	auto_strbuf sb = {0};
 	struct err ignored = {0};
+	struct pollfd p = {.fd = link_fd(&w->controller), .events = POLLOUT};
 
+	if (poll(&p, 1, 0) <= 0)
+		return;
 	msg_progress(&sb, m->text, m->now, m->of);
 	link_send(&w->controller, &sb, &ignored);
 }
