@@ -50,7 +50,8 @@ bool candidate_fresh_etcd(const struct candidate *c)
 json_t *preflight_question(bool flannel)
 {
 	json_t *q = json_pack("{sb s[ssss]}", "flannel", flannel, "modules", "overlay",
-	                      "br_netfilter", "ip_vs_wrr or nft_numgen", "nf_conntrack");
+	                      "br_netfilter", "ip_vs_wrr or ip_vs_rr or nft_numgen",
+	                      "nf_conntrack");
 
 	if (flannel)
 		json_array_append_new(json_object_get(q, "modules"), json_string("vxlan"));

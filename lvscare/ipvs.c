@@ -118,6 +118,7 @@ static int put_service(struct ipvs *b, const struct ipvs_service *svc, uint8_t c
 	rc = nlsock_ask(&b->sock, &m, NULL, NULL);
 	if (rc == -EEXIST && cmd == IPVS_CMD_NEW_SERVICE)
 		return put_service(b, svc, IPVS_CMD_SET_SERVICE, err);
+	b->scheduler_missing = rc == -ENOENT;
 	if (rc == -ENOENT) {
 		char name[ADDR_STR_MAX];
 
@@ -156,19 +157,44 @@ static int del_dest(struct ipvs *b, const struct addr *vs, const struct ipvs_des
 	           : failed(b, rc, err, "remove real server", &dest->addr);
 }
 
+/* Some kernels are built with rr alone. It knows no weights but 0, which is what draining needs. */
+static int put_service_or_rr(struct ipvs *b, struct ipvs_service *svc, uint8_t cmd,
+                             struct events *ev, struct err *err)
+{
+	struct err no_wrr = {0};
+
+	if (strcmp(svc->scheduler, "wrr") != 0)
+		return put_service(b, svc, cmd, err);
+	if (put_service(b, svc, cmd, &no_wrr) == 0)
+		return 0;
+	if (!b->scheduler_missing) {
+		*err = no_wrr;
+		return -1;
+	}
+	snprintf(svc->scheduler, sizeof(svc->scheduler), "rr");
+	if (put_service(b, svc, cmd, err) < 0) {
+		*err = no_wrr; /* the one that was asked for */
+		return -1;
+	}
+	b->no_wrr = true;
+	event(ev, LOG_LVL_WARN, "%s; with rr each real server gets the same share", no_wrr.msg);
+	return 0;
+}
+
 static int apply_service(struct ipvs *b, const struct rules *rules, struct events *ev,
                          struct err *err)
 {
 	struct ipvs_service have, want = {.addr = rules->vs};
+	bool rr = b->no_wrr && strcmp(rules->scheduler, "wrr") == 0;
 	char name[ADDR_STR_MAX];
 
 	want.netmask = rules->vs.family == AF_INET6 ? 128 : 0xffffffff;
-	snprintf(want.scheduler, sizeof(want.scheduler), "%s", rules->scheduler);
+	snprintf(want.scheduler, sizeof(want.scheduler), "%s", rr ? "rr" : rules->scheduler);
 	if (get_service(b, &rules->vs, &have, err) < 0)
 		return -1;
 	addr_str(&rules->vs, name);
 	if (!have.addr.family) {
-		if (put_service(b, &want, IPVS_CMD_NEW_SERVICE, err) < 0)
+		if (put_service_or_rr(b, &want, IPVS_CMD_NEW_SERVICE, ev, err) < 0)
 			return -1;
 		ev->changed[CHANGE_VIRTUAL_SERVER]++;
 		event(ev, LOG_LVL_INFO, "virtual server %s added, scheduler %s", name,
@@ -180,8 +206,12 @@ static int apply_service(struct ipvs *b, const struct rules *rules, struct event
 	if (strcmp(have.scheduler, want.scheduler) == 0 && have.flags == want.flags &&
 	    have.netmask == want.netmask)
 		return 0;
-	if (put_service(b, &want, IPVS_CMD_SET_SERVICE, err) < 0)
+	rr = b->no_wrr;
+	if (put_service_or_rr(b, &want, IPVS_CMD_SET_SERVICE, ev, err) < 0)
 		return -1;
+	if (b->no_wrr && !rr && strcmp(have.scheduler, want.scheduler) == 0 &&
+	    have.flags == want.flags && have.netmask == want.netmask)
+		return 0; /* as an earlier process left it */
 	ev->changed[CHANGE_VIRTUAL_SERVER]++;
 	event(ev, LOG_LVL_INFO,
 	      "virtual server %s set back: scheduler %s (was %s), flags 0 (were %#x)", name,

@@ -12,7 +12,9 @@ struct events;
 struct ipvs {
 	struct nlsock sock;
 	uint16_t family;
-	bool missing; /* why it could not be opened: the kernel has no IPVS */
+	bool missing;           /* why it could not be opened: the kernel has no IPVS */
+	bool scheduler_missing; /* why the last service could not be written */
+	bool no_wrr;            /* the kernel has no module ip_vs_wrr: rr stands in for it */
 };
 
 /* The kernel loads ip_vs on the way. Without IPVS the failure names the way out. */

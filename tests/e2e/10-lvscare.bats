@@ -11,6 +11,7 @@ setup_file() { lvscare_machine first 400 "$(cases_of_file)"; }
 @test "run once loads the module and writes all rules" { passed run_once_loads_the_module_and_writes_all_rules; }
 @test "run once again changes nothing" { passed run_once_again_changes_nothing; }
 @test "refusals leave the kernel untouched" { passed refusals_leave_the_kernel_untouched; }
+@test "without wrr rr stands in" { passed without_wrr_rr_stands_in; }
 @test "a real server on the node itself" { passed a_real_server_on_the_node_itself; }
 @test "outside edits are repaired" { passed outside_edits_are_repaired; }
 @test "the source follows the node's address" { passed the_source_follows_the_nodes_address; }
