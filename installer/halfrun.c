@@ -47,6 +47,11 @@ int half_run_prepare(struct node *n, const json_t *args, enum half_run *what, st
 	int rc = 0;
 
 	*what = HALF_NONE;
+	if (reset_forget_begun(err) < 0) {
+		json_decref(cluster);
+		json_decref(state);
+		return -1;
+	}
 	if (strstr(how, "-started")) {
 		facts = json_pack("{sb}", "kubelet_conf", fs_exists(KUBELET_CONF));
 		members_collect(cluster);

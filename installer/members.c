@@ -362,6 +362,11 @@ static void ask_etcd(const struct static_pods *p, json_t *out)
 		json_object_set_new(answer, "state", json_string("running"));
 		return;
 	}
+	if (reset_has_begun()) { /* it has left etcd, or what is lost was accepted */
+		json_object_set_new(answer, "state", json_string("none"));
+		json_object_del(answer, "members");
+		return;
+	}
 	json_object_set_new(answer, "state", json_string("data"));
 	json_object_set_new(answer, "error",
 	                    json_string(*err.msg ? err.msg : "its static pod is gone"));

@@ -68,6 +68,20 @@ static bool foreign_cluster(void)
 	return (fs_exists(KUBELET_CONF) || fs_exists(ADMIN_CONF)) && !units_is_ours(KUBELET_UNIT);
 }
 
+bool reset_has_begun(void)
+{
+	json_t *state = state_load();
+	bool begun = json_is_object(json_object_get(state, "reset"));
+
+	json_decref(state);
+	return begun;
+}
+
+int reset_forget_begun(struct err *err)
+{
+	return reset_has_begun() ? state_set("reset", NULL, err) : 0;
+}
+
 int reset_is_ours(void)
 {
 	if (has_state())
@@ -191,7 +205,7 @@ static int leave_etcd(struct node *n, const struct static_pods *p, const json_t 
 	return rc;
 }
 
-/* ---- where things lie: a first reset may have removed what said it ---- */
+/* ---- what a second reset must know: the first may have removed what said it ---- */
 
 static void boot_id(char id[static 40])
 {
@@ -231,31 +245,6 @@ static bool rules_possible(void)
 	images &= !*before || strcmp(before, boot) == 0;
 	json_decref(state);
 	return images;
-}
-
-static void recall(char **place, const char *was)
-{
-	if (!*was)
-		return;
-	free(*place);
-	*place = xstrdup(was);
-}
-
-static void find_places(struct static_pods *p)
-{
-	json_t *state = state_load();
-	const json_t *was = json_object_get(state, "reset");
-
-	static_pods_read(p);
-	if (was && !p->etcd)
-		recall(&p->etcd_dir, text_of(was, "etcd_dir"));
-	if (was && !p->apiserver)
-		recall(&p->certs_dir, text_of(was, "certs_dir"));
-	if (!p->vip)
-		recall(&p->vip, text_of(was, "vip"));
-	if (!p->vip)
-		recall(&p->vip, text_of(json_object_get(state, "cluster"), "vip"));
-	json_decref(state);
 }
 
 /* ---- processes and network ---- */
@@ -341,7 +330,9 @@ static void reload_units(void)
 	try(forget);
 }
 
-static void remove_all(struct node *n, const struct static_pods *p, struct clear_report *r)
+/* -1: stopped between two steps, as asked. */
+static int remove_all(struct node *n, const struct static_pods *p, struct clear_report *r,
+                      struct err *err)
 {
 	const char *start[] = {"systemctl", "start", "containerd.service", NULL};
 	auto_strlist ports = {0};
@@ -352,18 +343,23 @@ static void remove_all(struct node *n, const struct static_pods *p, struct clear
 	if (rules_possible())
 		rules_remove(&ports, r);
 	clean_vip(p->vip, r);
+	if (node_safe_point("stop containerd", err) < 0)
+		return -1;
 	node_progress(n, "stop containerd", 0, 0);
 	stop_containerd();
 	node_progress(n, "unmount", 0, 0);
 	mounts_unmount(r);
 	ipvs_remove(&ports, r); /* kube-ipvs0 says which services are kube-proxy's */
 	remove_network(r);
+	if (node_safe_point("remove files", err) < 0)
+		return -1;
 	node_progress(n, "remove files", 0, 0);
 	reset_kubernetes_files(p, false, r);
 	reset_our_files(r);
 	reload_units();
 	if (!json_array_size(r->failed)) /* last: it says that there is something of ours */
 		clear_dir(DIR_STATE, NULL, r);
+	return 0;
 }
 
 static void say_nothing_of_ours(json_t *result)
@@ -388,7 +384,9 @@ int op_reset(struct node *n, const json_t *args, json_t *result, struct err *err
 		say_nothing_of_ours(result);
 		return 0;
 	}
-	find_places(&p);
+	if (node_safe_point("reset", err) < 0)
+		return -1;
+	static_pods_read(&p);
 	clear_report_init(&r);
 	if (json_is_object(json_object_get(args, "etcd")))
 		rc = leave_etcd(n, &p, args, result, &r, err);
@@ -396,7 +394,7 @@ int op_reset(struct node *n, const json_t *args, json_t *result, struct err *err
 		journal("reset begins");
 		remember_places(&p);
 		json_object_set_new(result, "changed", json_true());
-		remove_all(n, &p, &r);
+		rc = remove_all(n, &p, &r, err);
 		json_object_set(result, "removed", r.removed);
 		json_object_set(result, "stayed", r.stayed);
 		json_object_set(result, "failed", r.failed);
@@ -433,7 +431,7 @@ int reset_unfinished(struct node *n, bool init, bool insist, struct err *err)
 	int rc;
 
 	clear_report_init(&r);
-	find_places(&p);
+	static_pods_read(&p);
 	rc = leave_unfinished(n, &p, insist, &r, err);
 	if (rc < 0) {
 		static_pods_release(&p);

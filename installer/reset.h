@@ -8,6 +8,11 @@ struct err;
 struct node;
 struct static_pods;
 
+/* Did a reset begin and not come to its end? Its etcd member is not one any more. */
+bool reset_has_begun(void);
+/* For what is installed from now on. */
+int reset_forget_begun(struct err *err);
+
 /* Is anything of ours on this machine? A cluster that was made by other means is not. */
 int reset_is_ours(void);
 

@@ -4,6 +4,7 @@
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
+#include "state.h"
 #include "strbuf.h"
 #include "yaml.h"
 
@@ -225,6 +226,27 @@ static void prefer_client_pair(struct static_pods *p)
 	set(&p->etcd_key, key);
 }
 
+static void recall(char **place, const char *was)
+{
+	if (!*place && *was)
+		*place = xstrdup(was);
+}
+
+/* What the record says, where the files that said it are gone: by a reset that could not remove
+ * all, or because kubeadm did not come so far. */
+static void recall_places(struct static_pods *p)
+{
+	json_t *state = state_load();
+	const json_t *reset = json_object_get(state, "reset");
+
+	recall(&p->etcd_dir, string_of(reset, "etcd_dir"));
+	recall(&p->etcd_dir, string_of(state, "etcd_dir"));
+	recall(&p->certs_dir, string_of(reset, "certs_dir"));
+	recall(&p->vip, string_of(reset, "vip"));
+	recall(&p->vip, string_of(json_object_get(state, "cluster"), "vip"));
+	json_decref(state);
+}
+
 void static_pods_read(struct static_pods *p)
 {
 	static const char *const files[] = {MANIFESTS "kube-apiserver.yaml", MANIFESTS "etcd.yaml",
@@ -234,6 +256,7 @@ void static_pods_read(struct static_pods *p)
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		add_file(p, files[i]);
 	prefer_client_pair(p);
+	recall_places(p);
 	if (!p->etcd_dir)
 		set(&p->etcd_dir, ETCD_DIR);
 	if (!p->certs_dir)

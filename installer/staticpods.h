@@ -19,7 +19,8 @@ struct static_pods {
 	char *vip;                    /* virtual IP of lvscare's static pod */
 };
 
-void static_pods_read(struct static_pods *p); /* this machine's */
+/* This machine's; where they are gone, the places that our record has. */
+void static_pods_read(struct static_pods *p);
 void static_pods_release(struct static_pods *p);
 
 /* Takes in one manifest, or kubelet's configuration; text that is none changes nothing. */

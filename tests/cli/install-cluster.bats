@@ -201,6 +201,23 @@ in_box() {
 	S
 }
 
+@test "a reset that was cut off after the machine had left etcd goes on without another question" {
+	in_box <<-'S'
+		members 1 2 3
+		mkdir -p /root/m1/member/wal
+		printf '#!/bin/sh\n[ "$1 $2" != "stop kubepods.slice" ] || kill -9 $PPID\n' > /usr/local/sbin/systemctl
+		"$INSTALL" reset --yes > answer 2>&1 || :
+		cat answer
+		[ "$(names 2)" = "m2 m3" ]
+		[ -e /root/m1/member ] && [ -e /var/lib/kubecask/state.json ]
+		printf '#!/bin/sh\n' > /usr/local/sbin/systemctl
+		"$INSTALL" reset --yes > answer 2>&1
+		cat answer
+		grep 'this machine: removed' answer
+		[ ! -e /root/m1/member ]
+	S
+}
+
 @test "without a terminal and without --yes nobody is asked" {
 	in_box <<-'S'
 		status=0
