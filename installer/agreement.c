@@ -180,6 +180,35 @@ static const json_t *of_kind(const json_t *docs, const char *kind)
 	return NULL;
 }
 
+/* A value that may come from an option, or be the default. */
+static void compare_value(const struct cluster_config *cfg, const json_t *living, const char *flag,
+                          const char *path, const char *value, struct strlist *findings)
+{
+	const char *theirs = json_string_value(config_at(living, path));
+	const json_t *users = config_at(config_user_doc(cfg, "ClusterConfiguration"), path);
+
+	if (!theirs || (users && !is_empty(users))) /* named above already */
+		return;
+	if (strcmp(value, theirs) != 0 && !same_endpoint(value, theirs))
+		strlist_addf(findings, "%s: %s, but the cluster has %s: say the same", flag, value,
+		             theirs);
+}
+
+static void compare_values(const struct cluster_config *cfg, const json_t *living,
+                           struct strlist *findings)
+{
+	const json_t *cluster = of_kind(living, "ClusterConfiguration");
+	char vip[ADDR_STR_MAX];
+
+	if (!cfg->vip.family)
+		return;
+	compare_value(cfg, cluster, "--vip", "controlPlaneEndpoint", addr_str(&cfg->vip, vip),
+	              findings);
+	compare_value(cfg, cluster, "--pod-cidr", "networking.podSubnet", cfg->pod_cidr, findings);
+	compare_value(cfg, cluster, "--service-cidr", "networking.serviceSubnet", cfg->service_cidr,
+	              findings);
+}
+
 void agreement_check(const struct cluster_config *cfg, const json_t *living,
                      struct strlist *findings)
 {
@@ -190,4 +219,5 @@ void agreement_check(const struct cluster_config *cfg, const json_t *living,
 		if (theirs) /* kube-proxy's may be missing: it was left out */
 			compare(&c, "", config_user_doc(cfg, kinds[i]), theirs, 0);
 	}
+	compare_values(cfg, living, findings);
 }

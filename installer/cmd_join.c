@@ -1,31 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 /* join: what is known of the cluster comes from one of its masters; the rest is as in install. */
-#include "agreement.h"
-#include "configcheck.h"
 #include "err.h"
 #include "installation.h"
 #include "mem.h"
-#include "strbuf.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* What kubeadm stored in the cluster, to compare --config with; *living stays NULL without it. */
-static int fetch_living(struct session *ask, json_t **living, struct err *err)
-{
-	struct job *j = ask->jobs.v;
-
-	if (!ask->opt->config)
-		return 0;
-	if (jobs_run_one(&ask->jobs, j, "configuration", "the cluster's configuration", NULL) < 0)
-		return err_set(err, "%s: %s", j->host->name, j->err.msg);
-	*living = json_incref(json_object_get(j->result, "docs"));
-	return 0;
-}
-
 /* The cluster's record, as its first master remembers it: from an own, short connection. */
-static int fetch_record(struct installation *in, const struct host *seed, json_t **living,
-                        struct err *err)
+static int fetch_record(struct installation *in, const struct host *seed, struct err *err)
 {
 	struct session ask = {.opt = in->session.opt,
 	                      .reads_only = true,
@@ -54,8 +37,6 @@ static int fetch_record(struct installation *in, const struct host *seed, json_t
 	}
 	if (rc == 0 && jobs_run_one(&ask.jobs, ask.jobs.v, "cluster", "ask the cluster", NULL) == 0)
 		record_correct(in->record, ask.jobs.v[0].result);
-	if (rc == 0)
-		rc = fetch_living(&ask, living, err);
 	session_disconnect(&ask);
 	hostlist_release(&ask.hosts);
 	return rc;
@@ -127,29 +108,10 @@ static void use_recorded(struct options *o, const json_t *record)
 	o->service_cidr = json_string_value(json_object_get(record, "service_cidr"));
 }
 
-/* What --config says of the whole cluster must be what it has. */
-static int agree(struct installation *in, const json_t *living, struct err *err)
-{
-	struct cluster_config *cfg = &in->session.cfg;
-	json_t *port = json_object_get(in->record, "bind_port");
-	auto_strlist findings = {0};
-
-	cfg->api_port = (uint16_t)json_integer_value(port);
-	if (cfg->api_port && config_bind_port(cfg) != cfg->api_port)
-		strlist_addf(&findings,
-		             "--config: InitConfiguration.localAPIEndpoint.bindPort: %u, but the "
-		             "cluster's API servers have %u",
-		             config_bind_port(cfg), cfg->api_port);
-	agreement_check(cfg, living, &findings);
-	return configcheck_refuse(&findings, err);
-}
-
 static int join(struct installation *in, struct options *own, struct hostlist *seed,
                 struct err *err)
 {
 	struct session *s = &in->session;
-	json_t *living = NULL;
-	int rc;
 
 	if (options_hosts(own, &s->hosts, err) < 0 || find_seed(own, seed, err) < 0)
 		return -1;
@@ -159,13 +121,13 @@ static int join(struct installation *in, struct options *own, struct hostlist *s
 	if (session_open_bundle(s, err) < 0 || options_ssh(own, &s->ssh, err) < 0)
 		return -1;
 	s->ssh_known = s->joining = true;
-	if (fetch_record(in, &seed->v[0], &living, err) < 0)
+	if (fetch_record(in, &seed->v[0], err) < 0)
 		return -1;
 	use_recorded(own, in->record);
-	rc = session_config(s, err) < 0 ? -1 : agree(in, living, err);
-	json_decref(living);
-	if (rc < 0 || gather(in, &seed->v[0], own->masters.n > 0, err) < 0 ||
-	    session_connect(s, err) < 0)
+	if (session_config(s, err) < 0)
+		return -1;
+	s->cfg.api_port = (uint16_t)json_integer_value(json_object_get(in->record, "bind_port"));
+	if (gather(in, &seed->v[0], own->masters.n > 0, err) < 0 || session_connect(s, err) < 0)
 		return -1;
 	return installation_run(in, err);
 }

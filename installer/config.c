@@ -162,6 +162,8 @@ static int check_user(const struct cluster_config *c, const struct config_choice
 	auto_strlist findings = {0};
 
 	configcheck(c, o->masters, o->workers, &findings);
+	for (size_t i = 0; o->findings && i < findings.n; i++)
+		strlist_add(o->findings, findings.v[i]);
 	return configcheck_refuse(&findings, err);
 }
 

@@ -36,7 +36,8 @@ struct cluster_config {
 /* What the command line says; NULL: not given. */
 struct config_choice {
 	const char *file, *vip, *pod_cidr, *service_cidr, *cni;
-	size_t masters, workers; /* machines of this run; both 0: not known, taken as several */
+	struct strlist *findings; /* of --config, for the caller; NULL: not wanted */
+	size_t masters, workers;  /* machines of this run; both 0: not known, taken as several */
 	bool joining;
 };
 

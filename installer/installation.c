@@ -186,7 +186,7 @@ int installation_run(struct installation *in, struct err *err)
 	if (!in->seed)
 		return err_set_code(err, EXIT_USAGE,
 		                    "no master among the machines: name one with --master");
-	if (cluster_plan(in, err) < 0)
+	if (check_same_config(in, err) < 0 || cluster_plan(in, err) < 0)
 		return -1;
 	show_plan(in);
 	if (s->opt->dry_run)

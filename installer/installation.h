@@ -29,6 +29,12 @@ int installation_run(struct installation *in, struct err *err);
 /* The result for people and sinks; returns rc. */
 int installation_end(struct installation *in, const char *command, int rc, const struct err *err);
 
+/* ---- sameconfig.c ---- */
+
+/* Where the seed is a member: does what the user asks for agree with the cluster? EXIT_USAGE by
+ * option, or document and field. */
+int check_same_config(struct installation *in, struct err *err);
+
 /* ---- clusterplan.c ---- */
 
 /* The first member among the masters; else the first master. NULL: no master. */

@@ -56,10 +56,22 @@ static int validate_config(struct session *s, struct err *err)
 	return rc < 0 ? -1 : 0;
 }
 
+void session_config_findings(struct session *s, const struct strlist *findings)
+{
+	for (size_t i = 0; i < findings->n; i++) {
+		json_t *v = json_pack("{ss ss ss ss ss}", "node", "", "level", "error", "check",
+		                      "Config", "finding", findings->v[i], "fix", "");
+
+		events_emit(&s->events, &(struct event){.kind = EVENT_FINDING, .data = v});
+		json_decref(v);
+	}
+}
+
 int session_config(struct session *s, struct err *err)
 {
 	const struct options *o = s->opt;
 	size_t masters = hostlist_masters(&s->hosts);
+	auto_strlist findings = {0};
 	const struct config_choice choice = {.file = o->config,
 	                                     .vip = o->vip,
 	                                     .pod_cidr = o->pod_cidr,
@@ -67,9 +79,13 @@ int session_config(struct session *s, struct err *err)
 	                                     .cni = o->cni,
 	                                     .masters = masters,
 	                                     .workers = s->hosts.n - masters,
-	                                     .joining = s->joining};
+	                                     .joining = s->joining,
+	                                     .findings = &findings};
+	int rc;
 
-	if (cluster_config_init(&s->cfg, &choice, s->bundle.k8s_version, &o->ignore, err) < 0)
+	rc = cluster_config_init(&s->cfg, &choice, s->bundle.k8s_version, &o->ignore, err);
+	session_config_findings(s, &findings);
+	if (rc < 0)
 		return -1;
 	return validate_config(s, err);
 }

@@ -36,6 +36,8 @@ void session_begin(struct session *s);
 int session_open_bundle(struct session *s, struct err *err);
 /* Options and the user's kubeadm configuration brought together for that bundle. */
 int session_config(struct session *s, struct err *err);
+/* What was found wrong with --config, as findings for the sinks. */
+void session_config_findings(struct session *s, const struct strlist *findings);
 /* Starts a process per machine, connects, asks for facts. Machines that cannot be reached fail. */
 int session_connect(struct session *s, struct err *err);
 /* Ends the connections; their facts and candidates go with them. */

@@ -48,11 +48,12 @@ int op_configuration(struct node *n, const json_t *args, json_t *result, struct 
 	json_t *docs = json_array(), *doc = stored_cluster_configuration(err);
 
 	(void)n;
-	(void)args;
 	json_object_set_new(result, "docs", docs);
 	if (!doc)
 		return -1;
 	json_array_append_new(docs, doc);
+	if (!json_is_true(json_object_get(args, "all")))
+		return 0;
 	doc = NULL;
 	if (read_document("kubelet-config", "kubelet", &doc, err) < 0)
 		return -1;

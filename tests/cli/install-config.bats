@@ -80,6 +80,17 @@ dry() {
 	[[ $output != *preflight* ]]
 }
 
+@test "the same as findings of --json, and in its result" {
+	bundle plain
+	printf 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\ndryRun: true\ncertificateKey: aa\n' > "$W/c.yaml"
+	run bash -c '"$INSTALL" --bundle "$1" --dry-run --json --config "$2" </dev/null 2>/dev/null' bash "$B" "$W/c.yaml"
+	echo "$output"
+	[ "$status" -eq 2 ]
+	[ "$(jq -r 'select(.type == "finding") | "\(.level) \(.check) \(.finding)"' <<<"$output" | sort)" = \
+		$'error Config --config: InitConfiguration.certificateKey: made anew for each run; leave it out\nerror Config --config: InitConfiguration.dryRun: true: say --dry-run instead' ]
+	[ "$(jq -r 'select(.type == "result") | .status, .code' <<<"$output")" = $'refused\n2' ]
+}
+
 @test "one machine's values for several; a map where a list is wanted; nothing is dropped" {
 	bundle plain
 	dry --master 10.0.0.1-10.0.0.3 <<-'Y'

@@ -101,11 +101,33 @@ static void what_differs(void **state)
 	}
 }
 
+/* Without documents: the virtual IP and the networks, given or by default. */
+static void values_of_options(void **state)
+{
+	struct err err = {0};
+	json_t *docs = yaml_documents(living, strlen(living), "living", &err);
+	char pods[] = DEFAULT_POD_CIDR, services[] = "10.97.0.0/16";
+	struct cluster_config c = {.k8s_version = "v1.37.2", .pod_cidr = pods};
+	auto_strlist f = {0};
+
+	(void)state;
+	c.service_cidr = services;
+	assert_int_equal(addr_parse("169.254.97.9:6443", 0, "", &c.vip, &err), 0);
+	agreement_check(&c, docs, &f);
+	assert_int_equal(f.n, 2);
+	assert_string_equal(f.v[0], "--vip: 169.254.97.9:6443, but the cluster has "
+	                            "169.254.97.2:6443: say the same");
+	assert_string_equal(f.v[1], "--service-cidr: 10.97.0.0/16, but the cluster has "
+	                            "10.96.0.0/12: say the same");
+	json_decref(docs);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_agrees),
 	    cmocka_unit_test(what_differs),
+	    cmocka_unit_test(values_of_options),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

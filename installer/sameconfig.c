@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+/* What is asked for a cluster that exists must be what it has: nothing of it is changed here, and
+ * machines that join must be told the same as those before. */
+#include "agreement.h"
+#include "configcheck.h"
+#include "err.h"
+#include "installation.h"
+#include "mem.h"
+#include "strbuf.h"
+
+/* The port of its API servers, as its record has it, is the default of this run. */
+static void check_port(struct installation *in, struct strlist *findings)
+{
+	const json_t *state = json_object_get(in->seed->facts, "state");
+	const json_t *record = json_object_get(state, "cluster");
+	struct cluster_config *cfg = &in->session.cfg;
+	uint16_t port = (uint16_t)json_integer_value(json_object_get(record, "bind_port"));
+
+	if (!port)
+		return;
+	cfg->api_port = port;
+	if (config_bind_port(cfg) != port)
+		strlist_addf(findings,
+		             "--config: InitConfiguration.localAPIEndpoint.bindPort: %u, but the "
+		             "cluster's API servers have %u",
+		             config_bind_port(cfg), port);
+}
+
+int check_same_config(struct installation *in, struct err *err)
+{
+	struct session *s = &in->session;
+	auto_strlist findings = {0};
+
+	if (!is_member(in, in->seed))
+		return 0;
+	check_port(in, &findings);
+	if (jobs_run_one(&s->jobs, in->seed, "configuration", "the cluster's configuration",
+	                 json_pack("{sb}", "all", s->opt->config != NULL)) < 0) {
+		if (s->opt->config)
+			return err_set(err, "%s: --config cannot be compared with the cluster: %s",
+			               in->seed->host->name, in->seed->err.msg);
+		in->seed->failed = false; /* whether it answers is judged in the end */
+		return configcheck_refuse(&findings, err);
+	}
+	agreement_check(&s->cfg, json_object_get(in->seed->result, "docs"), &findings);
+	session_config_findings(s, &findings);
+	return configcheck_refuse(&findings, err);
+}
