@@ -59,6 +59,23 @@ static int note_begin(const struct version *v, const char *role, json_t *before,
 	                   err);
 }
 
+static int note_back(const json_t *before, bool used_up, struct err *err);
+
+/* again: an activation that was cut off has been noted. */
+static int begin(const struct version *v, const char *role, json_t *before, bool again,
+                 struct err *err)
+{
+	struct err ignored = {0};
+
+	if (node_safe_point("anything was switched", err) < 0)
+		return -1;
+	if (note_begin(v, role, before, err) == 0)
+		return 0;
+	if (!again)
+		note_back(before, false, &ignored); /* it may be there, and only not durable */
+	return -1;
+}
+
 static int note_end(const struct version *v, const char *role, json_t *before, struct err *err)
 {
 	json_t *members = json_pack("{ss ss ss sn}", "bundle", v->index.str, "k8s", v->k8s, "role",
@@ -106,11 +123,14 @@ static int restore_nothing(const json_t *before, struct err *err)
 	return change_remove(err);
 }
 
-static int note_back(const json_t *before, struct err *err)
+/* The way back is used up by deactivate, but not by an activation that failed. */
+static int note_back(const json_t *before, bool used_up, struct err *err)
 {
 	static const char *const keys[] = {"bundle", "k8s", "role", "images", "version"};
-	json_t *members = json_pack("{sn sn}", "activation", "previous");
+	json_t *members = json_pack("{sn}", "activation");
 
+	if (used_up)
+		json_object_set_new(members, "previous", json_null());
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
 		json_t *v = json_object_get(before, keys[i]);
 
@@ -119,7 +139,7 @@ static int note_back(const json_t *before, struct err *err)
 	return state_merge(members, err);
 }
 
-static int go_back(const json_t *before, struct err *err)
+static int go_back(const json_t *before, bool used_up, struct err *err)
 {
 	int rc = *state_string(before, "current") ? restore_version(before, err)
 	                                          : restore_nothing(before, err);
@@ -128,7 +148,7 @@ static int go_back(const json_t *before, struct err *err)
 		return -1;
 	journal("back to %s",
 	        *state_string(before, "current") ? state_string(before, "current") : "nothing");
-	return note_back(before, err);
+	return note_back(before, used_up, err);
 }
 
 /* ---- the operations ---- */
@@ -141,9 +161,6 @@ static int switch_to(struct node *n, const struct version *v, struct change *c, 
 	struct err why = {0};
 	int rc;
 
-	if (node_safe_point("anything was switched", err) < 0 ||
-	    note_begin(v, role, before, err) < 0)
-		return -1;
 	rc = change_commit(c, err);
 	if (rc == 0)
 		rc = change_place_self(true, err);
@@ -152,11 +169,13 @@ static int switch_to(struct node *n, const struct version *v, struct change *c, 
 		rc = change_start(c, *old ? old_dir : NULL, err);
 	}
 	if (rc == 0)
-		return note_end(v, role, before, err);
+		rc = note_end(v, role, before, err);
+	if (rc == 0)
+		return 0;
 	if (!*old || strcmp(old, v->name) == 0)
 		return -1;
 	journal("activate %s: %s", v->name, err->msg);
-	if (go_back(before, &why) < 0)
+	if (go_back(before, false, &why) < 0)
 		return err_wrap(err, "going back to %s failed too (%s)", old, why.msg);
 	return err_wrap(err, "%s is active again, as before", old);
 }
@@ -183,6 +202,8 @@ static int activate(struct node *n, const struct version *v, const char *role, j
 		if (same)
 			rc = change_repair(&c, err);
 		else
+			rc = begin(v, role, before, again, err);
+		if (rc == 0 && !same)
 			rc = switch_to(n, v, &c, role, before, err);
 		json_object_set_new(result, "changed", json_boolean(c.changed || !same));
 		json_object_set(result, "previous",
@@ -216,12 +237,14 @@ int op_deactivate(struct node *n, const json_t *args, json_t *result, struct err
 {
 	const char *index = arg_string(args, "index", err);
 	json_t *state = NULL, *before;
+	bool used_up;
 	int rc = 0;
 
 	if (!index || node_lock(n, err) < 0 || state_read(&state, err) < 0)
 		return -1;
 	change_remove_leftovers();
 	before = json_object_get(state, "activation");
+	used_up = !before;
 	if (before)
 		before = json_object_get(before, "before");
 	else if (strcmp(state_string(state, "bundle"), index) == 0)
@@ -230,7 +253,7 @@ int op_deactivate(struct node *n, const json_t *args, json_t *result, struct err
 	if (before) {
 		rc = units_check_systemd(err);
 		if (rc == 0)
-			rc = go_back(before, err);
+			rc = go_back(before, used_up, err);
 	}
 	json_decref(state);
 	return rc;

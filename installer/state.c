@@ -83,16 +83,16 @@ void state_remove_leftovers(void)
 	fs_remove_temporaries(STATE_COPY);
 }
 
-/* First the file, then its copy: one of them is whole at any time. */
+/* First the copy: where the disk takes only that, the state is what it was. */
 static int write_state(const json_t *state, struct err *err)
 {
 	char *text = json_dumps(state, JSON_INDENT(1) | JSON_SORT_KEYS);
 	int rc = fs_mkdir_p(DIR_STATE, 0700, err);
 
 	if (rc == 0)
-		rc = fs_write_atomic(STATE_FILE, text, strlen(text), 0600, err);
-	if (rc == 0)
 		rc = fs_write_atomic(STATE_COPY, text, strlen(text), 0600, err);
+	if (rc == 0)
+		rc = fs_write_atomic(STATE_FILE, text, strlen(text), 0600, err);
 	free(text);
 	return rc;
 }

@@ -174,10 +174,8 @@ static int add_file(struct units *u, const char *dir, const char *name, const ch
 		return 0;
 	if (regular && edited(&now) && keep_edited(u, u->v[u->n - 1].path, err) < 0)
 		return -1;
-	if (fs_write_atomic(tmp, text.buf, text.len, 0644, err) < 0)
-		return -1;
-	u->v[u->n - 1].tmp = steal(&tmp);
-	return 0;
+	u->v[u->n - 1].tmp = xstrdup(tmp); /* removed also when it could not be made durable */
+	return fs_write_atomic(tmp, text.buf, text.len, 0644, err);
 }
 
 static int add_unit_file(struct units *u, const char *dir, const char *name, struct err *err)

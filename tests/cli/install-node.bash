@@ -66,10 +66,10 @@ ask() {
 				printf '%s\n' "$r"
 			fi
 		done
-		for ((i = 0; i < 600; i++)); do
+		for ((i = 0; i < 1500; i++)); do
 			[ "$(grep -cv '^{"at"' "$out")" -lt "$wanted" ] || break
 			[ ! -e "$W/ended" ] || break
-			sleep 0.05
+			sleep 0.02
 		done
 	} | { "${NODE_WRAP[@]}" "$INSTALL" node serve > "$out" || true; touch "$W/ended"; }
 	grep -v '^{"at"' "$out" || true
@@ -116,6 +116,7 @@ picture() {
 
 # save, restore: everything that activation may change, to begin the same case again
 save() {
+	rm -rf /run/saved.*
 	cp -a /opt /run/saved.opt
 	cp -a /var/lib /run/saved.lib
 	cp -a /usr/local/bin /run/saved.bin
@@ -140,6 +141,13 @@ killed_at() {
 	out=$(ask "$3" 2> /dev/null)
 	NODE_WRAP=()
 	[[ $out == *"ended by signal 9"* ]]
+}
+
+# failing_at SYSCALL ERROR N REQUEST: asks, and the operation's Nth such call fails with that error; prints the answer
+failing_at() {
+	NODE_WRAP=(strace -f -b execve -qq -o "$W/trace" -e "trace=$1" -e "inject=$1:error=$2:when=$3")
+	ask "$4" 2> /dev/null
+	NODE_WRAP=()
 }
 
 # refused REQUEST TEXT: the answer is an error with TEXT, and nothing has changed

@@ -287,6 +287,43 @@ S
 S
 }
 
+@test "any write, fsync or rename that fails: what was there before is there again, no half is left" {
+	machine <<'S'
+	ask "@$L/old" "$(request stage "$L/old")" "$(request activate "$L/old")" "@$L/new" | all_ok > /dev/null
+	picture > $W/old
+	save
+	failed=0
+	for what in stage:write:ENOSPC stage:fsync:EIO stage:rename:EIO activate:write:ENOSPC activate:fsync:EIO \
+		activate:rename:EROFS activate:symlink:ENOSPC; do
+		IFS=: read -r op call error <<< "$what"
+		if [ $what = activate:write:ENOSPC ]; then
+			restore
+			ask "$(request stage "$L/new")" | all_ok > /dev/null
+			picture > $W/old
+			save
+		fi
+		for n in $(seq 80); do
+			restore
+			answer=$(failing_at $call $error $n "$(request $op "$L/new")" | tail -1)
+			# an answer that could not be sent is none, and one that was not needed does not fail
+			grep -q INJECTED $W/trace || break
+			if [[ $answer == *'"error"'* && $answer != *'without an answer'* ]]; then
+				((++failed))
+				[[ $answer != *'failed too'* ]]
+				picture | diff $W/old - >&2 || { echo "$what $n: $answer"; exit 1; }
+			else
+				echo "$what $n: $answer"
+			fi
+			find /opt/kubecask /etc/systemd /etc/sysctl.d /var/lib/kubecask -name '*.tmp*' -o -name '*kubecask-new*' > $W/left
+			[ ! -s $W/left ] || { echo "$what $n: $(cat $W/left): $answer"; exit 1; }
+		done
+		[ "$n" -gt 1 ]
+	done
+	echo "$failed failed"
+	[ $failed -gt 25 ]
+S
+}
+
 @test "stage killed: its half goes with the next one; unstage leaves what others unpacked or what is in use" {
 	machine <<'S'
 	ask "@$L/old" "$(request stage "$L/old")" "@$L/new" | all_ok
