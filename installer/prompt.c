@@ -43,7 +43,7 @@ static char *read_line(int fd, const char *what, struct err *err)
 	else if (r < 0)
 		err_set(err, "%s: %s", what, strerror(errno));
 	else if (r == 0 && n == 0)
-		err_set_code(err, EXIT_USAGE, "%s: no answer", what);
+		err_set_code(err, EXIT_USAGE, "%s: nothing to read", what);
 	else
 		s = xstrndup(buf, n && buf[n - 1] == '\r' ? n - 1 : n);
 	explicit_bzero(buf, sizeof(buf));

@@ -138,6 +138,14 @@ static int include(struct sshconf *c, const struct strlist *args, const struct s
 	return rc;
 }
 
+static bool is_port(const char *s)
+{
+	char *end;
+	unsigned long n = strtoul(s, &end, 10);
+
+	return isdigit((unsigned char)*s) && !*end && n >= 1 && n <= UINT16_MAX;
+}
+
 /* "Word value", "Word=value", "Word = value" */
 static int parse_line(struct sshconf *c, const char *text, const struct source *src,
                       const char *file, int line, struct err *err)
@@ -166,6 +174,11 @@ static int parse_line(struct sshconf *c, const char *text, const struct source *
 	if (c->n >= LINES_MAX)
 		return err_set_code(err, EXIT_USAGE, "%s:%d: more than %d lines", file, line,
 		                    LINES_MAX);
+	if (len == strlen("port") && strncasecmp(text, "port", len) == 0 && !is_port(args.v[0]))
+		return err_set_code(err, EXIT_USAGE,
+		                    "%s:%d: Port: \"%s\" is no port between 1 and "
+		                    "65535",
+		                    file, line, args.v[0]);
 	l = add_line(c, SSHCONF_WORD, file, line);
 	l->word = xstrndup(text, len);
 	for (char *w = l->word; *w; w++)

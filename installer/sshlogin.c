@@ -370,19 +370,12 @@ static int find_agent(const struct state *st, struct ssh_login *out, struct err 
 	return 0;
 }
 
-static int port_of(const struct state *st, uint16_t *port, struct err *err)
+static void port_of(const struct state *st, uint16_t *port)
 {
 	const char *s = value(st, W_PORT);
-	char *end;
-	unsigned long n;
 
-	if (!s)
-		return 0;
-	n = strtoul(s, &end, 10);
-	if (*end || end == s || n < 1 || n > UINT16_MAX)
-		return at(st->first[W_PORT], err, "no port between 1 and 65535");
-	*port = (uint16_t)n;
-	return 0;
+	if (s) /* checked when it was read */
+		*port = (uint16_t)strtoul(s, NULL, 10);
 }
 
 /* HostName with its %h and %%. The caller's. */
@@ -448,8 +441,8 @@ static int fill(const struct state *st, struct ssh_login *out, struct err *err)
 	out->name = xstrdup(q->name);
 	out->hostname = hostname_of(st);
 	out->port = q->port ? q->port : SSH_PORT;
-	if (!q->port && port_of(st, &out->port, err) < 0)
-		return -1;
+	if (!q->port)
+		port_of(st, &out->port);
 	out->user = xstrdup(user_so_far(st));
 	if (value(st, W_HOSTKEYALIAS))
 		out->host_key_alias = xstrdup(value(st, W_HOSTKEYALIAS));
@@ -496,7 +489,7 @@ void sshconf_address(const struct sshconf *c, const char *name, char **hostname,
 
 	evaluate(&st, c, &ignore);
 	*hostname = hostname_of(&st);
-	port_of(&st, port, &ignore);
+	port_of(&st, port);
 	jump = value(&st, W_PROXYJUMP);
 	if (jump && strcasecmp(jump, "none") != 0)
 		*jumps = true;

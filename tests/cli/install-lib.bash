@@ -86,9 +86,10 @@ flip() {
 	printf "\\$(printf %o $((b ^ 1)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
 }
 
-# start_sshd DIR [LINE...]: an sshd of our own on 127.0.0.1, more configuration in LINEs; sets PORT
+# start_sshd DIR [LINE...]: an sshd of our own on 127.0.0.1, more configuration in LINEs; sets PORT. It runs behind the
+# words of the array SSHD_WITH (own-etc, for one with passwords of its own).
 start_sshd() {
-	local d=$1 line tries
+	local d=$1 tries
 	shift
 	[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
 	[ -f "$d/host_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -f "$d/host_ed25519"
@@ -96,7 +97,8 @@ start_sshd() {
 	cp "$d/id.pub" "$d/authorized"
 	for tries in $(seq 20); do
 		PORT=$((20000 + (RANDOM * 7 + tries) % 20000))
-		cat > "$d/sshd_config" <<-C
+		printf '%s\n' "$@" > "$d/sshd_config" # sshd takes the first value of a word
+		cat >> "$d/sshd_config" <<-C
 			Port $PORT
 			ListenAddress 127.0.0.1
 			HostKey $d/host_ed25519
@@ -107,8 +109,7 @@ start_sshd() {
 			PermitRootLogin yes
 			Subsystem sftp none
 		C
-		for line; do echo "$line" >> "$d/sshd_config"; done
-		/usr/sbin/sshd -f "$d/sshd_config" -E "$d/sshd.log" 3>&- && break
+		"${SSHD_WITH[@]}" /usr/sbin/sshd -f "$d/sshd_config" -E "$d/sshd.log" 3>&- && break
 	done
 	for tries in $(seq 100); do
 		[ ! -s "$d/sshd.pid" ] || return 0
@@ -119,7 +120,15 @@ start_sshd() {
 }
 
 stop_sshd() {
-	[ ! -s "$1/sshd.pid" ] || kill "$(cat "$1/sshd.pid")"
+	local pid
+	[ -s "$1/sshd.pid" ] || return 0
+	pid=$(cat "$1/sshd.pid")
+	kill "$pid" 2>/dev/null || true
+	rm -f "$1/sshd.pid"
+	for _ in {1..100}; do
+		kill -0 "$pid" 2>/dev/null || return 0
+		sleep 0.05
+	done
 }
 
 # known DIR: the server's host key, as known_hosts has it
