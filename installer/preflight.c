@@ -146,11 +146,23 @@ static void check_fresh(const struct candidate *c, const struct cluster_config *
 	check_proxies(c, cfg, f);
 }
 
+/* The record of what was done there cannot be read (state.h). */
+static void check_state(const struct candidate *c, struct findings *f)
+{
+	const char *damaged = fact_string(json_object_get(c->facts, "state"), "damaged");
+
+	if (*damaged)
+		finding_add(f, c, "State", LEVEL_ERROR,
+		            "restore /var/lib/kubecask/state.json, or kubecask reset", "%s",
+		            damaged);
+}
+
 static void check_machine(const struct candidate *c, const struct cluster_config *cfg,
                           const struct space need[static 2], struct findings *f)
 {
 	enum node_state state = candidate_state(c);
 
+	check_state(c, f);
 	check_system(c, cfg, f);
 	check_modules(c, f);
 	check_dns(c, f);

@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "node.h"
 #include "proto.h"
+#include "state.h"
 #include "supervisor.h"
 
 #include <errno.h>
@@ -145,6 +146,7 @@ static bool is_journaled(const char *op)
 static int run_step(struct node *n, node_op *op, const struct msg *m, json_t *result,
                     struct err *err)
 {
+	json_t *state = NULL;
 	const json_t *run = json_object_get(m->body, "run");
 	const char *id = json_string_value(json_object_get(run, "id"));
 	const char *name = json_string_value(json_object_get(run, "name"));
@@ -153,6 +155,9 @@ static int run_step(struct node *n, node_op *op, const struct msg *m, json_t *re
 	struct err ignored = {0};
 	int rc;
 
+	if (state_read(&state, err) < 0) /* what it would decide by is not known */
+		return -1;
+	json_decref(state);
 	if (!id || !name)
 		return op(n, m->body, result, err);
 	if (node_lock(n, err) < 0 || journal_step(id, step, name, "begin", NULL, err) < 0)

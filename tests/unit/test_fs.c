@@ -69,6 +69,23 @@ static void leavings_are_replaced(void **state)
 	}
 }
 
+static void temporaries_are_removed(void **state)
+{
+	static const char *const names[] = {"unit.tmp.12.0", "unit.tmp.7.13", "unit.tmp.",
+	                                    "unit.tmp.x",    "other.tmp.1.1", "unit"};
+	struct err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_int_equal(fs_write_atomic(at(names[i]), "", 0, 0600, &err), 0);
+	fs_remove_temporaries(at("unit"));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		assert_int_equal(fs_exists(at(names[i])), i >= 2);
+	fs_remove_temporaries(at("none/such"));
+	for (size_t i = 2; i < ARRAY_SIZE(names); i++)
+		unlink(at(names[i]));
+}
+
 static void failed_write_leaves_nothing(void **state)
 {
 	struct err err = {0};
@@ -295,6 +312,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(atomic_write_and_read),
 	    cmocka_unit_test(leavings_are_replaced),
+	    cmocka_unit_test(temporaries_are_removed),
 	    cmocka_unit_test(failed_write_leaves_nothing),
 	    cmocka_unit_test(directories_and_removal),
 	    cmocka_unit_test(links_are_switched),

@@ -128,6 +128,8 @@ static void system_checks(void **state)
 	    "port 10250 is in use");
 	one(check("ports_busy", json_pack("[i]", 10297), false), "Port", true,
 	    "port 10297 is in use");
+	one(check("state", json_pack("{ss}", "damaged", "state.json: damaged"), true), "State",
+	    true, "state.json: damaged");
 	one(check("foreign", json_pack("[s]", "/usr/bin/kubelet"), true), "Foreign", true,
 	    "/usr/bin/kubelet");
 }
