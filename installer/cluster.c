@@ -145,6 +145,15 @@ static size_t count_nodes(const json_t *cluster)
 	return json_array_size(json_object_get(cluster, "nodes"));
 }
 
+/* Runs, alone, and no node was ever registered. */
+static bool is_empty(const json_t *etcd)
+{
+	const json_t *nodes = json_object_get(etcd, "nodes");
+
+	return json_array_size(json_object_get(etcd, "members")) == 1 && json_is_integer(nodes) &&
+	       json_integer_value(nodes) == 0;
+}
+
 static enum half_run decide_init(const json_t *cluster)
 {
 	const json_t *etcd = json_object_get(cluster, "etcd");
@@ -158,8 +167,11 @@ static enum half_run decide_init(const json_t *cluster)
 		               json_array_size(json_object_get(etcd, "members")) > 1
 		           ? HALF_MEMBER
 		           : HALF_CONTINUE;
-	if (!answers && state_is(cluster, "etcd", "none"))
+	if (state_is(cluster, "etcd", "none"))
 		return HALF_CLEAR;
+	/* a control plane that never came up: what it has is what init put there, and stays */
+	if (is_empty(etcd))
+		return HALF_CONTINUE;
 	return others_have_all(etcd) ? HALF_ASK : HALF_ASK_LOSS;
 }
 
@@ -183,7 +195,8 @@ static void explain(enum half_run h, const json_t *interrupted, char *why, size_
 	static const char *const then[] = {
 	    [HALF_NONE] = "",
 	    [HALF_MEMBER] = "its node is a member of the cluster: going on from there",
-	    [HALF_CONTINUE] = "its control plane answers: going on with it",
+	    [HALF_CONTINUE] = "its control plane, or its etcd without any node, answers: "
+			      "going on with it",
 	    [HALF_CLEAR] = "nothing of it answers and etcd has no data: clearing it",
 	    [HALF_ASK] =
 		"add --yes to clear what it left; the cluster's other members keep all data",

@@ -234,6 +234,27 @@ int etcd_ask(const struct static_pods *p, const char *urls, json_t *out, struct 
 	return 0;
 }
 
+int etcd_count_nodes(const struct static_pods *p, const char *urls)
+{
+	auto_strlist argv = {0};
+	auto_strbuf text = {0};
+	struct err ignored = {0};
+	const char *hit;
+
+	common_words(p, urls, &argv);
+	strlist_add(&argv, "--command-timeout=4s");
+	strlist_add(&argv, "get");
+	strlist_add(&argv, "/registry/minions/");
+	strlist_add(&argv, "--prefix");
+	strlist_add(&argv, "--keys-only");
+	strlist_add(&argv, "--limit=1");
+	strlist_add(&argv, "--write-out=fields");
+	if (etcdctl(&argv, &text, &ignored) < 0)
+		return -1;
+	hit = strstr(strbuf_str(&text), "\"Count\" : ");
+	return hit ? atoi(hit + strlen("\"Count\" : ")) : -1;
+}
+
 int etcd_remove_member(const struct static_pods *p, const char *urls, const char *id,
                        struct err *err)
 {

@@ -22,6 +22,9 @@ int etcd_ask(const struct static_pods *p, const char *urls, json_t *out, struct 
 int etcd_remove_member(const struct static_pods *p, const char *urls, const char *id,
                        struct err *err);
 
+/* Number of the cluster's nodes that etcd has a record of; -1: it does not say. */
+int etcd_count_nodes(const struct static_pods *p, const char *urls);
+
 /* Client URLs of the started members but the one with that id, comma separated; the caller's. */
 char *etcd_other_urls(const json_t *members, const char *but);
 

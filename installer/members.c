@@ -360,6 +360,9 @@ static void ask_etcd(const struct static_pods *p, json_t *out)
 	}
 	if (p->etcd_url && etcd_ask(p, p->etcd_url, answer, &err) == 0) {
 		json_object_set_new(answer, "state", json_string("running"));
+		if (json_object_get(out, "interrupted"))
+			json_object_set_new(answer, "nodes",
+			                    json_integer(etcd_count_nodes(p, p->etcd_url)));
 		return;
 	}
 	if (reset_has_begun()) { /* it has left etcd, or what is lost was accepted */

@@ -263,8 +263,8 @@ in_box() {
 	pack "$BATS_TEST_TMPDIR/layout" "$BATS_TEST_TMPDIR/kubecask-v1.37.2-linux-amd64.tar"
 	BOX_FILES=$BATS_TEST_TMPDIR in_box <<-'S'
 		members 1
-		echo '{"version":"1","k8s":"v1.37.2","bundle":"sha256:aa","kubeadm":"init-started"}' > /var/lib/kubecask/state.json
-		echo '2026-11-29T03:00:00Z kubeadm init begins' > /var/lib/kubecask/journal
+		ctl 1 put /registry/minions/box x
+		interrupted init
 		status=0
 		"$INSTALL" --yes --bundle "$KEEP/files/kubecask-v1.37.2-linux-amd64.tar" > answer 2>&1 || status=$?
 		cat answer
@@ -311,6 +311,18 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 		tr -d ' \n' < /run/kubeadm | grep -F '"ignorePreflightErrors":["all"]'
 		health 1 && [ -e /root/m1/member ] && [ -e /etc/kubernetes/admin.conf ]
 		[ ! -e /run/told ]
+	S
+}
+
+@test "an interrupted init whose API server never came up goes on with its etcd" {
+	in_box <<-S
+		members 1
+		kubeadm; interrupted init; apiserver_manifest
+		ask init '$INIT_DOCS' > answer
+		cat answer
+		jq -e .ok answer
+		grep '^init --config .*--ignore-preflight-errors=all' /run/kubeadm
+		health 1 && [ -e /root/m1/member ] && [ ! -e /run/told ]
 	S
 }
 

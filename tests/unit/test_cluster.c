@@ -192,6 +192,24 @@ static void init_whose_control_plane_answers_goes_on(void **state)
 	                 HALF_CONTINUE);
 }
 
+/* Its API server never came up, with a configuration that was wrong: nothing needs to be cleared.
+ */
+static void init_that_failed_goes_on_with_its_etcd(void **state)
+{
+	static const char etcd[] = "{" INIT ",\"apiserver\":{\"state\":\"unreachable\"},"
+				   "\"etcd\":{\"state\":\"running\",\"self\":\"1\","
+				   "\"members\":[" SELF "],\"nodes\":%d}}";
+	char text[600];
+
+	(void)state;
+	snprintf(text, sizeof(text), etcd, 0);
+	assert_int_equal(half("{}", text, "going on with it"), HALF_CONTINUE);
+	snprintf(text, sizeof(text), etcd, 1);
+	assert_int_equal(half("{}", text, "--accept-data-loss"), HALF_ASK_LOSS);
+	snprintf(text, sizeof(text), etcd, -1);
+	assert_int_equal(half("{}", text, "--accept-data-loss"), HALF_ASK_LOSS);
+}
+
 /* etcd has what only this machine has. */
 static void data_is_never_cleared_unasked(void **state)
 {
@@ -269,6 +287,7 @@ int main(void)
 	    cmocka_unit_test(init_that_did_end_is_a_member),
 	    cmocka_unit_test(a_stale_record_is_no_reason),
 	    cmocka_unit_test(init_whose_control_plane_answers_goes_on),
+	    cmocka_unit_test(init_that_failed_goes_on_with_its_etcd),
 	    cmocka_unit_test(data_is_never_cleared_unasked),
 	    cmocka_unit_test(join_of_a_master),
 	    cmocka_unit_test(join_of_a_worker),
