@@ -114,3 +114,67 @@ strangers_service() { # N
 		on "$n" 'umount /etc/kubernetes/audit /var/log/pods/mine && rm -rf /var/lib/kubelet /data /srv/audit /srv/logs'
 	done
 }
+
+# ---- API servers on a port of their own, the same file for install and join, a proxy in the environment ----
+
+port_config() { # FILE: API servers on 8443, a label for all nodes that join, a version without v
+	local version=${K8S_VERSION:-v1.37.2}
+	sed -e '0,/^nodeRegistration:/s//localAPIEndpoint: {bindPort: 8443}\nnodeRegistration:/' \
+		-e '0,/^kind: ClusterConfiguration/s//kind: ClusterConfiguration\nkubernetesVersion: '"${version#v}"'/' "$CONFIG" |
+		awk -v args="$(kubeadm_args node-labels rack=a7)" '/^kind: JoinConfiguration/ {seen = 1}
+			{print}
+			seen && /^nodeRegistration:/ {print "  kubeletExtraArgs: " args}' > "$1"
+}
+
+@test "API servers on another port: the virtual IP keeps its own, the file that install got is given to join" {
+	"$LAB" up 3:2500M 4:1500M 3>&-
+	"$LAB" wait 3 4
+	port_config "$OUT/port.yaml"
+	installer 540 --master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$OUT/port.yaml" --yes "${SSH[@]}"
+	eventually 120 ready 1 node1 node2
+	[ "$(real_servers 2)" = "$(addr 1):8443" ]
+	[ "$(k 1 get node node2 -o 'jsonpath={.metadata.labels.rack}')" = a7 ]
+	on 1 'ss -ltn 2>/dev/null || cat /proc/net/tcp6' | grep -qi '8443\|:20FB'
+	# the second control plane, with the very file
+	installer 540 join --from "$(addr 1)" --master "$(addr 3)" --bundle "$BUNDLE" --config "$OUT/port.yaml" --yes "${SSH[@]}"
+	eventually 120 ready 1 node3
+	[ "$(real_servers 2)" = "$(printf '%s:8443\n' "$(addr 1)" "$(addr 3)" | sort)" ]
+	on 3 'grep -e --secure-port=8443 /etc/kubernetes/manifests/kube-apiserver.yaml'
+	# nothing secret stayed on a disk
+	for n in 1 2 3; do
+		[ -z "$(on "$n" 'ls /run/kubecask/kubeadm.yaml 2>/dev/null')" ]
+		run ! on "$n" 'grep -qE "[a-z0-9]{6}\.[a-z0-9]{16}([^a-z0-9]|$)" /var/lib/kubecask/kubeadm.log'
+	done
+}
+
+@test "a file that does not agree with the cluster is refused by field, also over a cluster that is finished" {
+	sed 's/bindPort: 8443/bindPort: 9443/' "$OUT/port.yaml" > "$OUT/other.yaml"
+	printf -- '---\napiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\nmaxPods: 17\n' >> "$OUT/other.yaml"
+	run installer 120 --master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$OUT/other.yaml" --yes "${SSH[@]}"
+	[ "$status" = 2 ]
+	grep 'InitConfiguration.localAPIEndpoint.bindPort: 9443, but the cluster.s API servers have 8443' "$OUT/install.log"
+	grep 'KubeletConfiguration.maxPods: 17, but the cluster has 110' "$OUT/install.log"
+	run installer 120 --master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --vip 169.254.97.9 --yes "${SSH[@]}"
+	[ "$status" = 2 ]
+	grep -e '--vip: 169.254.97.9:6443, but the cluster has 169.254.97.2:6443: say the same' "$OUT/install.log"
+}
+
+# Where nothing answers: whoever asks it does not get through
+PROXY='export http_proxy=http://10.77.0.99:3128 https_proxy=http://10.77.0.99:3128 no_proxy=localhost,127.0.0.1,10.77.0.0/16;'
+
+@test "joined by hand with proxy variables set; kubectl and kubelet reach the virtual IP, kube-proxy is told" {
+	bundle_on 4
+	DEADLINE=300 on 4 'cd /root/kubecask && ./install node prepare' </dev/null
+	local line
+	line=$(on 1 "$PROXY kubeadm token create --print-join-command" | tail -1)
+	DEADLINE=400 on 4 "$PROXY $line --ignore-preflight-errors NumCPU,Mem,SystemVerification" </dev/null
+	eventually 240 ready 1 node4
+	on 4 "$PROXY kubectl --kubeconfig /etc/kubernetes/kubelet.conf --request-timeout=10s get node node4"
+	on 1 "$PROXY kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=10s get nodes"
+	on 1 "$PROXY kubeadm init phase control-plane scheduler --dry-run --control-plane-endpoint 198.18.7.7:6443" |
+		grep -A1 'name: no_proxy' | grep 'value: localhost,127.0.0.1,10.77.0.0/16,169.254.0.0/16,fe80::/10.*,198.18.7.7'
+}
+
+@test "and all of it is reset" {
+	installer 300 reset --master "$(addr 1)" --master "$(addr 3)" --node "$(addr 2)" --node "$(addr 4)" --yes "${SSH[@]}"
+}
