@@ -343,14 +343,38 @@ static void report(struct worker *w, struct push *p, bool now)
 }
 
 /* In the middle of a blob the link cannot be used for anything else: it is given up. */
-static int stop_copy(struct worker *w, struct err *err)
+static int give_up_link(struct worker *w, const struct err *why)
 {
 	link_release(&w->node);
-	err_set(&w->lost, "the copy was stopped");
-	return err_set(err, "stopped in the middle, as asked; repeat the command to go on");
+	w->lost = *why;
+	return -1;
 }
 
-/* The node may have given up on this blob: its answer is read at the end all the same. */
+/* Between two pieces of a blob: what the node and the controller have to say meanwhile. */
+static int hear_both(struct worker *w, struct err *err)
+{
+	struct msg m = {0};
+	int r;
+
+	while ((r = link_take(&w->node, &m, err)) > 0) {
+		bool answer = m.kind != MSG_PROGRESS;
+
+		if (m.kind == MSG_ERROR)
+			err_set_code(err, m.code, "%s", m.text);
+		else if (answer)
+			err_set(err, "protocol: an answer before the end of the blob");
+		msg_release(&m);
+		if (answer)
+			return give_up_link(w, err);
+	}
+	if (r < 0 || hear_controller(w, err) < 0)
+		return -1;
+	if (!w->stop)
+		return 0;
+	err_set(err, "stopped in the middle, as asked; repeat the command to go on");
+	return give_up_link(w, err);
+}
+
 static int send_range(struct worker *w, struct push *p, uint64_t offset, uint64_t size,
                       struct err *err)
 {
@@ -369,10 +393,8 @@ static int send_range(struct worker *w, struct push *p, uint64_t offset, uint64_
 		if (w->node.ops->write(w->node.ctx, buf, (size_t)n, err) < 0)
 			return -1;
 		w->pinged = now_ms();
-		if (hear_controller(w, err) < 0)
+		if (hear_both(w, err) < 0)
 			return -1;
-		if (w->stop)
-			return stop_copy(w, err);
 		offset += (uint64_t)n;
 		size -= (uint64_t)n;
 		p->done += (uint64_t)n;

@@ -84,6 +84,21 @@ inside() {
 	[[ $output == *"connect: stopped before it was connected, as asked"* ]]
 }
 
+@test "^C in the middle of a copy: half a blob is not left there, the lock is free, nothing runs" {
+	rm -rf "$D/l" "$B"
+	LAYER_SIZE=300000000 layout "$D/l"
+	pack "$D/l" "$B"
+	inside <<-'C'
+		begin --yes --ignore-preflight-errors Systemd,Cgroup2,Kernel,Mount,Disk
+		until_true 'ls /opt/kubecask/blobs/sha256/*.tmp >/dev/null 2>&1'
+		interrupt INT
+		until_true '! pgrep -f "node serve" >/dev/null'
+		ls -R /opt /run/kubecask* || :
+	C
+	[[ $output == *"stopped in the middle, as asked; repeat the command to go on"* ]]
+	[[ $output != *".tmp"* && $output != *"kubecask.lock"$'\n'* ]]
+}
+
 # held: the lock is held by a command of a run whose controller is gone
 held='
 	exec 7>/run/kubecask.lock; chmod 600 /run/kubecask.lock

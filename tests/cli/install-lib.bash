@@ -40,7 +40,7 @@ layout() {
 	printf '{"imageLayoutVersion":"1.0.0"}' > "$d/oci-layout"
 	empty=$(printf '{}' | blob "$d")
 	config=$(printf '{"os":"linux"}' | blob "$d")
-	layer=$(head -c 3000 /dev/zero | blob "$d")
+	layer=$(head -c "${LAYER_SIZE:-3000}" /dev/zero | blob "$d")
 	node_files "$d.node"
 	files=$(tar -C "$d.node" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - . | zstd -q | blob "$d")
 	rm -rf "$d.node"
