@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* status: the nodes as the API server sees them. */
+/* status: the nodes as the API server sees them, and what is wrong with what they need. */
 #include "err.h"
 #include "print.h"
 #include "session.h"
@@ -25,8 +25,10 @@ static int status(struct session *s, struct err *err)
 	if (j->failed)
 		return err_set(err, "%s: %s", j->host->name, j->err.msg);
 	json_object_update(s->result, j->result);
-	if (!o->json)
+	if (!o->json) {
 		print_nodes(j->result);
+		print_problems(j->result);
+	}
 	return 0;
 }
 

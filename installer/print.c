@@ -3,6 +3,8 @@
 #include "print.h"
 
 #include "installation.h"
+#include "ready.h"
+#include "strbuf.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +23,19 @@ void print_nodes(const json_t *status)
 		                                                         : "worker",
 		       fact_string(n, "version"),
 		       json_is_true(json_object_get(n, "ready")) ? "Ready" : "NotReady");
+}
+
+void print_problems(const json_t *status)
+{
+	size_t i;
+	json_t *problem;
+
+	json_array_foreach (json_object_get(status, "problems"), i, problem) {
+		auto_strbuf line = {0};
+
+		ready_describe(problem, &line);
+		printf("%s%s\n", i ? "" : "\n", strbuf_str(&line));
+	}
 }
 
 /* Whoever needed sudo for the installation needs it for what comes after it. */

@@ -7,5 +7,7 @@ struct installation;
 
 /* The nodes of an answer to op "status", as a table on stdout. */
 void print_nodes(const json_t *status);
+/* Its problems, a line each (ready_describe). */
+void print_problems(const json_t *status);
 /* The nodes of a finished installation and what the user can do next. */
 void print_installed(const struct installation *in);

@@ -248,14 +248,11 @@ static const char *hint(const char *log)
 	return strstr(log, "network is unreachable") ? " (no route?)" : "";
 }
 
-/* "pod kube-system/coredns-x on node1: CrashLoopBackOff, 4 restarts, exit code 1: "its last words""
- */
-static void describe(struct ready *r, const json_t *problem, struct strbuf *out)
+static void describe_as(const json_t *problem, const char *message, const char *last_log,
+                        struct strbuf *out)
 {
-	const struct ready_seen *s = seen(r, problem);
 	bool node = strcmp(text(problem, "kind"), "node") == 0;
 	long long restarts = number(problem, "restarts");
-	const char *message = s->message ? s->message : "";
 
 	if (node)
 		strbuf_addf(out, "node %s: %s", text(problem, "name"), text(problem, "reason"));
@@ -267,11 +264,26 @@ static void describe(struct ready *r, const json_t *problem, struct strbuf *out)
 		strbuf_addf(out, ", %lld restart%s", restarts, restarts == 1 ? "" : "s");
 	if (*text(problem, "exit"))
 		strbuf_addf(out, ", %s", text(problem, "exit"));
-	if (s->last_log)
-		strbuf_addf(out, ": \"%s\"%s", s->last_log, hint(s->last_log));
+	if (*last_log)
+		strbuf_addf(out, ": \"%s\"%s", last_log, hint(last_log));
 	/* "back-off 40s restarting failed container ..." says no more than the reason */
 	if (*message && strncmp(message, "back-off ", 9) != 0)
-		strbuf_addf(out, "%s %.*s", s->last_log ? ";" : ":", MESSAGE_LEN, message);
+		strbuf_addf(out, "%s %.*s", *last_log ? ";" : ":", MESSAGE_LEN, message);
+}
+
+void ready_describe(const json_t *problem, struct strbuf *out)
+{
+	describe_as(problem, text(problem, "message"), text(problem, "last_log"), out);
+	if (*text(problem, "look"))
+		strbuf_addf(out, "; see: %s", text(problem, "look"));
+}
+
+/* With what earlier answers told: not each has events and logs. */
+static void describe(struct ready *r, const json_t *problem, struct strbuf *out)
+{
+	const struct ready_seen *s = seen(r, problem);
+
+	describe_as(problem, s->message ? s->message : "", s->last_log ? s->last_log : "", out);
 }
 
 /* Tells no more than the one before: the other pod of CoreDNS. */

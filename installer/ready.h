@@ -62,3 +62,9 @@ enum ready_state ready_unreachable(struct ready *r, const char *error, long long
 /* WAITING: what is missing, in some words. HOPELESS: the sentence to end with: what is at fault,
  * why, and what to look at next. DONE: "". Valid until the next call. */
 const char *ready_text(const struct ready *r);
+
+/*
+ * Appends one problem of an answer to op "status" (diagnose.h), which ends with what to look at:
+ * "pod NAMESPACE/NAME on NODE: CrashLoopBackOff, 4 restarts, exit code 1: ...; see: kubectl ..."
+ */
+void ready_describe(const json_t *problem, struct strbuf *out);

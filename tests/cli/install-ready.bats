@@ -41,7 +41,7 @@ kube_machine() {
 					spec: {nodeName: $node}, status: {containerStatuses: [$s]}}'
 			}
 			list() { jq -sc '{kind: "List", items: .}'; }
-			crash='{"name":"c","restartCount":4,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off"}},
+			crash='{"name":"c","restartCount":4,"state":{"waiting":{"reason":"CrashLoopBackOff","message":"back-off 40s restarting"}},
 				"lastState":{"terminated":{"exitCode":1,"reason":"Error"}}}'
 			creating='{"name":"c","state":{"waiting":{"reason":"ContainerCreating"}}}'
 			# status [ARGS]: the answer; the controller's end stays open until it has come
@@ -86,7 +86,7 @@ S
 	status | tee $W/out
 	jq -c '.ok.problems[] | [.name, .reason, .message, .exit, .last_log, .look, .final]' $W/out >$W/problems
 	diff $W/problems - <<'J'
-["flannel-1","CrashLoopBackOff","back-off","exit code 1","no vxlan","kubectl -n kube-flannel logs flannel-1 -c c --previous",true]
+["flannel-1","CrashLoopBackOff","back-off 40s restarting","exit code 1","no vxlan","kubectl -n kube-flannel logs flannel-1 -c c --previous",true]
 ["coredns-1","ContainerCreating","FailedCreatePodSandBox: no subnet.env","","","kubectl -n kube-system describe pod coredns-1",false]
 J
 	[ "$(jq -r '.ok.nodes[0].message' $W/out)" = "NetworkReady=false message:cni plugin not initialized" ]
@@ -127,5 +127,19 @@ S
 	rm /run/kube/objects.error
 	echo '{"kind":"Status"}' >/run/kube/objects
 	status | jq -r .error | grep '^kubectl: its answer is not a list in JSON'
+S
+}
+
+@test "install status: the nodes, and a line for each problem" {
+	kube_machine <<'S'
+	{ node n1 10.0.0.1 True ""; dns 2; pod kube-system proxy-1 k8s-app kube-proxy n1 "$crash"; } | list >/run/kube/objects
+	echo 'E0102 15:04:05.000000       1 main.go:2] dial tcp 10.0.0.1:6443: i/o timeout' >/run/kube/log.proxy-1
+	"$INSTALL" status >$W/out
+	diff <(sed 's/  */ /g' $W/out) - <<'T'
+NAME ADDRESS ROLE VERSION STATUS
+n1 10.0.0.1 worker v1.37.2 Ready
+
+pod kube-system/proxy-1 on n1: CrashLoopBackOff, 4 restarts, exit code 1: "dial tcp 10.0.0.1:6443: i/o timeout" (a firewall that drops, or no route?); see: kubectl -n kube-system logs proxy-1 -c c --previous
+T
 S
 }

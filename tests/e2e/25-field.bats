@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2154 # status, output: of bats
+# shellcheck disable=SC2154,SC2030,SC2031 # status, output: of bats
 # Machines as people have them. Each part says what it needs of the two machines and leaves them reset.
 
 load lib
@@ -114,6 +114,121 @@ strangers_service() { # N
 		on "$n" 'umount /etc/kubernetes/audit /var/log/pods/mine && rm -rf /var/lib/kubelet /data /srv/audit /srv/logs'
 	done
 }
+
+# ---- what keeps machines from becoming a cluster is named, and soon ----
+
+# run_installer SECONDS WORD...: the installer over both machines; status and output are bats's
+run_installer() {
+	local limit=$1
+	shift
+	run installer "$limit" --master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$CONFIG" --yes "${SSH[@]}" "$@"
+}
+
+# rule N CHAIN-HOOK RULE...: the only rule of a table of ours; no_rule N takes it back
+rule() {
+	local n=$1 hook=$2
+	shift 2
+	no_rule "$n" 2>/dev/null || :
+	printf 'table inet field {\n\tchain c {\n\t\ttype filter hook %s priority 10;\n\t\t%s\n\t}\n}\n' "$hook" "$*" |
+		on "$n" 'cat >/root/field.nft'
+	nft "$n" -f /root/field.nft
+}
+
+no_rule() {
+	nft "$1" delete table inet field
+}
+
+# join_fails: the printed line on machine 2 does not succeed; output is what it said, TOOK its seconds
+join_fails() {
+	local start=$SECONDS
+	run on 2 "$(on 1 kubeadm token create --print-join-command)"
+	TOOK=$((SECONDS - start))
+	say "it took $TOOK s: $(grep 'does not answer' <<<"$output")"
+	[ "$status" -ne 0 ]
+	[ "$TOOK" -le 40 ]
+	# nothing is left of it
+	[ -z "$(real_servers 2)" ]
+	on 2 test ! -e /etc/kubernetes/manifests
+}
+
+@test "one master; a machine that is to join by hand" {
+	tools 1
+	tools 2
+	bundle_on 2
+	installer 300 --master "$(addr 1)" --bundle "$BUNDLE" --config "$CONFIG" --yes "${SSH[@]}"
+	DEADLINE=300 on 2 "/root/kubecask/install node prepare --bundle /root/kubecask/$(basename "$BUNDLE")"
+}
+
+@test "join, and the master's port is closed: said within seconds, not minutes" {
+	rule 1 input "ip saddr $(addr 2) tcp dport 6443 drop"
+	join_fails
+	[[ $output == *"the API server does not answer at $VIP: no answer within 3 s (a firewall?)"* ]]
+	[[ $output == *"directly: $(addr 1):6443 no answer within 3 s (a firewall?): no control-plane node can be reached"* ]]
+	rule 1 input "ip saddr $(addr 2) tcp dport 6443 reject with icmpx admin-prohibited"
+	join_fails
+	[[ $output == *"directly: $(addr 1):6443 no route to host (a firewall that rejects, or the machine is off)"* ]]
+	no_rule 1
+}
+
+@test "join, and this machine's own rules are in the way: the masters answer, lvscare is asked" {
+	rule 2 output "ip daddr ${VIP%:*} drop"
+	join_fails
+	[[ $output == *"directly: $(addr 1):6443 answers: the rules of the virtual IP do not work on this machine"* ]]
+	[[ $output == *"lvscare check --vs $VIP"* ]]
+	no_rule 2
+}
+
+@test "without these rules it joins" {
+	run_installer 400
+	[ "$status" -eq 0 ]
+	ready 1 node1 node2
+}
+
+# hopeless SECONDS: another run ends with 75 within that time, long before --wait; MESSAGE is its last line
+hopeless() {
+	local start=$SECONDS
+	run_installer "$1" --wait 10m --ignore-preflight-errors Disk
+	say "after $((SECONDS - start)) s: $(tail -1 <<<"$output")"
+	MESSAGE=$(tail -1 <<<"$output")
+	[ "$status" -eq 75 ]
+	[[ $MESSAGE == "install: "*"it does not become ready: "* ]]
+}
+
+@test "CoreDNS that ends again and again: its last words are in the message" {
+	on 1 'export KUBECONFIG=/etc/kubernetes/admin.conf; kubectl -n kube-system get configmap coredns -o yaml >/root/coredns.yaml
+		sed s/ready/frobnicate/ /root/coredns.yaml | kubectl -n kube-system replace -f -
+		kubectl -n kube-system delete pod -l k8s-app=kube-dns --wait=false'
+	hopeless 240
+	[[ $MESSAGE == *"pod kube-system/coredns-"*" restarts, exit code 1: "*"Unknown directive 'frobnicate'"* ]]
+	[[ $MESSAGE == *"; see: kubectl -n kube-system logs coredns-"*" -c coredns"* ]]
+	on 1 'export KUBECONFIG=/etc/kubernetes/admin.conf; kubectl -n kube-system replace --force -f /root/coredns.yaml
+		kubectl -n kube-system delete pod -l k8s-app=kube-dns --wait=false'
+	run_installer 240
+	[ "$status" -eq 0 ]
+}
+
+@test "kube-proxy on one node without its image" {
+	on 2 "ctr -n k8s.io images ls -q | grep kube-proxy | xargs ctr -n k8s.io images rm"
+	k 1 -n kube-system delete pod -l k8s-app=kube-proxy --field-selector spec.nodeName=node2 --wait=false
+	hopeless 200
+	[[ $MESSAGE == *"pod kube-system/kube-proxy-"*" on node2: "*Image*kube-proxy* ]]
+	[[ $MESSAGE == *"; see: ctr -n k8s.io images ls   (on node2)" ]]
+	# the image again, from the master
+	# shellcheck disable=SC2016 # for the shell there
+	on 1 'ctr -n k8s.io images export - $(ctr -n k8s.io images ls -q | grep /kube-proxy:)' | on 2 'ctr -n k8s.io images import -'
+	k 1 -n kube-system delete pod -l k8s-app=kube-proxy --field-selector spec.nodeName=node2 --wait=false
+	run_installer 200
+	[ "$status" -eq 0 ]
+}
+
+@test "a full disk" {
+	# shellcheck disable=SC2016 # for the shell there
+	on 2 'fallocate -l $(($(stat -f -c "%a * %S" /var/lib | sed "s/^/(/; s/$/)/") - 100 * 1024 * 1024)) /var/lib/filler'
+	hopeless 300
+	[[ $MESSAGE == *"node node2: DiskPressure"* ]]
+	[[ $MESSAGE == *"; see: df -h /var/lib /opt   (on node2)" ]]
+	on 2 rm /var/lib/filler
+	installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --yes "${SSH[@]}"
 
 # ---- API servers on a port of their own, the same file for install and join, a proxy in the environment ----
 
