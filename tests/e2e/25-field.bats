@@ -229,6 +229,7 @@ hopeless() {
 	[[ $MESSAGE == *"; see: df -h /var/lib /opt   (on node2)" ]]
 	on 2 rm /var/lib/filler
 	installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --yes "${SSH[@]}"
+}
 
 # ---- API servers on a port of their own, the same file for install and join, a proxy in the environment ----
 
