@@ -27,11 +27,18 @@ struct reset {
 
 /* ---- what is there ---- */
 
+static json_t *cluster_args(const struct job *j, void *ctx)
+{
+	(void)j;
+	(void)ctx;
+	return json_pack("{sb}", "pods", true);
+}
+
 static int look(struct reset *r, struct err *err)
 {
 	struct jobs *jobs = &r->session.jobs;
 
-	jobs_run(jobs, "cluster", "ask the cluster", NULL, NULL, NULL);
+	jobs_run(jobs, "cluster", "ask the cluster", NULL, cluster_args, NULL);
 	r->views = xcalloc(jobs->n, sizeof(*r->views));
 	r->answers = xcalloc(jobs->n, sizeof(*r->answers));
 	r->addresses = xcalloc(jobs->n, sizeof(*r->addresses));

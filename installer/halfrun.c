@@ -54,7 +54,7 @@ int half_run_prepare(struct node *n, const json_t *args, enum half_run *what, st
 	}
 	if (strstr(how, "-started")) {
 		facts = json_pack("{sb}", "kubelet_conf", fs_exists(KUBELET_CONF));
-		members_collect(cluster);
+		members_collect(false, cluster);
 		*what = half_run_decide(facts, cluster, why, sizeof(why));
 		json_decref(facts);
 		rc = act(n, how, what, args, why, err);

@@ -296,7 +296,7 @@ static bool is_complete(const struct api *api, const json_t *out)
 	        has_object(api, "/api/v1/namespaces/kube-system/configmaps/coredns"));
 }
 
-static void ask_api(const struct static_pods *p, json_t *out)
+static void ask_api(const struct static_pods *p, bool pods, json_t *out)
 {
 	struct api api = {.conf = fs_exists(ADMIN_CONF) ? ADMIN_CONF : KUBELET_CONF,
 	                  .server = local_server(p)};
@@ -313,7 +313,8 @@ static void ask_api(const struct static_pods *p, json_t *out)
 		ask_version(&api, answer);
 		if (strcmp(text_of(answer, "state"), "answers") == 0) {
 			ask_nodes(&api, out);
-			count_pods(&api, out);
+			if (pods)
+				count_pods(&api, out);
 			if (json_object_get(out, "interrupted"))
 				json_object_set_new(out, "complete",
 				                    json_boolean(is_complete(&api, out)));
@@ -446,7 +447,7 @@ static void add_process(json_t *out, const char *program, const char *opt)
 	    json_pack("{ss sb}", "version", version ? version : "", "running", running));
 }
 
-void members_collect(json_t *out)
+void members_collect(bool pods, json_t *out)
 {
 	auto_free char *opt = realpath(DIR_OPT, NULL);
 	struct static_pods p;
@@ -454,7 +455,7 @@ void members_collect(json_t *out)
 	static_pods_read(&p);
 	json_object_set_new(out, "ours", json_boolean(reset_is_ours()));
 	add_interrupted(out);
-	ask_api(&p, out);
+	ask_api(&p, pods, out);
 	ask_etcd(&p, out);
 	add_process(out, "kubelet", opt ? opt : "");
 	add_process(out, "containerd", opt ? opt : "");
@@ -464,8 +465,7 @@ void members_collect(json_t *out)
 int op_cluster(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	(void)n;
-	(void)args;
 	(void)err;
-	members_collect(result);
+	members_collect(json_is_true(json_object_get(args, "pods")), result);
 	return 0;
 }

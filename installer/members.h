@@ -15,7 +15,7 @@ struct static_pods;
  *   apiserver   {state,version,error,local}; state is none, answers or unreachable
  *               local: that of this machine answered, not another behind the virtual IP
  *   nodes       [{name,address,version,ready,control_plane,self}]
- *   pods        running ones on this machine
+ *   pods        running ones on this machine, when asked for
  *   kubelet     {version,running} of the process, else of the program that would be started
  *   containerd  {version,running}
  *   interrupted {verb,at} of a kubeadm run that began and did not end
@@ -31,7 +31,7 @@ struct static_pods;
  *
  * nodes in etcd, with interrupted: of how many nodes it has a record; -1: not known.
  */
-void members_collect(json_t *out);
+void members_collect(bool pods, json_t *out);
 
 /* Has a data directory of etcd's a member in it? lost+found alone is none. */
 bool members_etcd_data(const char *dir);

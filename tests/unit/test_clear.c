@@ -109,14 +109,18 @@ static bool removed(const char *name)
 static int own_mounts(void **state)
 {
 	uid_t uid = geteuid();
+	gid_t gid = getegid();
 
 	(void)state;
 	if (unshare(uid ? CLONE_NEWUSER | CLONE_NEWNS : CLONE_NEWNS) < 0)
 		return -1;
 	if (uid) {
-		auto_free char *map = xasprintf("0 %d 1", (int)uid);
+		auto_free char *users = xasprintf("0 %d 1", (int)uid);
+		auto_free char *groups = xasprintf("0 %d 1", (int)gid);
 
-		write_text("/proc/self/uid_map", map);
+		write_text("/proc/self/setgroups", "deny");
+		write_text("/proc/self/uid_map", users);
+		write_text("/proc/self/gid_map", groups);
 	}
 	return mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
