@@ -287,8 +287,11 @@ PROXY='export http_proxy=http://10.77.0.99:3128 https_proxy=http://10.77.0.99:31
 	eventually 240 ready 1 node4
 	on 4 "$PROXY kubectl --kubeconfig /etc/kubernetes/kubelet.conf --request-timeout=10s get node node4"
 	on 1 "$PROXY kubectl --kubeconfig /etc/kubernetes/admin.conf --request-timeout=10s get nodes"
-	on 1 "$PROXY kubeadm init phase control-plane scheduler --dry-run --control-plane-endpoint 198.18.7.7:6443" |
-		grep -A1 'name: no_proxy' | grep 'value: localhost,127.0.0.1,10.77.0.0/16,169.254.0.0/16,fe80::/10.*,198.18.7.7'
+	# and so are static pods
+	on 1 "$PROXY mkdir -p /root/dry; KUBEADM_INIT_DRYRUN_DIR=/root/dry kubeadm init phase control-plane apiserver --dry-run \
+		--control-plane-endpoint 198.18.7.7:6443 --kubernetes-version ${K8S_VERSION:-v1.37.2} --apiserver-advertise-address $(addr 1)"
+	on 1 'grep -A1 "name: no_proxy" /root/dry/kube-apiserver.yaml' |
+		grep 'value: localhost,127.0.0.1,10.77.0.0/16,169.254.0.0/16,fe80::/10.*,198.18.7.7'
 }
 
 @test "and all of it is reset" {
