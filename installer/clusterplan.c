@@ -216,7 +216,9 @@ static void plan_secrets(struct installation *in, struct numbers *no)
 			plan_after(&in->plan, no->token, no->images[i]);
 	if (!count_to_join(in, true))
 		return;
-	no->certs = add(in, in->seed, "certs", "share certificates", NULL, "forget");
+	no->certs = add(in, in->seed, "certs", "share certificates",
+	                json_pack("{sO*}", "timeouts", config_timeouts(&in->session.cfg)),
+	                "forget");
 	plan_needs(&in->plan, no->certs, no->token);
 }
 

@@ -194,6 +194,13 @@ bool config_allows_swap(const struct cluster_config *c)
 	return json_is_false(json_object_get(find(c->user, "KubeletConfiguration"), "failSwapOn"));
 }
 
+json_t *config_timeouts(const struct cluster_config *c)
+{
+	json_t *mine = json_object_get(find(c->user, "InitConfiguration"), "timeouts");
+
+	return mine ? mine : json_object_get(find(c->user, "JoinConfiguration"), "timeouts");
+}
+
 uint16_t config_bind_port(const struct cluster_config *c)
 {
 	const json_t *init = find(c->user, "InitConfiguration");

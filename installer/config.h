@@ -77,6 +77,9 @@ const json_t *config_user_doc(const struct cluster_config *c, const char *kind);
 /* The member of a document at a path such as "etcd.local.dataDir", borrowed; NULL: none. */
 const json_t *config_at(const json_t *doc, const char *path);
 
+/* The user's patience with slow machines ("timeouts" of v1beta4), for the steps between init and
+ * join; borrowed, NULL: none. */
+json_t *config_timeouts(const struct cluster_config *c);
 /* Does the user's KubeletConfiguration allow swap? */
 bool config_allows_swap(const struct cluster_config *c);
 /* Where each API server listens; the port of the virtual IP may be another one. */

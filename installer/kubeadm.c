@@ -29,6 +29,7 @@
 #define MANIFEST     "/etc/kubernetes/manifests/lvscare.yaml"
 #define INIT_S       1500 /* kubeadm's own waits end long before */
 #define SHORT_S      120
+#define CERTS_S      600 /* as far as the timeouts of the user let it */
 #define TOKEN_TTL    "1h0m0s"
 #define SAID_MAX     16384 /* bytes of output kept for the message of a failure */
 #define QUOTED_LINES 12
@@ -403,14 +404,14 @@ int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err
 	json_t *docs, *cluster;
 	int file, rc;
 
-	(void)args;
 	if (secret_new_key(key, err) < 0)
 		return -1;
 	cluster = stored_cluster_configuration(err);
 	if (!cluster)
 		return -1;
-	docs = json_pack("[{sO ss ss} o]", "apiVersion", json_object_get(cluster, "apiVersion"),
-	                 "kind", "InitConfiguration", "certificateKey", key, cluster);
+	docs = json_pack("[{sO ss ss sO*} o]", "apiVersion", json_object_get(cluster, "apiVersion"),
+	                 "kind", "InitConfiguration", "certificateKey", key, "timeouts",
+	                 json_object_get(args, "timeouts"), cluster);
 	if (!docs)
 		return err_set(err, "the cluster's ClusterConfiguration has no apiVersion");
 	file = secret_file(docs, path, err);
@@ -419,7 +420,7 @@ int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err
 	if (file < 0)
 		return -1;
 	argv[6] = path;
-	rc = kubeadm(n, "upload-certs", argv, &secrets, SHORT_S, err);
+	rc = kubeadm(n, "upload-certs", argv, &secrets, CERTS_S, err);
 	close(file);
 	if (rc == 0)
 		json_object_set_new(result, "key", json_string(key));
