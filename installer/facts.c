@@ -98,7 +98,7 @@ int op_facts(struct node *n, const json_t *args, json_t *result, struct err *err
 	facts_kernel(args, result);
 	facts_net(result);
 	facts_names(result);
-	facts_disk(result);
+	facts_disk(args, result);
 	facts_leftovers(result);
 	facts_firewall(result);
 	facts_security(result);

@@ -17,8 +17,9 @@ void facts_kernel(const json_t *args, json_t *out);
 void facts_net(json_t *out);
 /* Name servers as pods would get them, proxy variables. */
 void facts_names(json_t *out);
-/* One object for each directory that is filled: its file system, room, options. */
-void facts_disk(json_t *out);
+/* One object for each directory that is filled: its file system, room, options. args.etcd_dir:
+ * where etcd's data is to be. */
+void facts_disk(const json_t *args, json_t *out);
 /* Other runtimes and clusters, drop-ins and environment files of our units, CNI files. */
 void facts_leftovers(json_t *out);
 /* Firewalls: base chains that refuse packets, chains that an earlier cluster left. */

@@ -170,15 +170,19 @@ static bool only_lost_found(const char *path)
 	       strcmp(names.v[0], "lost+found") == 0;
 }
 
-void facts_disk(json_t *out)
+void facts_disk(const json_t *args, json_t *out)
 {
 	static const char *const paths[] = {
 	    DIR_OPT, DIR_BIN,   "/etc", DIR_STATE, "/var/lib/containerd", "/var/lib/kubelet",
 	    ETCD,    "/var/log"};
+	const char *etcd = json_string_value(json_object_get(args, "etcd_dir"));
 	json_t *disks = json_object();
 
+	if (!etcd || *etcd != '/')
+		etcd = ETCD;
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
 		add_disk(disks, paths[i]);
+	add_disk(disks, etcd);
 	json_object_set_new(out, "disks", disks);
-	json_object_set_new(out, "etcd_only_lost_found", json_boolean(only_lost_found(ETCD)));
+	json_object_set_new(out, "etcd_only_lost_found", json_boolean(only_lost_found(etcd)));
 }

@@ -35,7 +35,8 @@ enum node_state candidate_state(const struct candidate *c)
 		return half_run_decide(c->facts, c->cluster, NULL, 0) == HALF_MEMBER ? NODE_MEMBER
 		                                                                     : NODE_HALF;
 	if (!has_cluster(c->facts))
-		return NODE_FRESH;
+		return *fact_string(json_object_get(c->facts, "state"), "damaged") ? NODE_FOREIGN
+		                                                                   : NODE_FRESH;
 	if (!fact_true(c->facts, "ours"))
 		return NODE_FOREIGN;
 	/* also by plain kubeadm on a node that has our files */
@@ -167,7 +168,7 @@ static void check_machine(const struct candidate *c, const struct cluster_config
 	check_modules(c, f);
 	check_dns(c, f);
 	check_clock(c, f);
-	check_address(c, f);
+	check_address(c, cfg, f);
 	check_foreign(c, f);
 	if (state == NODE_MEMBER)
 		return;

@@ -44,7 +44,7 @@ void check_foreign(const struct candidate *c, struct findings *f);
 void check_networks(const struct candidate *c, const struct cluster_config *cfg,
                     struct findings *f);
 void check_routes(const struct candidate *c, const struct cluster_config *cfg, struct findings *f);
-void check_address(const struct candidate *c, struct findings *f);
+void check_address(const struct candidate *c, const struct cluster_config *cfg, struct findings *f);
 void check_dns(const struct candidate *c, struct findings *f);
 /* Ports in use and firewalls (preflight_ports.c). */
 void check_ports(const struct candidate *c, const struct cluster_config *cfg, struct findings *f);

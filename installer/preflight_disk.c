@@ -53,7 +53,15 @@ static void check_options(const struct candidate *c, struct findings *f)
 		for (size_t k = 0; k < i; k++)
 			again |= seen[k] && strcmp(fact_string(seen[k], "mount"), mount) == 0;
 		seen[i] = d;
-		if (!again)
+		if (again)
+			continue;
+		if (strcmp(written[i], BIN) == 0)
+			finding_add(
+			    f, c, "ReadOnly", LEVEL_WARNING, fix,
+			    "%s is mounted read-only (%s): the commands get no links there, "
+			    "call them as /opt/kubecask/current/bin/kubectl",
+			    written[i], mount);
+		else
 			finding_add(f, c, "ReadOnly", LEVEL_ERROR, fix,
 			            "%s is mounted read-only (%s): files must be written there",
 			            written[i], mount);
@@ -77,9 +85,9 @@ static void check_options(const struct candidate *c, struct findings *f)
 }
 
 /* A file system of its own that is not mounted again at boot takes its content away. */
-static void check_boot(const struct candidate *c, struct findings *f)
+static void check_boot(const struct candidate *c, const char *etcd, struct findings *f)
 {
-	static const char *const paths[] = {OPT, CONTAINERD, KUBELET, ETCD};
+	const char *const paths[] = {OPT, CONTAINERD, KUBELET, etcd};
 	const char *last = "";
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
@@ -90,7 +98,7 @@ static void check_boot(const struct candidate *c, struct findings *f)
 		if (!d || !*mount || strcmp(mount, "/") == 0 || strcmp(mount, last) == 0 ||
 		    (fact_true(d, "at_boot") && !tmpfs))
 			continue;
-		if (strcmp(paths[i], ETCD) == 0 && !c->master)
+		if (paths[i] == etcd && !c->master)
 			continue;
 		last = mount;
 		finding_add(
@@ -208,11 +216,11 @@ void check_disk(const struct candidate *c, const struct cluster_config *cfg,
 	     .signal = "imagefs.available",
 	     .standard = "15%"},
 	    {.path = KUBELET, .signal = "nodefs.available", .standard = "10%"},
-	    {.path = ETCD, .need = c->master ? ETCD_ROOM : 0},
+	    {.path = config_etcd_dir(cfg), .need = c->master ? ETCD_ROOM : 0},
 	};
 
 	check_options(c, f);
-	check_boot(c, f);
+	check_boot(c, config_etcd_dir(cfg), f);
 	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
 		if (!w[i].counted && disk(c, w[i].path))
 			check_file_system(c, cfg, w, ARRAY_SIZE(w), i, f);

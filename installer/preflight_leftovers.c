@@ -11,6 +11,13 @@
 void check_foreign(const struct candidate *c, struct findings *f)
 {
 	auto_free char *names = fact_join(c->facts, "foreign", 4);
+	const char *damaged = fact_string(json_object_get(c->facts, "state"), "damaged");
+
+	if (*damaged)
+		finding_add(
+		    f, c, "State", LEVEL_ERROR,
+		    "ls -l /var/lib/kubecask and look at the disk; the cause says what to do",
+		    "what was done on this machine cannot be read: %s", damaged);
 
 	if (*names)
 		finding_add(
@@ -18,7 +25,7 @@ void check_foreign(const struct candidate *c, struct findings *f)
 		    "remove it first: its package (apt-get purge, dnf remove), or the files "
 		    "named",
 		    "another container runtime, kubelet or file of that name is here: %s", names);
-	if (candidate_state(c) == NODE_FOREIGN)
+	if (candidate_state(c) == NODE_FOREIGN && !*damaged)
 		finding_add(
 		    f, c, "Cluster", LEVEL_ERROR,
 		    "remove that first: kubeadm reset, with the kubeadm that made it",

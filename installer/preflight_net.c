@@ -28,30 +28,37 @@ static bool link_local(const struct addr *a)
 	           : a->bytes[0] == 0xfe && (a->bytes[1] & 0xc0) == 0x80;
 }
 
-/* Addresses by which others could reach the machine, IPv4 before IPv6; returns how many of the
- * better kind, the first in buf, all of them in list (may be NULL). */
-static size_t own_addresses(const struct candidate *c, char buf[static 64], struct strbuf *list)
+/* Addresses of a family by which others could reach the machine: how many, the first in buf, all
+ * of them in list (may be NULL). */
+static size_t count_addresses(const struct candidate *c, int family, char buf[static 64],
+                              struct strbuf *list)
 {
-	const int families[] = {AF_INET, AF_INET6};
 	size_t n = 0, i;
 	json_t *v;
 
-	for (size_t k = 0; k < ARRAY_SIZE(families) && !n; k++)
-		json_array_foreach (json_object_get(c->facts, "addresses"), i, v) {
-			const char *text = fact_string(v, "address");
-			const char *dev = fact_string(v, "device");
-			struct addr a;
-			struct err ignored = {0};
+	json_array_foreach (json_object_get(c->facts, "addresses"), i, v) {
+		const char *text = fact_string(v, "address");
+		const char *dev = fact_string(v, "device");
+		struct addr a;
+		struct err ignored = {0};
 
-			if (addr_parse(text, 0, "", &a, &ignored) < 0 || a.family != families[k] ||
-			    link_local(&a) || virtual_device(dev))
-				continue;
-			if (n++ == 0)
-				snprintf(buf, 64, "%s", text);
-			if (list)
-				strbuf_addf(list, "%s%s (%s)", list->len ? ", " : "", text, dev);
-		}
+		if (addr_parse(text, 0, "", &a, &ignored) < 0 || a.family != family ||
+		    link_local(&a) || virtual_device(dev))
+			continue;
+		if (n++ == 0)
+			snprintf(buf, 64, "%s", text);
+		if (list)
+			strbuf_addf(list, "%s%s (%s)", list->len ? ", " : "", text, dev);
+	}
 	return n;
+}
+
+/* The same of IPv4, or of IPv6 when there is none of IPv4. */
+static size_t own_addresses(const struct candidate *c, char buf[static 64], struct strbuf *list)
+{
+	size_t n = count_addresses(c, AF_INET, buf, list);
+
+	return n ? n : count_addresses(c, AF_INET6, buf, list);
 }
 
 const char *candidate_address(const struct candidate *c, char buf[static 64])
@@ -75,7 +82,26 @@ const char *candidate_address(const struct candidate *c, char buf[static 64])
 	return buf;
 }
 
-void check_address(const struct candidate *c, struct findings *f)
+/* A dual-stack node needs an address of each family. */
+static void check_families(const struct candidate *c, const struct cluster_config *cfg,
+                           struct findings *f)
+{
+	const int families[] = {AF_INET, AF_INET6};
+	char buf[64];
+
+	if (!config_has_family(cfg, AF_INET) || !config_has_family(cfg, AF_INET6))
+		return;
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+		if (!count_addresses(c, families[i], buf, NULL))
+			finding_add(
+			    f, c, "Address", LEVEL_ERROR,
+			    "give it one (ip addr add), or take that family out of the pod and "
+			    "service ranges",
+			    "it has no IPv%d address, which the pod or service range is of",
+			    families[i] == AF_INET ? 4 : 6);
+}
+
+void check_address(const struct candidate *c, const struct cluster_config *cfg, struct findings *f)
 {
 	char buf[64], host[ADDR_STR_MAX], first[64];
 	auto_strbuf all = {0};
@@ -105,6 +131,7 @@ void check_address(const struct candidate *c, struct findings *f)
 		finding_add(f, c, "Address", LEVEL_INFO, "",
 		            "it will be known as %s (another: --master ADDRESS)", buf);
 	}
+	check_families(c, cfg, f);
 }
 
 /* ---- networks ---- */

@@ -96,6 +96,7 @@ static json_t *facts_args(const struct job *j, void *ctx)
 	json_t *q = preflight_question(strcmp(s->opt->cni, "flannel") == 0);
 
 	(void)j;
+	json_object_set_new(q, "etcd_dir", json_string(config_etcd_dir(&s->cfg)));
 	json_object_set_new(q, "lock", json_boolean(!s->reads_only && !s->opt->dry_run));
 	return q;
 }

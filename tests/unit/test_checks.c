@@ -40,6 +40,9 @@ struct row {
 	"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\n"       \
 	"networking: {podSubnet: '10.244.0.0/16,fd00:244::/56', serviceSubnet: " \
 	"'10.96.0.0/12,fd00:96::/112'}\n"
+#define BOTH                                                              \
+	"\"addresses\":[{\"address\":\"10.0.0.1\",\"device\":\"eth0\"},{" \
+	"\"address\":\"fd00:1::1\",\"device\":\"eth0\"}]"
 #define REFUSES(family, table, chain, hook, by)                                \
 	"{\"firewall_refuses\":[{\"family\":\"" family "\",\"table\":\"" table \
 	"\",\"chain\":\"" chain "\",\"hook\":\"" hook "\",\"by\":\"" by "\"}]"
@@ -188,13 +191,22 @@ static const struct row rows[] = {
      .check = "DNS",
      .level = "warning",
      .text = "only 127.0.0.53 on the machine itself"},
+    {.facts = "{\"state\":{\"damaged\":\"state.json: bad\"}}",
+     .check = "State",
+     .level = "error",
+     .text = "state.json: bad"},
+    {.facts = "{}",
+     .config = CLUSTER,
+     .check = "Address",
+     .level = "error",
+     .text = "no IPv6 address"},
     /* networks */
-    {.facts = "{\"routes\":[{\"to\":\"fd00:244:0:7::/64\",\"device\":\"eth1\"}]}",
+    {.facts = "{" BOTH ",\"routes\":[{\"to\":\"fd00:244:0:7::/64\",\"device\":\"eth1\"}]}",
      .config = CLUSTER,
      .check = "Networks",
      .level = "error",
      .text = "fd00:244:0:7::/64 (eth1) overlaps the pod range fd00:244::/56"},
-    {.facts = "{\"routes\":[{\"to\":\"fd00:96::/64\",\"device\":\"eth1\"}]}",
+    {.facts = "{" BOTH ",\"routes\":[{\"to\":\"fd00:96::/64\",\"device\":\"eth1\"}]}",
      .config = CLUSTER,
      .check = "Networks",
      .level = "error",
