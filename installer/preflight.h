@@ -86,6 +86,6 @@ size_t findings_errors(const struct findings *f);
 size_t findings_worth(const struct findings *f);
 /* A table: machine, level, check, cause, and below it the fix. */
 void findings_print(const struct findings *f, FILE *out);
-/* [{node, level, check, finding, fix}] */
+/* [{machine, level, check, cause, fix}], docs/json.md */
 json_t *findings_json(const struct findings *f);
 void findings_release(struct findings *f);

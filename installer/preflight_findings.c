@@ -79,10 +79,10 @@ json_t *findings_json(const struct findings *f)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < f->n; i++)
-		json_array_append_new(list,
-		                      json_pack("{ss ss ss ss ss}", "node", f->v[i].node, "level",
-		                                level_name(&f->v[i]), "check", f->v[i].check,
-		                                "finding", f->v[i].text, "fix", f->v[i].fix));
+		json_array_append_new(list, json_pack("{ss ss ss ss ss}", "machine", f->v[i].node,
+		                                      "level", level_name(&f->v[i]), "check",
+		                                      f->v[i].check, "cause", f->v[i].text, "fix",
+		                                      f->v[i].fix));
 	return list;
 }
 

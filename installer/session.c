@@ -59,8 +59,8 @@ static int validate_config(struct session *s, struct err *err)
 void session_config_findings(struct session *s, const struct strlist *findings)
 {
 	for (size_t i = 0; i < findings->n; i++) {
-		json_t *v = json_pack("{ss ss ss ss ss}", "node", "", "level", "error", "check",
-		                      "Config", "finding", findings->v[i], "fix", "");
+		json_t *v = json_pack("{ss ss ss ss ss}", "machine", "", "level", "error", "check",
+		                      "Config", "cause", findings->v[i], "fix", "");
 
 		events_emit(&s->events, &(struct event){.kind = EVENT_FINDING, .data = v});
 		json_decref(v);

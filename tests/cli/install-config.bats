@@ -86,7 +86,7 @@ dry() {
 	run bash -c '"$INSTALL" --bundle "$1" --dry-run --json --config "$2" </dev/null 2>/dev/null' bash "$B" "$W/c.yaml"
 	echo "$output"
 	[ "$status" -eq 2 ]
-	[ "$(jq -r 'select(.type == "finding") | "\(.level) \(.check) \(.finding)"' <<<"$output" | sort)" = \
+	[ "$(jq -r 'select(.type == "finding") | "\(.level) \(.check) \(.cause)"' <<<"$output" | sort)" = \
 		$'error Config --config: InitConfiguration.certificateKey: made anew for each run; leave it out\nerror Config --config: InitConfiguration.dryRun: true: say --dry-run instead' ]
 	[ "$(jq -r 'select(.type == "result") | .status, .code' <<<"$output")" = $'refused\n2' ]
 }

@@ -88,7 +88,7 @@ two() {
 		on 2 iptables-nft -A INPUT -p tcp --dport 2379:2380 -j DROP
 		on 1 iptables-nft -A OUTPUT -p udp --dport 8472 -j DROP
 		preflight --master 10.9.0.1,10.9.0.2 --json
-		jq -se 'map(select(.check? == "Reach" or .data?.check? == "Reach")) | length == 2' "$W/out"
+		jq -se 'map(select(.type == "finding" and .check == "Reach" and .machine == "10.9.0.2" and .level == "error" and .fix != "")) | length == 2' "$W/out"
 		grep -q '10.9.0.1 cannot reach 10.9.0.2 ports 2379/tcp, 2380/tcp: no answer' "$W/out"
 		grep -q '10.9.0.1 cannot reach 10.9.0.2 port 8472/udp: not sent: a firewall of the sender forbids it' "$W/out"
 		tail -1 "$W/out" | jq -e '.command == "preflight" and .code == 1 and .errors > 0'
