@@ -13,12 +13,6 @@ void check_foreign(const struct candidate *c, struct findings *f)
 	auto_free char *names = fact_join(c->facts, "foreign", 4);
 	const char *damaged = fact_string(json_object_get(c->facts, "state"), "damaged");
 
-	if (*damaged)
-		finding_add(
-		    f, c, "State", LEVEL_ERROR,
-		    "ls -l /var/lib/kubecask and look at the disk; the cause says what to do",
-		    "what was done on this machine cannot be read: %s", damaged);
-
 	if (*names)
 		finding_add(
 		    f, c, "Foreign", LEVEL_ERROR,
