@@ -76,7 +76,9 @@ int options_host(const struct options *o, struct hostlist *hosts, const char *sp
 
 static char *ask_password(const struct options *o, struct err *err)
 {
-	auto_free char *prompt = xasprintf("password of %s (login and sudo): ", o->user);
+	bool given = o->user != options_default_user;
+	auto_free char *prompt = xasprintf("password%s%s (login and sudo): ", given ? " of " : "",
+	                                   given ? o->user : "");
 
 	return prompt_secret(prompt, "--ask-pass: no terminal to ask on; use --password-file", err);
 }

@@ -201,15 +201,22 @@ static bool has_word(const unsigned char *text, size_t len, const char *word)
  */
 static bool is_password_question(const struct ssh *s, const LIBSSH2_USERAUTH_KBDINT_PROMPT *p)
 {
-	static const char *const other[] = {"new",   "retype", "again", "current", "code",
-	                                    "token", "otp",    "pin",   "change",  "one-time"};
+	static const char *const change[] = {"new password", "retype", "again", "current",
+	                                     "one-time"};
+	static const char *const code[] = {"code", "token", "otp", "pin"};
 
 	if (p->echo)
 		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(other); i++)
-		if (has_word(p->text, p->length, other[i]))
+	if (has_word(p->text, p->length, "password")) {
+		for (size_t i = 0; i < ARRAY_SIZE(change); i++)
+			if (has_word(p->text, p->length, change[i]))
+				return false;
+		return true;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(code); i++)
+		if (has_word(p->text, p->length, code[i]))
 			return false;
-	return s->rounds == 0 || has_word(p->text, p->length, "password");
+	return s->rounds == 0;
 }
 
 static void answer(const char *name, int name_len, const char *instruction, int instruction_len,
