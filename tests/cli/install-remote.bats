@@ -202,6 +202,7 @@ sudoers() {
 	echo right > "$D/right"
 	echo wrong-canary > "$D/wrong"
 	echo roots > "$D/roots"
+	chmod 600 "$D/right" "$D/wrong" "$D/roots"
 	PREPARE='useradd -m deploy; usermod -p "$(openssl passwd -6 right)" deploy; usermod -p "$(openssl passwd -6 roots)" root
 		install -m 440 $D/sudoers /etc/sudoers'
 }
