@@ -21,8 +21,11 @@
 #include <unistd.h>
 
 #define TOKEN_CHARS "abcdefghijklmnopqrstuvwxyz0123456789"
-#define SHORTEST    6           /* characters; shorter words are no secrets of kubeadm's */
-#define HELD_MAX    (64u << 10) /* bytes */
+#define SHORTEST    6 /* characters; shorter words are no secrets of kubeadm's */
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U /* linux/memfd.h of 6.3 */
+#endif
+#define HELD_MAX (64u << 10) /* bytes */
 
 /* ---- making them ---- */
 
@@ -221,10 +224,18 @@ void secrets_blank(char *text, const struct strlist *secrets)
 
 /* ---- passing them to kubeadm ---- */
 
+/* Where vm.memfd_noexec is 2 only such files can be made; kernels before 6.3 do not know them. */
+static int create_memory_file(void)
+{
+	int fd = memfd_create("kubeadm.yaml", MFD_NOEXEC_SEAL);
+
+	return fd < 0 && errno == EINVAL ? memfd_create("kubeadm.yaml", 0) : fd;
+}
+
 int secret_file(const json_t *docs, char path[static 32], struct err *err)
 {
 	/* inherited: kubeadm reads it more than once, also after this process has ended */
-	auto_close int fd = memfd_create("kubeadm.yaml", 0);
+	auto_close int fd = create_memory_file();
 	auto_strbuf text = {0};
 	size_t i;
 	json_t *doc;
