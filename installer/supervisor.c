@@ -320,7 +320,7 @@ __attribute__((noreturn)) static void run_child(const struct supervisor_config *
 	signal(SIGTERM, SIG_DFL);
 	signal(SIGINT, SIG_DFL);
 	sigprocmask(SIG_SETMASK, mask, NULL);
-	exit(c->operations(fd, c->ctx));
+	_exit(c->operations(fd, c->ctx));
 }
 
 static int start_child(struct supervisor *s, const sigset_t *mask)
