@@ -255,3 +255,29 @@ S
 	[ ! -e /var/lib/kubecask/kubeadm.log ]
 S
 }
+
+@test "what the cluster has is read by one call; a cluster without kube-proxy has no document of it" {
+	machine <<'S'
+	mkdir -p /opt/kubecask/v1/bin
+	ln -s v1 /opt/kubecask/current
+	cat >/opt/kubecask/current/bin/kubectl <<'K'
+#!/bin/sh
+echo "$KUBECONFIG $*" >>/run/calls
+cat /run/maps
+K
+	chmod +x /opt/kubecask/current/bin/kubectl
+	map() { jq -nc --arg n "$1" --arg k "$2" --arg v "$3" '{kind: "ConfigMap", metadata: {name: $n}, data: {($k): $v}}'; }
+	{
+		map kubeadm-config ClusterConfiguration $'kind: ClusterConfiguration\nnetworking: {podSubnet: 10.1.0.0/16}\n'
+		map kubelet-config kubelet $'kind: KubeletConfiguration\nmaxPods: 250\n'
+	} | jq -sc '{kind: "List", items: .}' >/run/maps
+	ask '{"op":"configuration","args":{"all":true}}' | all_ok |
+		jq -ce '[.ok.docs[] | .kind, .maxPods, .networking.podSubnet] == ["ClusterConfiguration",null,"10.1.0.0/16","KubeletConfiguration",250,null]'
+	[ "$(wc -l </run/calls)" = 1 ]
+	grep '^/etc/kubernetes/admin.conf .* configmap kubeadm-config kubelet-config kube-proxy$' /run/calls
+	map kubeadm-config ClusterConfiguration 'kind: ClusterConfiguration' >/run/maps
+	ask '{"op":"configuration","args":{}}' | all_ok | jq -ce '.ok.docs | length == 1'
+	: >/run/maps
+	ask '{"op":"configuration","args":{}}' | jq -r .error | grep -F 'the cluster has no ConfigMap kubeadm-config'
+S
+}
