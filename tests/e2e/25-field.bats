@@ -297,3 +297,114 @@ PROXY='export http_proxy=http://10.77.0.99:3128 https_proxy=http://10.77.0.99:31
 @test "and all of it is reset" {
 	installer 300 reset --master "$(addr 1)" --master "$(addr 3)" --node "$(addr 2)" --node "$(addr 4)" --yes "${SSH[@]}"
 }
+
+# ---- firewalls, name servers that know nothing, no default route, a card that is the same everywhere ----
+
+# what an active firewalld with only ssh open does
+FIREWALL='table inet fwlike {
+	chain input {
+		type filter hook input priority 10; policy accept;
+		ct state established,related accept
+		iif lo accept
+		tcp dport 22 accept
+		meta l4proto icmp accept
+		reject with icmpx admin-prohibited
+	}
+	chain forward {
+		type filter hook forward priority 10; policy accept;
+		ct state established,related accept
+		reject with icmpx admin-prohibited
+	}
+}'
+
+network_words() {
+	WORDS=(--master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$CONFIG" "${SSH[@]}")
+}
+
+# fixes N CHECK: the lines that preflight gave for that machine
+fixes() {
+	"$LAB" exec "$INSTALL" preflight "${WORDS[@]}" --json 2>/dev/null |
+		jq -r --arg m "$(addr "$1")" --arg c "$2" 'select(.type == "finding" and .machine == $m and .check == $c) | .fix'
+}
+
+# pods_reached N: each CoreDNS pod answers machine N, whose own pods or others' they are
+pods_reached() {
+	local ip
+	for ip in $(k 1 -n kube-system get pods -l k8s-app=kube-dns -o 'jsonpath={.items[*].status.podIP}'); do
+		on "$1" "timeout 5 bash -c 'exec 3<>/dev/tcp/$ip/8080 && printf \"GET /health HTTP/1.0\r\n\r\n\" >&3 && grep -q OK <&3'" || return 1
+	done
+}
+
+# spread: a CoreDNS pod on each machine, so that one is always reached over the pod network
+spread() {
+	k 1 -n kube-system patch deployment coredns -p '{"spec":{"replicas":2,"template":{"spec":{"topologySpreadConstraints":[
+		{"maxSkew":1,"topologyKey":"kubernetes.io/hostname","whenUnsatisfiable":"DoNotSchedule","labelSelector":{"matchLabels":{"k8s-app":"kube-dns"}}}]}}}}'
+	k 1 -n kube-system rollout status deployment coredns --timeout 120s
+}
+
+@test "a firewall is found before anything is changed; with the lines of the table an installation passes it" {
+	local n c
+	"$LAB" down -9 -a 3>&-
+	machines 1:2500M 2:1500M
+	network_words
+	for n in 1 2; do
+		tools "$n"
+		nft "$n" -f - <<<"$FIREWALL"
+	done
+	run installer 120 "${WORDS[@]}" --yes
+	[ "$status" = 1 ]
+	for n in 1 2; do
+		grep -E "^$(addr "$n") +error +Firewall +a firewall is active .inet fwlike input, inet fwlike forward" "$OUT/install.log"
+		grep "cannot reach $(addr "$n") ports .*8472/udp.*: refused by a firewall" "$OUT/install.log"
+		on "$n" '[ ! -e /opt/kubecask ] && [ ! -e /var/lib/kubecask ]'
+		[ -z "$(on "$n" "grep -iE ' [0-9A-F]+:(192B|280A|094B|094C|2118) ' /proc/net/tcp /proc/net/udp")" ]
+	done
+	for n in 1 2; do
+		for c in Firewall Reach; do fixes "$n" "$c"; done > "$OUT/fixes.$n"
+		sed 's#\bnft insert#LD_LIBRARY_PATH=/root/nft /root/nft/nft insert#g' "$OUT/fixes.$n" | on "$n" bash -e
+	done
+	"$LAB" exec "$INSTALL" preflight "${WORDS[@]}"
+}
+
+@test "no default route, and a name server that knows no other: all becomes ready, through that firewall" {
+	local n
+	network_words
+	# shellcheck disable=SC2016 # for the shells there
+	for n in 1 2; do
+		on "$n" 'ip route del default; [ -z "$(ip route show default)" ]
+			printf "[Service]\nExecStart=/bin/sleep infinity\n" > /etc/systemd/system/systemd-resolved.service
+			systemctl daemon-reload && systemctl start systemd-resolved
+			mkdir -p /run/systemd/resolve
+			printf "# No DNS servers known.\nsearch .\n" > /run/systemd/resolve/resolv.conf
+			rm -f /etc/resolv.conf
+			printf "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch .\n" > /etc/resolv.conf'
+	done
+	installer 540 "${WORDS[@]}" --yes
+	grep -E "^$(addr 1) +warning +DNS +no nameserver in /run/systemd/resolve/resolv.conf" "$OUT/install.log"
+	eventually 120 ready 1 node1 node2
+	spread
+	for n in 1 2; do
+		[ "$(k 1 get node "node$n" -o 'jsonpath={.metadata.annotations.flannel\.alpha\.coreos\.com/public-ip}')" = "$(addr "$n")" ]
+		eventually 60 pods_reached "$n"
+	done
+	[ "$(k 1 -n kube-system get pods -l k8s-app=kube-dns -o 'jsonpath={.items[*].status.containerStatuses[0].restartCount}' | tr -d ' 0')" = '' ]
+	installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --yes "${SSH[@]}"
+	for n in 1 2; do nft "$n" delete table inet fwlike; done
+}
+
+@test "a first card with the same address everywhere and the default route: pods talk by the nodes' own addresses" {
+	local n
+	network_words
+	for n in 1 2; do
+		on "$n" 'ip link add nat0 type dummy && ip link set nat0 up && ip addr add 10.0.2.15/24 dev nat0 && ip route replace default via 10.0.2.2 dev nat0'
+	done
+	installer 540 "${WORDS[@]}" --yes
+	eventually 120 ready 1 node1 node2
+	spread
+	for n in 1 2; do
+		[ "$(k 1 get node "node$n" -o 'jsonpath={.metadata.annotations.flannel\.alpha\.coreos\.com/public-ip}')" = "$(addr "$n")" ]
+		[ "$(k 1 get node "node$n" -o 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}')" = "$(addr "$n")" ]
+		eventually 60 pods_reached "$n"
+	done
+	installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --yes "${SSH[@]}"
+}
