@@ -25,7 +25,7 @@
 #define REPORT_MS 250
 #define READY_MS  30000
 #define PING_MS   10000 /* a node takes 45 s of silence as its controller's end */
-#define SILENT_MS 30000 /* a node with work to do sends something each 2 s */
+#define SILENT_MS 60000 /* a node with work to do sends something each 2 s */
 
 struct worker {
 	struct link controller; /* the process that runs the command */

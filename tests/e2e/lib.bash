@@ -88,6 +88,15 @@ as_kubelet() {
 	on "$n" kubectl --kubeconfig /etc/kubernetes/kubelet.conf --server "https://$VIP" --request-timeout=5s "$(printf '%q ' "$@")"
 }
 
+# impatient_sshd N...: their sshd ends a client that has been silent for ten seconds
+impatient_sshd() {
+	local n
+	for n; do
+		on "$n" 'printf "ClientAliveInterval 5\nClientAliveCountMax 2\n" > /etc/ssh/sshd_config.d/impatient.conf
+			systemctl restart ssh && sshd -T | grep -qx "clientaliveinterval 5"'
+	done
+}
+
 # eventually SECONDS COMMAND...: tries until it succeeds
 eventually() {
 	local end=$((SECONDS + $1))
