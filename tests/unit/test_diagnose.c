@@ -306,6 +306,11 @@ static void test_scheduler(void **state)
 	p = unscheduled("0/1 nodes are available: 1 Insufficient cpu.");
 	assert_true(yes(p, "final"));
 	json_decref(p);
+	/* the other node may become Ready */
+	p = unscheduled("0/2 nodes are available: 1 Insufficient cpu, 1 node(s) had untolerated "
+	                "taint(s).");
+	assert_false(yes(p, "final"));
+	json_decref(p);
 	p = unscheduled("");
 	assert_false(yes(p, "final"));
 	json_decref(p);
