@@ -281,3 +281,51 @@ K
 	ask '{"op":"configuration","args":{}}' | jq -r .error | grep -F 'the cluster has no ConfigMap kubeadm-config'
 S
 }
+
+@test "a second run over a cluster must say the same as the first one" {
+	bundle plain
+	export W B
+	machine <<'S'
+	mkdir -p /opt/kubecask/v1.37.2/bin /var/lib/kubecask /etc/kubernetes/manifests
+	ln -s v1.37.2 /opt/kubecask/current
+	touch /etc/kubernetes/admin.conf /etc/kubernetes/kubelet.conf
+	jq -nc --arg b "sha256:$(sha256sum $W/plain.layout/index.json | cut -d' ' -f1)" '{version: "1", k8s: "v1.37.2", bundle: $b,
+		images: $b, kubeadm: "init", network: "none", cluster: {bind_port: 8443, vip: "198.18.0.1:6443"}}' >/var/lib/kubecask/state.json
+	cat >/opt/kubecask/current/bin/kubectl <<'K'
+#!/bin/sh
+for path; do :; done
+case $path in
+kubeadm-config|kube-proxy) cat /run/maps ;;
+/version) echo '{"gitVersion": "v1.37.2"}' ;;
+/api/v1/nodes*) echo '{"items": [{"metadata": {"name": "box", "labels": {"node-role.kubernetes.io/control-plane": ""}},
+	"status": {"nodeInfo": {"kubeletVersion": "v1.37.2"}}}]}' ;;
+/api/v1/pods*) echo '{"items": []}' ;;
+*/configmaps/*) echo '{}' ;;
+*) exit 1 ;;
+esac
+K
+	chmod +x /opt/kubecask/current/bin/kubectl
+	jq -nc '{kind: "ConfigMap", metadata: {name: "kubeadm-config"}, data: {ClusterConfiguration:
+		"kind: ClusterConfiguration\ncontrolPlaneEndpoint: 198.18.0.1:6443\nnetworking: {podSubnet: 10.244.0.0/16, serviceSubnet: 10.96.0.0/12}\n"}}' >/run/maps
+	again() { # STATUS WORD...
+		local status=0 want=$1
+		shift
+		"$INSTALL" --bundle "$B" --dry-run --yes --cni none --ignore-preflight-errors all "$@" >$W/out 2>&1 </dev/null || status=$?
+		cat $W/out
+		[ $status = "$want" ]
+	}
+	again 2
+	grep -F 'install: --vip: 169.254.97.2:6443, but the cluster has 198.18.0.1:6443: say the same' $W/out
+	again 0 --vip 198.18.0.1
+	printf 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: %s\n%s\n' InitConfiguration 'localAPIEndpoint: {bindPort: 9443}' >$W/c.yaml
+	again 2 --vip 198.18.0.1 --config $W/c.yaml
+	grep -F "InitConfiguration.localAPIEndpoint.bindPort: 9443, but the cluster's API servers have 8443" $W/out
+	# an API server that does not answer: told where it matters
+	rm /run/maps
+	again 2
+	grep -F 'install: --vip: 169.254.97.2:6443, but the cluster has 198.18.0.1:6443: say the same' $W/out
+	again 0 --vip 198.18.0.1
+	again 1 --vip 198.18.0.1 --config $W/c.yaml
+	grep -F -- '--config cannot be compared with the cluster: ' $W/out
+S
+}
