@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define MB 1000000.0
-
 void events_init(struct events *ev, bool json)
 {
 	*ev = (struct events){.n = 1};
@@ -55,16 +53,4 @@ void events_clear(struct events *ev)
 	for (size_t i = 0; i < ev->n; i++)
 		if (ev->sinks[i]->clear)
 			ev->sinks[i]->clear(ev->sinks[i]);
-}
-
-void event_describe(const char *text, uint64_t now, uint64_t of, double seconds, char *buf,
-                    size_t len)
-{
-	if (!of)
-		snprintf(buf, len, "%s", text);
-	else if (seconds >= 1 && now)
-		snprintf(buf, len, "%s %.0f/%.0f MB, %.0f MB/s", text, (double)now / MB,
-		         (double)of / MB, (double)now / MB / seconds);
-	else
-		snprintf(buf, len, "%s %.0f/%.0f MB", text, (double)now / MB, (double)of / MB);
 }

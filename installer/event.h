@@ -67,7 +67,3 @@ void events_clear(struct events *ev);
 struct sink *sink_table(void); /* stderr, a terminal: machine, step, bytes, rate, time */
 struct sink *sink_lines(void); /* stderr: a line per change, and every five seconds */
 struct sink *sink_json(void);  /* stdout: a JSON object a line */
-
-/* One line about a running step, the same words in table and lines: "copy 12/80 MB, 40 MB/s". */
-void event_describe(const char *text, uint64_t now, uint64_t of, double seconds, char *buf,
-                    size_t len);

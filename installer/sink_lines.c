@@ -1,40 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Events as lines on stderr, for logs and pipes: a line when a step begins to do something else and
- * when it ends, and every SILENCE_MS one that says what still runs.
+ * Events as lines on stderr, for logs and pipes: a line when a machine is at something else, when a
+ * step ends, and every SILENCE_MS one that says what still runs.
  */
+#include "activity.h"
 #include "event.h"
 #include "link.h"
 #include "mem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define SILENCE_MS 5000 /* without a line, at most */
-#define SHORT_MS   500  /* a step that ends within that is worth no line */
-
-/* What a machine does. */
-struct doing {
-	char machine[64], name[64], text[160];
-	uint64_t now, of;
-	long long began, since; /* of the step, and of what it is at */
-};
 
 struct lines {
 	struct sink sink;
 	long long began, said;
-	struct doing *v;
-	size_t n;
+	struct activities all;
 };
-
-static struct doing *find(struct lines *l, const char *machine)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->v[i].machine, machine) == 0)
-			return &l->v[i];
-	return NULL;
-}
 
 static void say(struct lines *l, const char *text)
 {
@@ -43,113 +26,50 @@ static void say(struct lines *l, const char *text)
 	fflush(stderr);
 }
 
-static void say_doing(struct lines *l, const struct doing *d, bool with_time)
+static void say_activity(struct lines *l, const struct activity *a, bool with_time)
 {
 	char what[240], line[400];
-	double s = (double)(now_ms() - d->since) / 1000;
 
-	event_describe(*d->text ? d->text : d->name, d->now, d->of, s, what, sizeof(what));
+	activity_describe(a, what, sizeof(what));
 	if (with_time)
-		snprintf(line, sizeof(line), "%s: %s (%.0f s)", d->machine, what,
-		         (double)(now_ms() - d->began) / 1000);
+		snprintf(line, sizeof(line), "%s: %s (%.0f s)", a->machine, what,
+		         (double)(now_ms() - a->began) / 1000);
 	else
-		snprintf(line, sizeof(line), "%s: %s", d->machine, what);
-	say(l, line);
-}
-
-static void started(struct lines *l, const struct event *e)
-{
-	struct doing *d = find(l, e->machine);
-
-	if (!d) {
-		l->v = xreallocarray(l->v, l->n + 1, sizeof(*l->v));
-		d = &l->v[l->n++];
-	}
-	*d = (struct doing){.began = e->began_ms, .since = e->began_ms};
-	snprintf(d->machine, sizeof(d->machine), "%s", e->machine);
-	snprintf(d->name, sizeof(d->name), "%s", e->name);
-}
-
-static void progress(struct lines *l, const struct event *e)
-{
-	struct doing *d = find(l, e->machine);
-	bool other;
-
-	if (!d)
-		return;
-	other = strcmp(d->text, e->text) != 0;
-	d->now = e->now;
-	d->of = e->of;
-	if (!other)
-		return;
-	snprintf(d->text, sizeof(d->text), "%s", e->text);
-	d->since = now_ms();
-	say_doing(l, d, false);
-}
-
-static void ended(struct lines *l, const struct event *e, const char *how)
-{
-	struct doing *d = find(l, e->machine);
-	long long took = now_ms() - e->began_ms;
-	char line[400];
-
-	if (d)
-		*d = l->v[--l->n];
-	if (e->kind == EVENT_DONE && took < SHORT_MS)
-		return;
-	snprintf(line, sizeof(line), "%s: %s %s (%.1f s)", e->machine, e->name, how,
-	         (double)took / 1000);
+		snprintf(line, sizeof(line), "%s: %s", a->machine, what);
 	say(l, line);
 }
 
 static void on_event(struct sink *s, const struct event *e)
 {
 	struct lines *l = (struct lines *)s;
+	char line[ACTIVITY_LINE];
 
-	switch (e->kind) {
-	case EVENT_NOTE:
-		say(l, e->text);
-		break;
-	case EVENT_STARTED:
-		started(l, e);
-		break;
-	case EVENT_PROGRESS:
-		progress(l, e);
-		break;
-	case EVENT_DONE:
-		ended(l, e, "done");
-		break;
-	case EVENT_FAILED:
-		ended(l, e, "failed");
-		break;
-	case EVENT_SKIPPED:
-	case EVENT_FINDING:
-	case EVENT_PLAN:
-	case EVENT_RESULT:
-		break;
-	}
+	if (activities_take(&l->all, e, line))
+		say(l, line);
+	if (l->all.changed)
+		say_activity(l, l->all.changed, false);
 }
 
 /* The machine that has been at work for longest speaks for all. */
 static void tick(struct sink *s)
 {
 	struct lines *l = (struct lines *)s;
-	const struct doing *oldest = NULL;
+	const struct activity *oldest = NULL;
 
 	if (now_ms() - l->said < SILENCE_MS)
 		return;
-	for (size_t i = 0; i < l->n; i++)
-		if (!oldest || l->v[i].began < oldest->began)
-			oldest = &l->v[i];
+	for (size_t i = 0; i < l->all.n; i++)
+		if (!oldest || l->all.v[i].began < oldest->began)
+			oldest = &l->all.v[i];
 	if (oldest)
-		say_doing(l, oldest, true);
+		say_activity(l, oldest, true);
 }
 
 static void release(struct sink *s)
 {
 	struct lines *l = (struct lines *)s;
 
-	free(l->v);
+	activities_release(&l->all);
 	free(l);
 }
 
