@@ -127,7 +127,8 @@ static int join(struct installation *in, struct options *own, struct hostlist *s
 	if (session_config(s, err) < 0)
 		return -1;
 	s->cfg.api_port = (uint16_t)json_integer_value(json_object_get(in->record, "bind_port"));
-	if (gather(in, &seed->v[0], own->masters.n > 0, err) < 0 || session_connect(s, err) < 0)
+	if (gather(in, &seed->v[0], hostlist_masters(&s->hosts) > 0, err) < 0 ||
+	    session_connect(s, err) < 0)
 		return -1;
 	return installation_run(in, err);
 }
