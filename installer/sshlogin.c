@@ -176,7 +176,7 @@ static int evaluate(struct state *st, const struct sshconf *c, struct err *err)
 {
 	const struct sshconf_line *v;
 	size_t n = sshconf_lines(c, &v);
-	bool active = true, outer[DEPTH_MAX];
+	bool active = true, outer[DEPTH_MAX] = {true};
 	bool never[DEPTH_MAX] = {false}; /* the Include itself does not apply */
 	size_t depth = 0;
 
