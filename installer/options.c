@@ -134,8 +134,9 @@ static size_t add_run(struct options *o, struct cli_option *to, size_t n)
 	    FLAG("accept-data-loss", accept_loss,
 	         "Clear what an interrupted run left also when etcd has data in it."),
 	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
-	    FLAG("yes", yes, "Accepted for scripts; nothing is asked."),
-	    FLAG("json", json, "Print the result as JSON."),
+	    FLAG("yes", yes,
+	         "Do not ask; also switch machines to another build of the same version."),
+	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
 
 	ADD(rows);
@@ -163,16 +164,16 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	    FLAG("accept-data-loss", accept_loss,
 	         "Go on also when etcd does not answer or would lose its quorum."),
 	    FLAG("dry-run", dry_run, "Say what would be done, change nothing."),
-	    FLAG("json", json, "Print the result as JSON."),
+	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
 	const struct cli_option status[] = {
 	    TEXT("from", "HOST", from, "A master, when this machine is none."),
-	    FLAG("json", json, "Print the result as JSON."),
+	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
 	const struct cli_option verify[] = {
 	    TEXT("bundle", "FILE", bundle,
 	         "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
-	    FLAG("json", json, "Print the result as JSON."),
+	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
 	const struct cli_option preflight[] = {
 	    MASTERS(o, "Control plane machine to check. Without any machine: this one."),
@@ -181,8 +182,9 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	};
 	const struct cli_option prepare[] = {
 	    FLAG("control-plane", control_plane, "Also import the images of a control plane."),
-	    FLAG("yes", yes, "Accepted for scripts; nothing is asked."),
-	    FLAG("json", json, "Print the result as JSON."),
+	    FLAG("yes", yes,
+	         "Do not ask; also switch machines to another build of the same version."),
+	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
 	size_t n = 0;
 
