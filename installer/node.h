@@ -76,7 +76,7 @@ node_op op_addons;        /* {cni,pod_cidr}: kubectl apply (cluster.c) */
 node_op op_status;        /* {} -> nodes and CoreDNS as the API server sees them */
 node_op op_kubeconfig;    /* {} : ~/.kube/config when there is none */
 node_op op_remember;      /* {cluster}: kept in the node's state */
-node_op op_cluster;       /* {} -> what etcd and the API server say (members.h) */
+node_op op_cluster;       /* {pods} -> what etcd and the API server say (members.h) */
 node_op op_reset;         /* {etcd}: everything of ours goes (reset.c) */
 
 /* Members of args; a missing or wrong one is a failure that names it. Results are borrowed. */
