@@ -19,8 +19,8 @@
 #include <sys/random.h>
 
 #define SELF_MAX   (64u << 20)
-#define HELLO_MS   20000 /* a login that prints nothing: slow, or a command that waits for input */
-#define QUIET_MS   10000 /* the same after it has printed something that is not ours */
+#define HELLO_MS   40000 /* a login that prints nothing: slow, or a command that waits for input */
+#define QUIET_MS   15000 /* the same after it has printed something that is not ours */
 #define STEP_MS    60000
 #define SERVING_MS 30000
 #define PROMPT_MS  5000 /* a prompt that we do not recognise has been printed by then */
