@@ -201,6 +201,17 @@ static void plan_network(struct installation *in, struct numbers *no)
 	plan_needs(&in->plan, no->network, no->member[seed]);
 }
 
+/* kubeadm looks for a default route unless it is told the API server's address. */
+static json_t *certs_args(const struct installation *in)
+{
+	const struct cluster_config *cfg = &in->session.cfg;
+	char address[64];
+
+	candidate_address(session_candidate(&in->session, in->seed), address);
+	return json_pack("{sO* s{ss si}}", "timeouts", config_timeouts(cfg), "endpoint",
+	                 "advertiseAddress", address, "bindPort", (int)config_bind_port(cfg));
+}
+
 /* Token and certificates are made when all machines have their files: their lives are short. */
 static void plan_secrets(struct installation *in, struct numbers *no)
 {
@@ -216,9 +227,7 @@ static void plan_secrets(struct installation *in, struct numbers *no)
 			plan_after(&in->plan, no->token, no->images[i]);
 	if (!count_to_join(in, true))
 		return;
-	no->certs = add(in, in->seed, "certs", "share certificates",
-	                json_pack("{sO*}", "timeouts", config_timeouts(&in->session.cfg)),
-	                "forget");
+	no->certs = add(in, in->seed, "certs", "share certificates", certs_args(in), "forget");
 	plan_needs(&in->plan, no->certs, no->token);
 }
 

@@ -409,9 +409,10 @@ int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err
 	cluster = stored_cluster_configuration(err);
 	if (!cluster)
 		return -1;
-	docs = json_pack("[{sO ss ss sO*} o]", "apiVersion", json_object_get(cluster, "apiVersion"),
-	                 "kind", "InitConfiguration", "certificateKey", key, "timeouts",
-	                 json_object_get(args, "timeouts"), cluster);
+	docs = json_pack("[{sO ss ss sO* sO*} o]", "apiVersion",
+	                 json_object_get(cluster, "apiVersion"), "kind", "InitConfiguration",
+	                 "certificateKey", key, "timeouts", json_object_get(args, "timeouts"),
+	                 "localAPIEndpoint", json_object_get(args, "endpoint"), cluster);
 	if (!docs)
 		return err_set(err, "the cluster's ClusterConfiguration has no apiVersion");
 	file = secret_file(docs, path, err);

@@ -68,7 +68,7 @@ node_op op_validate;   /* {docs,index}: kubeadm config validate, staged (validat
 node_op op_init;       /* {docs:[...],masters:[...]}: kubeadm init (kubeadm.c) */
 node_op op_join;       /* the same for kubeadm join, with the secrets */
 node_op op_token;      /* {} -> {token,ca_hash,id} */
-node_op op_certs;      /* {timeouts} -> {key}: upload-certs with a fresh key */
+node_op op_certs;      /* {timeouts,endpoint} -> {key}: upload-certs with a fresh key */
 node_op op_forget;     /* {token_id}: delete token and uploaded certificates */
 node_op op_lvscare;    /* {masters,vip}: static pod with today's masters */
 node_op op_configuration; /* {all} -> {docs}: what kubeadm stored in the cluster (stored.c) */

@@ -329,3 +329,24 @@ K
 	grep -F -- '--config cannot be compared with the cluster: ' $W/out
 S
 }
+
+@test "sharing certificates: the cluster's own configuration, the user's patience, no search for a default route" {
+	machine <<'S'
+	mkdir -p /opt/kubecask/v1/bin
+	ln -s v1 /opt/kubecask/current
+	cat >/opt/kubecask/current/bin/kubectl <<'K'
+#!/bin/sh
+cat /run/maps
+K
+	printf '#!/bin/sh\necho "$*" >>/run/calls\nshift 4\ncat "$2" >/run/documents\n' >/opt/kubecask/current/bin/kubeadm
+	chmod +x /opt/kubecask/current/bin/*
+	jq -nc '{kind: "ConfigMap", metadata: {name: "kubeadm-config"}, data: {ClusterConfiguration:
+		"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ClusterConfiguration\nclusterName: mine\n"}}' >/run/maps
+	ask '{"op":"certs","args":{"timeouts":{"kubernetesAPICall":"3m"},"endpoint":{"advertiseAddress":"10.0.0.1","bindPort":8443}}}' |
+		all_ok | jq -re .ok.key >$W/key
+	[ "$(wc -c <$W/key)" = 65 ]
+	grep '^init phase upload-certs --upload-certs --config /proc/self/fd/[0-9]*$' /run/calls
+	sed 's/^---$//' /run/documents | jq -sce --arg k "$(cat $W/key)" '.[0].certificateKey == $k and .[1].clusterName == "mine" and
+		.[0].timeouts.kubernetesAPICall == "3m" and .[0].localAPIEndpoint.advertiseAddress == "10.0.0.1" and .[0].apiVersion == .[1].apiVersion'
+S
+}
