@@ -269,7 +269,7 @@ static bool signature_good(const struct hostcert *c, const void *data)
 	EVP_PKEY *key = public_key(&c->authority, &type);
 	bool good = false;
 
-	if (key && r.p && sig.len) {
+	if (key && r.p && algorithm.p && type.p && sig.len) {
 		if (is(type, "ssh-ed25519"))
 			good = is(algorithm, "ssh-ed25519") &&
 			       verify(key, NULL, sig, data, c->signed_len);

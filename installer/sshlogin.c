@@ -10,6 +10,7 @@
 #include "mem.h"
 #include "sshwords.h"
 
+#include <assert.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -176,7 +177,7 @@ static int evaluate(struct state *st, const struct sshconf *c, struct err *err)
 {
 	const struct sshconf_line *v;
 	size_t n = sshconf_lines(c, &v);
-	bool active = true, outer[DEPTH_MAX] = {true};
+	bool active = true, outer[DEPTH_MAX];
 	bool never[DEPTH_MAX] = {false}; /* the Include itself does not apply */
 	size_t depth = 0;
 
@@ -186,10 +187,12 @@ static int evaluate(struct state *st, const struct sshconf *c, struct err *err)
 		if (l->kind == SSHCONF_BEGIN) {
 			active = true;
 		} else if (l->kind == SSHCONF_ENTER) {
+			assert(depth < DEPTH_MAX - 1); /* sshconf.c goes 16 deep */
 			outer[depth] = active;
 			never[depth + 1] = !active;
 			depth++;
 		} else if (l->kind == SSHCONF_LEAVE) {
+			assert(depth > 0);
 			active = outer[--depth];
 		} else if (never[depth]) {
 			continue;
