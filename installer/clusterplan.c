@@ -167,22 +167,19 @@ static json_t *kubeadm_args(const struct installation *in, const struct job *j, 
 	return args;
 }
 
-static int plan_init_step(struct installation *in, struct numbers *no, struct err *err)
+static void plan_init_step(struct installation *in, struct numbers *no)
 {
 	size_t seed = (size_t)(in->seed - in->session.jobs.v);
 	char self[80];
 	struct node_text text;
 	struct node_config n = node_config(in, in->seed, &text);
 
-	if (config_fits(&in->session.cfg, &n, err) < 0)
-		return -1;
 	api_address(in, in->seed, self, sizeof(self));
 	no->member[seed] = add(in, in->seed, "init", "kubeadm init",
 	                       kubeadm_args(in, in->seed, config_init_docs(&in->session.cfg, &n),
 	                                    json_pack("[s]", self)),
 	                       "reset");
 	plan_needs(&in->plan, no->member[seed], no->images[seed]);
-	return 0;
 }
 
 /* The pod network; the node remembers it, "none" too. */
@@ -316,6 +313,25 @@ static void plan_ready(struct installation *in, const struct numbers *no)
 		plan_after(&in->plan, step, i);
 }
 
+/* Names and addresses in documents that are for one machine. */
+static int check_fits(const struct installation *in, struct err *err)
+{
+	for (size_t i = 0; i < in->session.jobs.n; i++) {
+		const struct job *j = &in->session.jobs.v[i];
+		struct node_text text;
+		struct node_config n;
+
+		if (!j->facts || is_member(in, j))
+			continue;
+		n = node_config(in, j, &text);
+		if (config_fits(&in->session.cfg,
+		                j == in->seed ? "InitConfiguration" : "JoinConfiguration", &n,
+		                err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int cluster_plan(struct installation *in, struct err *err)
 {
 	size_t n = in->session.jobs.n;
@@ -323,11 +339,11 @@ int cluster_plan(struct installation *in, struct err *err)
 	auto_free int *member = xcalloc(n, sizeof(*member));
 	struct numbers no = {.images = images, .member = member};
 
-	if (plan_init(&in->plan, err) < 0)
+	if (check_fits(in, err) < 0 || plan_init(&in->plan, err) < 0)
 		return -1;
 	plan_files(in, &no);
-	if (!is_member(in, in->seed) && plan_init_step(in, &no, err) < 0)
-		return -1;
+	if (!is_member(in, in->seed))
+		plan_init_step(in, &no);
 	if (lacks_network(in))
 		plan_network(in, &no);
 	plan_secrets(in, &no);

@@ -235,9 +235,9 @@ bool config_has_family(const struct cluster_config *c, int family)
 	return strchr(c->pod_cidr, sign) || strchr(c->service_cidr, sign);
 }
 
-int config_fits(const struct cluster_config *c, const struct node_config *n, struct err *err)
+int config_fits(const struct cluster_config *c, const char *kind, const struct node_config *n,
+                struct err *err)
 {
-	const char *kind = "InitConfiguration";
 	const char *address = user_string(c, kind, "localAPIEndpoint.advertiseAddress");
 	const char *name = user_string(c, kind, "nodeRegistration.name");
 

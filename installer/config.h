@@ -67,9 +67,10 @@ struct node_config {
 json_t *config_init_docs(const struct cluster_config *c, const struct node_config *n);
 json_t *config_join_docs(const struct cluster_config *c, const struct node_config *n,
                          const char *token, const char *ca_hash, const char *certificate_key);
-/* May the first master be this machine? What InitConfiguration says of its address must be what the
- * other machines are told. EXIT_USAGE naming both. */
-int config_fits(const struct cluster_config *c, const struct node_config *n, struct err *err);
+/* What a document of that kind says of one machine's name and address must be what it is known by.
+ * EXIT_USAGE naming both. */
+int config_fits(const struct cluster_config *c, const char *kind, const struct node_config *n,
+                struct err *err);
 /* The apiVersion of kubeadm's documents: kubeadm.k8s.io/v1beta4 came with 1.31. */
 const char *config_kubeadm_api(const char *k8s_version);
 /* The user's document of that kind, borrowed; NULL: none. */

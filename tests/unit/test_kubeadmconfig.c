@@ -189,14 +189,14 @@ static void the_first_masters_address(void **state)
 
 	(void)state;
 	assert_int_equal(init(&c, yaml, (struct config_choice){.masters = 1}, &err), 0);
-	assert_int_equal(config_fits(&c, &n, &err), 0);
+	assert_int_equal(config_fits(&c, "InitConfiguration", &n, &err), 0);
 	n.name = NULL;
-	assert_int_equal(config_fits(&c, &n, &err), 0);
+	assert_int_equal(config_fits(&c, "InitConfiguration", &n, &err), 0);
 	n.name = "m2";
-	assert_int_equal(config_fits(&c, &n, &err), -1);
+	assert_int_equal(config_fits(&c, "InitConfiguration", &n, &err), -1);
 	assert_non_null(strstr(err.msg, "nodeRegistration.name: \"m1\", but --hosts says \"m2\""));
 	n.address = "10.0.0.8";
-	assert_int_equal(config_fits(&c, &n, &err), -1);
+	assert_int_equal(config_fits(&c, "InitConfiguration", &n, &err), -1);
 	assert_non_null(strstr(err.msg, "advertiseAddress: \"10.0.0.7\", but the machine announces "
 	                                "10.0.0.8"));
 	cluster_config_release(&c);
