@@ -203,7 +203,7 @@ exit 1
 K
 		chmod +x /opt/kubecask/current/bin/kubeadm
 		token=k3qxv7.p0s9d8f7g6h5j4k3
-		init=$(jq -nc --arg t "$token" '{op: "init", args: {masters: ["10.0.0.1:6443"], vip: "169.254.97.2", docs: [
+		init=$(jq -nc --arg t "$token" '{op: "init", args: {run: {id: "run1", step: 1, name: "init"}, masters: ["10.0.0.1:6443"], vip: "169.254.97.2", docs: [
 			{apiVersion: "kubeadm.k8s.io/v1beta4", kind: "InitConfiguration", bootstrapTokens: [{token: $t}]}]}}')
 		# no_trace: the token, or its parts in a row, are in no file of this machine
 		no_trace() {
