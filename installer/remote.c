@@ -18,16 +18,17 @@
 #include <string.h>
 #include <sys/random.h>
 
-#define SELF_MAX   (64u << 20)
-#define HELLO_MS   40000 /* a login that prints nothing: slow, or a command that waits for input */
-#define QUIET_MS   15000 /* the same after it has printed something that is not ours */
-#define STEP_MS    60000
-#define SERVING_MS 30000
-#define PROMPT_MS  5000 /* a prompt that we do not recognise has been printed by then */
-#define STDERR_MS  500  /* what was printed on stderr may come after the answer on stdout */
-#define LINE_MAX_  65536
-#define QUOTE_MAX  400 /* bytes of foreign text in a message */
-#define SERVE      "\"$d/kubecask\" node serve --placed \"$d\" --token $T"
+#define SELF_MAX    (64u << 20)
+#define HELLO_MS    40000 /* a login that prints nothing: slow, or a command that waits for input */
+#define QUIET_MS    15000 /* the same after it has printed something that is not ours */
+#define PLACED_MS   180000 /* what was sent may still be on its way over a slow line */
+#define SERVING_MS  60000
+#define PASSWORD_MS 30000 /* sudo with a password: it may be waiting for another one */
+#define PROMPT_MS   5000  /* a prompt that we do not recognise has been printed by then */
+#define STDERR_MS   500   /* what was printed on stderr may come after the answer on stdout */
+#define LINE_MAX_   65536
+#define QUOTE_MAX   400 /* bytes of foreign text in a message */
+#define SERVE       "\"$d/kubecask\" node serve --placed \"$d\" --token $T"
 
 /*
  * One line for /bin/sh. Nothing that it reads later is run: the bytes go to a file and the words
@@ -348,7 +349,7 @@ static int place(struct remote *r, struct err *err)
 	if (send_text(r, text, err) < 0)
 		return -1;
 	for (;;) {
-		got = await_line(r, STEP_MS, 0, false, err);
+		got = await_line(r, PLACED_MS, 0, false, err);
 		if (got == REMOTE_PLACED)
 			return 0;
 		if (got == REMOTE_NO)
@@ -418,7 +419,7 @@ static int password_refused(struct remote *r, const char *user, struct err *err)
 	struct err ignored = {0};
 
 	ssh_end_input(r->link);
-	await_line(r, SERVING_MS, 0, false, &ignored);
+	await_line(r, PASSWORD_MS, 0, false, &ignored);
 	await_line(r, STDERR_MS, 0, false, &ignored);
 	return err_set(err, "sudo did not take the password given for %s: %s",
 	               *user ? user : r->user, printed(r, &said));
@@ -441,7 +442,7 @@ static int serve_with_password(struct remote *r, struct err *err)
 		explicit_bzero(line, strlen(line));
 		if (got < 0)
 			return -1;
-		got = await_line(r, SERVING_MS, 0, true, err);
+		got = await_line(r, PASSWORD_MS, 0, true, err);
 	}
 	if (got == REMOTE_SERVING)
 		return 0;
