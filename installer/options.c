@@ -104,8 +104,8 @@ static size_t add_cluster(struct options *o, struct cli_option *to, size_t n, bo
 	     .dest = &o->ignore,
 	     .list_commas = true},
 	    TEXT("config", "FILE", config,
-	         "Your kubeadm configuration (YAML documents). What it says is kept, what it lacks "
-	         "is added."),
+	         "Your kubeadm configuration (YAML documents), one file for all machines. What it "
+	         "says is kept, or refused by field; what it lacks is added."),
 	};
 	const struct cli_option more[] = {
 	    TEXT("vip", "ADDRESS[:PORT]", vip,
