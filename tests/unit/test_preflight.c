@@ -152,6 +152,7 @@ static void clocks(void **state)
 
 	(void)state;
 	assert_int_equal(findings_worth(&f), 0);
+	findings_release(&f);
 	one(check("time_ms", json_integer(1006000), true), "TimeSkew", false, "5 s ahead");
 	one(check("time_ms", json_integer(1000000 - 61000), true), "TimeSkew", true, "60 s behind");
 }
