@@ -18,12 +18,25 @@ static void add_unreachable(const struct session *s, struct findings *f)
 	}
 }
 
+/* What the clusters on the machines say against the bundle, or of an interrupted run. */
+static void add_clusters(struct findings *f, const struct err *why)
+{
+	const struct candidate c = {.name = "cluster"};
+
+	if (*why->msg)
+		finding_add(f, &c, "Cluster", LEVEL_ERROR, "the cause says what to do", "%s",
+		            why->msg);
+}
+
 static int check_all(struct session *s, struct err *err)
 {
+	struct err why = {0};
 	struct findings f;
 	size_t errors;
 
+	(void)!session_check_clusters(s, &why);
 	session_preflight(s, &f);
+	add_clusters(&f, &why);
 	add_unreachable(s, &f);
 	errors = findings_errors(&f);
 	session_show_findings(s, &f, s->opt->json || !f.n ? NULL : stdout);
@@ -38,10 +51,12 @@ static int check_all(struct session *s, struct err *err)
 
 int cmd_preflight(const struct options *o, struct err *err)
 {
-	struct session s = {.opt = o, .reads_only = true};
+	struct options asks_nothing = *o;
+	struct session s = {.opt = &asks_nothing, .reads_only = true};
 	const struct addr none = {0};
 	int rc;
 
+	asks_nothing.dry_run = true;
 	session_begin(&s);
 	rc = options_hosts(o, &s.hosts, err);
 	if (rc == 0 && !s.hosts.n)

@@ -13,6 +13,7 @@
 
 #include <jansson.h>
 #include <limits.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -151,14 +152,15 @@ static void add_setting(json_t *list, const char *unit, const char *file,
 	free(s.line);
 }
 
-static void add_drop_ins(json_t *list, const char *unit, const char *sub)
+/* Of the first n directories: what distributions ship for every service is no leftover. */
+static void add_drop_ins(json_t *list, const char *unit, const char *sub, size_t n)
 {
 	static const char *const dirs[] = {"/etc/systemd/system", "/run/systemd/system",
 	                                   "/usr/local/lib/systemd/system",
 	                                   "/usr/lib/systemd/system", "/lib/systemd/system"};
 	auto_strlist seen = {0}; /* a name in an earlier directory hides the later one */
 
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+	for (size_t i = 0; i < n && i < ARRAY_SIZE(dirs); i++) {
 		auto_free char *dir = xasprintf("%s/%s", dirs[i], sub);
 		auto_strlist names = {0};
 		struct err ignored = {0};
@@ -251,9 +253,9 @@ void facts_leftovers(json_t *out)
 	json_t *settings = json_array(), *ipvs = json_array();
 
 	cluster_facts(out);
-	add_drop_ins(settings, "kubelet", "kubelet.service.d");
-	add_drop_ins(settings, "containerd", "containerd.service.d");
-	add_drop_ins(settings, "every service", "service.d");
+	add_drop_ins(settings, "kubelet", "kubelet.service.d", SIZE_MAX);
+	add_drop_ins(settings, "containerd", "containerd.service.d", SIZE_MAX);
+	add_drop_ins(settings, "every service", "service.d", 2);
 	add_setting(settings, "kubelet", "/etc/default/kubelet", match_environment);
 	add_setting(settings, "kubelet", "/etc/sysconfig/kubelet", match_environment);
 	json_object_set_new(out, "settings", settings);

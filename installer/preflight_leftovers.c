@@ -118,8 +118,8 @@ static void check_cni(const struct candidate *c, const struct cluster_config *cf
 			            "/etc/cni/net.d/%s has the pod network's addresses (%s)", name,
 			            net);
 		else
-			finding_add(f, c, "CNI", LEVEL_WARNING, fix,
-			            "/etc/cni/net.d/%s is there: it is used as soon as %s is not",
+			finding_add(f, c, "CNI", LEVEL_INFO, "",
+			            "/etc/cni/net.d/%s is there: it is used only where %s is not",
 			            name, OUR_CONFLIST);
 	}
 }

@@ -76,7 +76,9 @@ static void allow_nft(struct strbuf *out, const json_t *v, const char *what)
 static void allow_iptables(struct strbuf *out, const json_t *v, const char *what)
 {
 	strbuf_addf(out, "%s%s -I %s %s -j ACCEPT", out->len ? "; " : "",
-	            fact_true(v, "legacy") ? "iptables-legacy" : "iptables",
+	            strcmp(fact_string(v, "family"), "ip6") == 0 ? "ip6tables"
+	            : fact_true(v, "legacy")                     ? "iptables-legacy"
+	                                                         : "iptables",
 	            fact_string(v, "chain"), what);
 }
 
@@ -84,45 +86,62 @@ static bool made_by_iptables(const json_t *v)
 {
 	const char *family = fact_string(v, "family");
 
-	return strcmp(fact_string(v, "table"), "filter") == 0 && strcmp(family, "ip") == 0;
+	return strcmp(fact_string(v, "table"), "filter") == 0 && strncmp(family, "ip", 2) == 0;
+}
+
+/* What lets one pod range through a chain that refuses. */
+static void open_chain(struct strbuf *out, const json_t *v, const char *pods)
+{
+	const char *family = strchr(pods, ':') ? "ip6" : "ip", *theirs = fact_string(v, "family");
+	bool forward = strcmp(fact_string(v, "hook"), "forward") == 0;
+	auto_free char *source = xasprintf("%s saddr %s", family, pods);
+	auto_free char *dest = xasprintf("%s daddr %s", family, pods);
+	auto_free char *from = xasprintf("-s %s", pods);
+	auto_free char *to = xasprintf("-d %s", pods);
+
+	if (strcmp(theirs, "inet") != 0 && strcmp(theirs, family) != 0)
+		return;
+	if (made_by_iptables(v)) {
+		allow_iptables(out, v, from);
+		if (forward)
+			allow_iptables(out, v, to);
+	} else {
+		allow_nft(out, v, source);
+		if (forward)
+			allow_nft(out, v, dest);
+	}
+}
+
+static void open_range(struct strbuf *out, const struct candidate *c, const char *pods)
+{
+	const char *kind = fact_string(c->facts, "firewall");
+	size_t i;
+	json_t *v;
+
+	if (strcmp(kind, "firewalld") == 0)
+		strbuf_addf(out, "firewall-cmd --permanent --zone=trusted --add-source=%s && ",
+		            pods);
+	else if (strcmp(kind, "ufw") == 0)
+		strbuf_addf(
+		    out, "%sufw allow from %s && ufw route allow from %s && ufw route allow to %s",
+		    out->len ? " && " : "", pods, pods, pods);
+	else
+		json_array_foreach (json_object_get(c->facts, "firewall_refuses"), i, v)
+			if (bars_pods(v) && i < 4)
+				open_chain(out, v, pods);
 }
 
 /* What lets pods through the chains that refuse; the caller's. */
 static char *open_for_pods(const struct candidate *c, const struct cluster_config *cfg)
 {
-	const char *kind = fact_string(c->facts, "firewall"), *pods = cfg->pod_cidr;
-	auto_free char *source = xasprintf("ip saddr %s", pods);
-	auto_free char *dest = xasprintf("ip daddr %s", pods);
-	auto_free char *from = xasprintf("-s %s", pods);
-	auto_free char *to = xasprintf("-d %s", pods);
+	auto_free char *copy = xstrdup(cfg->pod_cidr);
+	char *next = copy, *one;
 	auto_strbuf out = {0};
-	size_t i;
-	json_t *v;
 
-	if (strcmp(kind, "firewalld") == 0)
-		return xasprintf("firewall-cmd --permanent --zone=trusted --add-source=%s && "
-		                 "firewall-cmd --reload; or systemctl disable --now firewalld",
-		                 pods);
-	if (strcmp(kind, "ufw") == 0)
-		return xasprintf(
-		    "ufw allow from %s && ufw route allow from %s && ufw route allow to "
-		    "%s; or ufw disable",
-		    pods, pods, pods);
-	json_array_foreach (json_object_get(c->facts, "firewall_refuses"), i, v) {
-		bool forward = strcmp(fact_string(v, "hook"), "forward") == 0;
-
-		if (!bars_pods(v) || strcmp(fact_string(v, "family"), "ip6") == 0 || i >= 4)
-			continue;
-		if (made_by_iptables(v)) {
-			allow_iptables(&out, v, from);
-			if (forward)
-				allow_iptables(&out, v, to);
-		} else {
-			allow_nft(&out, v, source);
-			if (forward)
-				allow_nft(&out, v, dest);
-		}
-	}
+	while ((one = strsep(&next, ",")))
+		open_range(&out, c, one);
+	if (strcmp(fact_string(c->facts, "firewall"), "firewalld") == 0)
+		strbuf_addstr(&out, "firewall-cmd --reload");
 	return out.len ? strbuf_detach(&out) : xstrdup("allow the pod range in its rules");
 }
 

@@ -158,7 +158,7 @@ static const struct row rows[] = {
      .text = "10.244.3.0/24"},
     {.facts = "{\"cni\":[{\"name\":\"87-podman.conflist\",\"networks\":[\"10.88.0.0/16\"]}]}",
      .check = "CNI",
-     .level = "warning"},
+     .level = "info"},
     {.facts = "{\"cni\":[{\"name\":\"05-cilium.conflist\"}],\"flannel\":false}"},
     {.facts = "{\"chains_left\":[\"KUBE-SERVICES\",\"cali-INPUT\"]}",
      .check = "Chains",
@@ -254,6 +254,12 @@ static const struct row rows[] = {
      .check = "Firewall",
      .level = "error",
      .fix = "ufw allow from 10.244.0.0/16"},
+    {.facts = REFUSES("inet", "t", "c", "input", "rule") "," BOTH "}",
+     .config = CLUSTER,
+     .check = "Firewall",
+     .level = "error",
+     .fix = "nft insert rule inet t c ip saddr 10.244.0.0/16 accept; nft insert rule inet t c "
+            "ip6 saddr fd00:244::/56 accept"},
     {.facts = "{\"firewall\":\"firewalld\"}", .check = "Firewall", .level = "info"},
 };
 
