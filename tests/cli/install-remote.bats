@@ -26,7 +26,7 @@ setup() {
 	D=$BATS_TEST_TMPDIR
 	chmod 755 "$BATS_RUN_TMPDIR" "$BATS_TEST_TMPDIR"
 	cp "$W/id" "$W/id.pub" "$D"
-	export PREPARE=: AFTER=: KEY='' PAM=no
+	export PREPARE=: AFTER=: KEY='' PAM=no SSHD=''
 }
 
 # A machine of its own: the words of PREPARE run in new mount and PID namespaces, then sshd; install is run inside; then
@@ -42,7 +42,7 @@ machine() { # WORD of install...
 		mount --bind "$D/var_tmp" /var/tmp
 		chmod 1777 /var/tmp
 		eval "$PREPARE"
-		start_sshd "$D" "PasswordAuthentication no"
+		start_sshd "$D" "PasswordAuthentication no" ${SSHD:+"$SSHD"}
 		if [ "$PAM" = yes ]; then # the first line counts
 			stop_sshd "$D"
 			rm -f "$D/sshd.pid"
@@ -98,6 +98,11 @@ looked() { [[ $output == *"preflight: "* ]]; }
 	looked
 	rm -rf "$D/h"
 	PREPARE='usermod -s /usr/bin/fish root; home $D/h; mkdir -p $D/h/.config/fish; echo "echo hello from fish" > $D/h/.config/fish/config.fish' machine
+	looked
+}
+
+@test "sshd allows one channel for a connection" {
+	SSHD='MaxSessions 1' machine
 	looked
 }
 
