@@ -53,7 +53,7 @@ kubeadm_runs() { # N
 	# nothing is left of the runs
 	local n
 	for n in 1 2; do
-		[ -z "$(on "$n" 'ls -d /var/tmp/kubecask.* /run/kubecask.lock 2>/dev/null; pgrep -f "node serve"')" ]
+		[ -z "$(on "$n" 'ls -d /var/tmp/kubecask.* /run/kubecask.lock 2>/dev/null; pgrep -f "[n]ode serve"')" ]
 		run ! on "$n" 'journalctl -b -u ssh | grep "Timeout, client not responding"'
 	done
 }
