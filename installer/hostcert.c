@@ -316,7 +316,8 @@ static int check(const struct hostcert *c, const void *data, const struct hostke
 	auto_free char *ca = base64_encode(c->authority.buf ? c->authority.buf : "",
 	                                   c->authority.len);
 
-	if (c->key.len != proved->len || memcmp(c->key.buf, proved->blob, c->key.len) != 0)
+	if (!c->key.buf || c->key.len != proved->len ||
+	    memcmp(c->key.buf, proved->blob, c->key.len) != 0)
 		return err_set(err, "it is for another key than the one that the host has");
 	if (!strlist_has(authorities, ca)) {
 		const struct hostkey k = {c->authority.buf, c->authority.len};

@@ -172,6 +172,12 @@ static bool read_line(char *line, const struct names *n, struct entry *e)
 	return *e->type && *e->key && !isdigit((unsigned char)*e->type);
 }
 
+static void names_release(struct names *n)
+{
+	free(n->full);
+	free(n->plain);
+}
+
 static void lower(char *s)
 {
 	for (; *s; s++)
@@ -193,19 +199,18 @@ static void set_names(struct names *n, const struct host_id *id)
 static void each_entry(const char *text, size_t len, const struct host_id *id,
                        void (*each)(void *ctx, const struct entry *e), void *ctx)
 {
-	auto_free char *copy = xstrndup(text, len), *full = NULL, *plain = NULL;
+	auto_free char *copy = xstrndup(text, len);
 	char *next = copy, *line;
 	struct names n;
 	struct entry e;
 
 	set_names(&n, id);
-	full = n.full;
-	plain = n.plain;
 	while ((line = strsep(&next, "\n"))) {
 		line[strcspn(line, "\r")] = '\0';
 		if (strlen(line) <= LINE_MAX_BYTES && read_line(line, &n, &e))
 			each(ctx, &e);
 	}
+	names_release(&n);
 }
 
 struct judgement {
@@ -401,7 +406,7 @@ static int remember(const struct known_files *f, const struct host_id *id, const
 {
 	const char *file = f->own ? f->list.v[0] : NULL, *slash;
 	auto_free char *b64 = base64_encode(key->blob, key->len), *line = NULL, *name = NULL;
-	auto_free char *plain = NULL, *dir = NULL;
+	auto_free char *dir = NULL;
 	auto_close int fd = -1;
 	enum host_verdict v;
 	struct names n;
@@ -416,9 +421,8 @@ static int remember(const struct known_files *f, const struct host_id *id, const
 			return -1;
 	}
 	set_names(&n, id);
-	plain = n.plain;
 	name = f->hash ? hashed_name(n.full) : xstrdup(n.full);
-	free(n.full);
+	names_release(&n);
 	line = xasprintf("%s %s %s\n", name, type, b64);
 	fd = open(file, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
 	if (fd < 0 || (flock(fd, LOCK_EX) < 0 && errno != EINVAL && errno != ENOLCK))

@@ -61,7 +61,8 @@ static int parse_openssh(const char *body, size_t len, struct sshkey *out, struc
 	strbuf_add(&out->public, public, n);
 	out->private = true;
 	explicit_bzero(data.buf, data.len);
-	explicit_bzero(text.buf, text.len);
+	if (text.buf)
+		explicit_bzero(text.buf, text.len);
 	return 0;
 }
 
