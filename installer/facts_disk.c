@@ -107,7 +107,8 @@ static char *unit_name(const char *point)
 static bool mounted_at_boot(const char *point)
 {
 	static const char *const dirs[] = {"/etc/systemd/system", "/run/systemd/generator",
-	                                   "/usr/lib/systemd/system", "/lib/systemd/system"};
+	                                   "/run/systemd/generator.late", "/usr/lib/systemd/system",
+	                                   "/lib/systemd/system"};
 	struct fstab_search s = {.point = point};
 	auto_free char *unit = unit_name(point);
 

@@ -73,15 +73,19 @@ static const struct {
      "give the virtual machine a UUID of its own"},
 };
 
+static const char *unique_value(const struct candidate *c, size_t kind)
+{
+	return kind ? fact_string(c->facts, unique[kind].fact) : candidate_node_name(c);
+}
+
 static void check_twins(const struct candidate *c, size_t n, struct findings *f)
 {
 	for (size_t k = 0; k < ARRAY_SIZE(unique); k++)
 		for (size_t i = 1; i < n; i++)
 			for (size_t j = 0; j < i; j++) {
-				const char *a = fact_string(c[i].facts, unique[k].fact);
+				const char *a = unique_value(&c[i], k);
 
-				if (!*a ||
-				    strcasecmp(a, fact_string(c[j].facts, unique[k].fact)) != 0)
+				if (!*a || strcasecmp(a, unique_value(&c[j], k)) != 0)
 					continue;
 				finding_add(f, &c[i], unique[k].check, unique[k].level,
 				            unique[k].fix, "%s %.100s is also that of %s",
@@ -164,14 +168,15 @@ static void check_machine(const struct candidate *c, const struct cluster_config
 	enum node_state state = candidate_state(c);
 
 	check_state(c, f);
-	check_system(c, cfg, f);
-	check_modules(c, f);
+	check_system(c, f);
 	check_dns(c, f);
 	check_clock(c, f);
 	check_address(c, cfg, f);
 	check_foreign(c, f);
 	if (state == NODE_MEMBER)
 		return;
+	check_size(c, f);
+	check_modules(c, f);
 	check_swap(c, cfg, f);
 	check_security(c, f);
 	if (state == NODE_FRESH)

@@ -31,6 +31,7 @@ struct findings {
 /* A machine as preflight sees it: its facts (facts.c), which are untrusted, and its part. */
 struct candidate {
 	const char *name;
+	const char *node_name; /* given by --hosts; NULL: the hostname */
 	const struct addr
 	    *addr; /* by which it was reached; NULL: this machine, address not given */
 	const json_t *facts;

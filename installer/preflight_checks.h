@@ -15,6 +15,8 @@ void finding_add(struct findings *f, const struct candidate *c, const char *chec
 void findings_ignore(struct findings *f, const struct cluster_config *cfg,
                      const struct strlist *ignore);
 
+/* What the node is called: the name given, else the hostname. */
+const char *candidate_node_name(const struct candidate *c);
 bool fact_true(const json_t *facts, const char *key);
 long long fact_number(const json_t *facts, const char *key, long long missing);
 /* The strings of a list with ", " between, at most max of them (then " ..."). The caller's. */
@@ -23,7 +25,8 @@ char *fact_join(const json_t *facts, const char *key, size_t max);
 bool fact_has_number(const json_t *facts, const char *key, int number);
 
 /* System, CPUs, memory, names, clock, swap, SELinux, proxies (preflight_system.c). */
-void check_system(const struct candidate *c, const struct cluster_config *cfg, struct findings *f);
+void check_system(const struct candidate *c, struct findings *f);
+void check_size(const struct candidate *c, struct findings *f);
 void check_clock(const struct candidate *c, struct findings *f);
 void check_swap(const struct candidate *c, const struct cluster_config *cfg, struct findings *f);
 void check_names(const struct candidate *c, struct findings *f);

@@ -15,7 +15,7 @@
 #define WORKER_MIB      900  /* of a machine sold as 1 GB the kernel leaves a little more */
 #define LABEL_VALUE_MAX 63   /* kubernetes.io/hostname is a label */
 
-static void check_size(const struct candidate *c, struct findings *f)
+void check_size(const struct candidate *c, struct findings *f)
 {
 	long long cpus = fact_number(c->facts, "cpus", -1);
 	long long mib = fact_number(c->facts, "memory_mib", -1);
@@ -33,11 +33,10 @@ static void check_size(const struct candidate *c, struct findings *f)
 		            "it has %lld MiB of memory: little is left for pods", mib);
 }
 
-void check_system(const struct candidate *c, const struct cluster_config *cfg, struct findings *f)
+void check_system(const struct candidate *c, struct findings *f)
 {
 	auto_free char *controllers = fact_join(c->facts, "cgroup_missing", 8);
 
-	(void)cfg;
 	if (fact_number(c->facts, "uid", -1) != 0)
 		finding_add(f, c, "Root", LEVEL_ERROR, "log in as root, or as a user with sudo",
 		            "the user is not root and sudo was not used");
@@ -54,7 +53,6 @@ void check_system(const struct candidate *c, const struct cluster_config *cfg, s
 		    "boot without cgroup_disable=..., or (memory) with cgroup_enable=memory; "
 		    "see cat /proc/cgroups",
 		    "cgroup v2 lacks %s: kubelet does not start", controllers);
-	check_size(c, f);
 }
 
 void check_clock(const struct candidate *c, struct findings *f)
@@ -120,13 +118,20 @@ static const char *bad_name(const char *name)
 	return NULL;
 }
 
+const char *candidate_node_name(const struct candidate *c)
+{
+	return c->node_name && *c->node_name ? c->node_name : fact_string(c->facts, "hostname");
+}
+
 void check_names(const struct candidate *c, struct findings *f)
 {
-	const char *name = fact_string(c->facts, "hostname"), *why = bad_name(name);
+	const char *name = candidate_node_name(c), *why = bad_name(name);
 
-	if (json_is_string(json_object_get(c->facts, "hostname")) && why)
+	if (why)
 		finding_add(f, c, "Hostname", LEVEL_ERROR,
-		            "hostnamectl set-hostname NAME (and name it in /etc/hosts)",
+		            "hostnamectl set-hostname NAME (and name it in /etc/hosts), or a name "
+		            "of its own in "
+		            "--hosts",
 		            "Kubernetes refuses the hostname \"%.80s\" as node name: %s", name,
 		            why);
 }

@@ -106,6 +106,7 @@ static void add_candidate(struct session *s, struct job *j)
 	j->facts = json_incref(j->result);
 	*session_candidate(s, j) = (struct candidate){
 	    .name = j->host->name,
+	    .node_name = j->host->node_name,
 	    .addr = j->host->addr.family ? &j->host->addr : NULL,
 	    .facts = j->facts,
 	    .master = j->host->master,

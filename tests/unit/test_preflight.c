@@ -210,6 +210,11 @@ static void twins(void **state)
 	json_object_set_new(b, "hostname", json_string("A")); /* case does not tell names apart */
 	preflight(c, 2, &cfg, need, NULL, &f);
 	one(f, "Hostname", true, "hostname A is also that of a");
+	c[1].node_name = "b"; /* of --hosts */
+	preflight(c, 2, &cfg, need, NULL, &f);
+	assert_int_equal(findings_worth(&f), 0);
+	findings_release(&f);
+	c[1].node_name = NULL;
 	json_object_set_new(b, "hostname", json_string("b"));
 	json_object_set_new(b, "machine_id", json_string("id-a"));
 	preflight(c, 2, &cfg, need, NULL, &f);
@@ -252,7 +257,10 @@ static void membership(void **state)
 	(void)state;
 	member_of(a, "sha256:1");
 	member_of(b, "sha256:1");
-	preflight(c, 2, &cfg, need, NULL, &f); /* of members ports and disks are not asked */
+	json_object_set_new(b, "cpus", json_integer(1));
+	json_object_set_new(a, "cpus", json_integer(1));
+	/* of members size, ports and disks are not asked */
+	preflight(c, 2, &cfg, need, NULL, &f);
 	assert_int_equal(findings_worth(&f), 0);
 	findings_release(&f);
 	json_object_set_new(b, "ca", json_string("sha256:2"));
