@@ -64,6 +64,8 @@ int content_nettools(const struct plan_layer *l, struct layer *out, struct err *
 	add_variants(out);
 	layer_file(out, "usr/local/bin/netfilter-select", 0755, l->plan->set->netfilter_select,
 	           NULL);
+	/* ipset looks there for the name "tcp", which kube-proxy gives it in its ipvs mode */
+	layer_data(out, "etc/protocols", 0644, "tcp 6 TCP\nudp 17 UDP\nsctp 132 SCTP\n");
 	/* kubeadm's DaemonSet runs exactly this path */
 	layer_link(out, "usr/local/bin/kube-proxy", "netfilter-select");
 	return layer_tree(out, step_value(l->source, "tree"), err);

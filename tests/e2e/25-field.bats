@@ -74,9 +74,16 @@ etcd_has_data() {
 	grep -i 'a member, nothing to do' "$OUT/install.log"
 }
 
+ipvsadm() { # N WORD...
+	local n=$1
+	shift
+	on "$n" LD_LIBRARY_PATH=/root/ipvsadm /root/ipvsadm/ipvsadm "$@"
+}
+
 strangers_service() { # N
 	tools "$1"
-	on "$1" 'ip addr add 192.0.2.1/32 dev lo && /root/ipvsadm -A -t 192.0.2.1:80 -s rr'
+	on "$1" ip addr add 192.0.2.1/32 dev lo
+	ipvsadm "$1" -A -t 192.0.2.1:80 -s rr
 }
 
 @test "reset takes kube-proxy's services and sets, not a stranger's; mounts and links of the user's stay" {
@@ -98,7 +105,7 @@ strangers_service() { # N
 		[ "$(on "$n" cat /srv/audit/policy /srv/logs/log)" = $'precious\nprecious' ]
 		[ "$(on "$n" readlink /var/lib/kubelet)" = /data/kubelet ]
 		[ -z "$(on "$n" 'ls -A /data/kubelet /data/etcd | grep -v :')" ]
-		[ "$(on "$n" '/root/ipvsadm -S -n')" = '-A -t 192.0.2.1:80 -s rr' ]
+		[ "$(ipvsadm "$n" -S -n)" = '-A -t 192.0.2.1:80 -s rr' ]
 		[ -z "$(on "$n" 'ls -d /sys/class/net/kube-ipvs0 /opt/kubecask /var/lib/kubecask /etc/kubernetes/admin.conf 2>/dev/null')" ]
 		[ -z "$(on "$n" 'grep -E "kubecask|containerd|/pods/.*volumes" /proc/mounts')" ]
 		[ -z "$(on "$n" 'pidof containerd-shim-runc-v2 containerd kubelet kube')" ]
