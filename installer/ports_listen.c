@@ -21,36 +21,36 @@
 #include <unistd.h>
 
 #define SOCKETS_MAX 16
-#define GUESTS_MAX  1024
+#define CLIENTS_MAX 1024
 #define SECONDS_MAX 600
 #define ANSWER_MAX  (sizeof(PORTS_WORD) + PORTS_NONCE_LEN)
 
 struct listener {
-	struct pollfd p[SOCKETS_MAX + GUESTS_MAX]; /* sockets, then connections */
+	struct pollfd p[SOCKETS_MAX + CLIENTS_MAX]; /* sockets, then connections */
 	bool udp[SOCKETS_MAX];
-	nfds_t sockets, guests;
+	nfds_t sockets, clients;
 	char answer[ANSWER_MAX];
 	long long end; /* ms, monotonic */
 };
 
 /* ---- the process ---- */
 
-/* A connection is answered at once and closed by the other side: no TIME_WAIT stays on our port. */
-static void take_guest(struct listener *l, int fd)
+/* A connection is answered at once and closed by its client: no TIME_WAIT stays on our port. */
+static void accept_client(struct listener *l, int fd)
 {
-	int guest = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int client = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (guest < 0)
+	if (client < 0)
 		return;
-	if (l->guests == GUESTS_MAX ||
-	    send(guest, l->answer, strlen(l->answer), MSG_NOSIGNAL) < 0) {
-		close(guest);
+	if (l->clients == CLIENTS_MAX ||
+	    send(client, l->answer, strlen(l->answer), MSG_NOSIGNAL) < 0) {
+		close(client);
 		return;
 	}
-	l->p[l->sockets + l->guests++] = (struct pollfd){.fd = guest, .events = POLLIN};
+	l->p[l->sockets + l->clients++] = (struct pollfd){.fd = client, .events = POLLIN};
 }
 
-/* Only to who knows the nonce, and never more than was sent. */
+/* Answers only a datagram that holds the nonce, and never with more bytes than came. */
 static void answer_datagram(const struct listener *l, int fd)
 {
 	struct sockaddr_storage from;
@@ -63,11 +63,11 @@ static void answer_datagram(const struct listener *l, int fd)
 		       len);
 }
 
-static void drop_guests(struct listener *l)
+static void drop_clients(struct listener *l)
 {
 	nfds_t kept = 0;
 
-	for (nfds_t i = 0; i < l->guests; i++) {
+	for (nfds_t i = 0; i < l->clients; i++) {
 		struct pollfd *p = &l->p[l->sockets + i];
 
 		if (p->revents)
@@ -75,7 +75,7 @@ static void drop_guests(struct listener *l)
 		else
 			l->p[l->sockets + kept++] = *p;
 	}
-	l->guests = kept;
+	l->clients = kept;
 }
 
 static void answer_until_end(struct listener *l)
@@ -85,14 +85,14 @@ static void answer_until_end(struct listener *l)
 
 		if (left <= 0)
 			return;
-		if (poll(l->p, l->sockets + l->guests, (int)left) <= 0)
+		if (poll(l->p, l->sockets + l->clients, (int)left) <= 0)
 			continue;
-		drop_guests(l);
+		drop_clients(l);
 		for (nfds_t i = 0; i < l->sockets; i++)
 			if (l->p[i].revents && l->udp[i])
 				answer_datagram(l, l->p[i].fd);
 			else if (l->p[i].revents)
-				take_guest(l, l->p[i].fd);
+				accept_client(l, l->p[i].fd);
 	}
 }
 
@@ -120,7 +120,7 @@ static pid_t start(struct listener *l, struct err *err)
 	if (pid > 0)
 		return pid;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent) /* it was quicker */
+	if (getppid() != parent) /* it ended before the line above */
 		_exit(0);
 	close_others(l);
 	answer_until_end(l);

@@ -32,7 +32,7 @@ void check_ports(const struct candidate *c, const struct cluster_config *cfg, st
 
 /* ---- firewalls ---- */
 
-/* Some rule that lets packets through names the pod network: somebody has thought of it. */
+/* Does a rule that does not refuse name the pod network? */
 static bool knows_pods(const struct candidate *c, const char *pod_cidr)
 {
 	auto_free char *copy = xstrdup(pod_cidr);

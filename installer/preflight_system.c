@@ -181,8 +181,9 @@ void check_proxies(const struct candidate *c, const struct cluster_config *cfg, 
 	    "there), then log in anew",
 	    vip, cfg->service_cidr, cfg->pod_cidr, vip, cfg->service_cidr, cfg->pod_cidr);
 	finding_add(f, c, "Proxy", LEVEL_WARNING, fix,
-	            "a proxy is set and no_proxy does not name the virtual IP %s (%.300s): kubeadm "
-	            "join and kubectl by hand go to the proxy",
+	            "a proxy is set and no_proxy does not name the virtual IP %s (%.300s): the "
+	            "bundle's programs go around it, other clients of the API server do not; "
+	            "containerd does not use it",
 	            vip, where);
 }
 
