@@ -123,6 +123,7 @@ logged_in() {
 
 @test "wrong password: named, and not shown" {
 	echo wrong-canary > "$BATS_TEST_TMPDIR/pw"
+	chmod 600 "$BATS_TEST_TMPDIR/pw"
 	try --password-file "$BATS_TEST_TMPDIR/pw"
 	[ "$status" -eq 1 ]
 	[[ $output == *"ssh: login as $ME refused: password not accepted; the server takes"* ]]
