@@ -2,14 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "unit.h"
 
+#include "digest.h"
 #include "err.h"
 #include "mem.h"
 #include "proc.h"
 #include "remote.h"
 #include "strbuf.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TOKEN "0123456789abcdef0123456789abcdef"
 
@@ -85,6 +88,38 @@ static void a_shell_reads_command_and_script_alike(void **state)
 	assert_non_null(strstr(out.buf, TOKEN " none\n")); /* it got no bytes */
 }
 
+/* The bytes are checked, run with the words that were asked for, and removed; words that are not
+ * known end it. */
+static void the_script_places_and_runs(void **state)
+{
+	static const char program[] = "#!/bin/sh\necho \"runs $*\"\n";
+	struct digest digest;
+	struct proc_opts opts = {.timeout_s = 30};
+	auto_free char *script = NULL;
+	auto_strbuf in = {0}, out = {0}, errout = {0};
+	struct err err = {0};
+	char place[256], want[512];
+	const char *argv[] = {"/bin/sh", "-c", "IFS= read -r s && eval \"$s\"", NULL}, *p;
+
+	(void)state;
+	digest_data(program, strlen(program), &digest);
+	script = remote_script(TOKEN, strlen(program), digest_hex(&digest));
+	strbuf_addf(&in, "%s%sroot\nnonsense\nroot\n", script, program);
+	opts.stdin_data = in.buf;
+	opts.stdin_len = in.len;
+	assert_int_equal(proc_run(argv, &opts, &out, &errout, &err), 0);
+	assert_string_equal(strbuf_str(&errout), "");
+	p = strstr(out.buf, "--placed ");
+	assert_non_null(p);
+	assert_int_equal(sscanf(p, "--placed %255s", place), 1);
+	assert_int_equal(access(place, F_OK), -1);
+	snprintf(want, sizeof(want),
+	         TOKEN " send\n" TOKEN " placed %d\nruns node serve --placed %s --token " TOKEN
+	               "\n" TOKEN " ended 0\n",
+	         (int)getuid(), place);
+	assert_string_equal(out.buf, want);
+}
+
 static void quote(const char *text, const char *want)
 {
 	auto_strbuf out = {0};
@@ -136,6 +171,7 @@ int main(void)
 	    cmocka_unit_test(greetings_are_no_words),
 	    cmocka_unit_test(the_command_does_not_hold_the_token),
 	    cmocka_unit_test(a_shell_reads_command_and_script_alike),
+	    cmocka_unit_test(the_script_places_and_runs),
 	    cmocka_unit_test(foreign_text_in_a_message),
 	    cmocka_unit_test(whose_password_is_asked_for),
 	};
