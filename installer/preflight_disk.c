@@ -34,6 +34,13 @@ static uint64_t bytes(const json_t *d, const char *key)
 
 /* ---- options of file systems ---- */
 
+static char *remount(const char *option, const char *mount)
+{
+	auto_free char *word = shell_word(mount);
+
+	return xasprintf("mount -o remount,%s %s   # and in /etc/fstab", option, word);
+}
+
 static void check_options(const struct candidate *c, struct findings *f)
 {
 	static const char *const written[] = {OPT,        BIN,     "/etc",    "/var/lib/kubecask",
@@ -44,8 +51,7 @@ static void check_options(const struct candidate *c, struct findings *f)
 	for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
 		const json_t *d = disk(c, written[i]);
 		const char *mount = fact_string(d, "mount");
-		auto_free char *fix = xasprintf("mount -o remount,rw %s (and in /etc/fstab)",
-		                                mount);
+		auto_free char *fix = remount("rw", mount);
 		bool again = false;
 
 		if (!fact_true(d, "readonly"))
@@ -67,16 +73,14 @@ static void check_options(const struct candidate *c, struct findings *f)
 			            written[i], mount);
 	}
 	if (fact_true(opt, "noexec")) {
-		auto_free char *fix = xasprintf("mount -o remount,exec %s (and in /etc/fstab)",
-		                                fact_string(opt, "mount"));
+		auto_free char *fix = remount("exec", fact_string(opt, "mount"));
 
 		finding_add(f, c, "NoExec", LEVEL_ERROR, fix,
 		            "%s is mounted noexec: the programs in /opt/kubecask cannot be run",
 		            fact_string(opt, "mount"));
 	}
 	if (fact_true(kubelet, "noexec")) {
-		auto_free char *fix = xasprintf("mount -o remount,exec %s (and in /etc/fstab)",
-		                                fact_string(kubelet, "mount"));
+		auto_free char *fix = remount("exec", fact_string(kubelet, "mount"));
 
 		finding_add(f, c, "NoExec", LEVEL_WARNING, fix,
 		            "%s is mounted noexec: pods cannot run programs from their volumes",
@@ -104,7 +108,7 @@ static void check_boot(const struct candidate *c, const char *etcd, struct findi
 		finding_add(
 		    f, c, "Mount", LEVEL_WARNING,
 		    tmpfs ? "use a file system on a disk"
-			  : "add it to /etc/fstab (findmnt shows source and type)",
+			  : "findmnt -no SOURCE,TARGET,FSTYPE   # add the line to /etc/fstab",
 		    tmpfs ? "%s is a file system in memory: what is in it is gone after a reboot"
 			  : "%s is a file system of its own that neither /etc/fstab nor a "
 			    "mount unit names: it is gone after a reboot",

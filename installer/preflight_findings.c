@@ -97,6 +97,24 @@ void findings_release(struct findings *f)
 	*f = (struct findings){0};
 }
 
+char *shell_word(const char *s)
+{
+	static const char plain[] = "/abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789._-:@=,+";
+	auto_strbuf out = {0};
+
+	if (*s && strspn(s, plain) == strlen(s))
+		return xstrdup(s);
+	strbuf_addch(&out, '\'');
+	for (; *s; s++)
+		if (*s == '\'')
+			strbuf_addstr(&out, "'\\''");
+		else
+			strbuf_addch(&out, *s);
+	strbuf_addch(&out, '\'');
+	return strbuf_detach(&out);
+}
+
 /* ---- facts ---- */
 
 const char *fact_string(const json_t *facts, const char *key)

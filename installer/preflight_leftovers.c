@@ -51,8 +51,9 @@ static void check_settings(const struct candidate *c, struct findings *f)
 		const char *file = fact_string(v, "file"), *line = fact_string(v, "line");
 		const char *unit = fact_string(v, "unit");
 		bool command = fact_true(v, "command"), gone = gone_flag(line);
+		auto_free char *word = shell_word(file);
 		auto_free char *fix = xasprintf(
-		    "rm %s && systemctl daemon-reload, if it is of an old package", file);
+		    "rm %s && systemctl daemon-reload   # if an old package left it", word);
 
 		finding_add(f, c, "DropIn", command || gone ? LEVEL_ERROR : LEVEL_WARNING, fix,
 		            "%s changes %s: %s%s", file, unit, line,
@@ -100,7 +101,9 @@ static void check_cni(const struct candidate *c, const struct cluster_config *cf
 		return;
 	json_array_foreach (json_object_get(c->facts, "cni"), i, v) {
 		const char *name = fact_string(v, "name");
-		auto_free char *fix = xasprintf("rm /etc/cni/net.d/%s", name);
+		auto_free char *path = xasprintf("/etc/cni/net.d/%s", name);
+		auto_free char *word = shell_word(path);
+		auto_free char *fix = xasprintf("rm %s", word);
 		auto_free char *net = same_network(json_object_get(v, "networks"), cfg->pod_cidr);
 
 		if (strcmp(name, OUR_CONFLIST) == 0)
@@ -137,11 +140,11 @@ static void check_kernel_state(const struct candidate *c, const struct cluster_c
 	json_t *v;
 
 	if (*chains)
-		finding_add(f, c, "Chains", LEVEL_WARNING, "reboot the machine, or delete them",
+		finding_add(f, c, "Chains", LEVEL_WARNING, "reboot   # or delete them",
 		            "packet filter chains of an earlier cluster are there: %s", chains);
 	if (*devices)
 		finding_add(f, c, "Devices", LEVEL_WARNING,
-		            "reboot the machine, or ip link delete NAME each",
+		            "reboot   # or ip link delete NAME, each",
 		            "network devices of an earlier cluster are there: %s", devices);
 	addr_str(&cfg->vip, vip);
 	json_array_foreach (json_object_get(c->facts, "ipvs"), i, v) {
@@ -152,7 +155,7 @@ static void check_kernel_state(const struct candidate *c, const struct cluster_c
 	}
 	if (services.len)
 		finding_add(f, c, "IPVS", LEVEL_WARNING,
-		            "ipvsadm -D -t ADDRESS:PORT each (ipvsadm -C for all), or reboot",
+		            "reboot   # or ipvsadm -D -t ADDRESS:PORT, each",
 		            "IPVS has services that are not ours: %s%s", strbuf_str(&services),
 		            n > 4 ? " ..." : "");
 }

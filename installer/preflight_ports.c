@@ -16,18 +16,17 @@ void check_ports(const struct candidate *c, const struct cluster_config *cfg, st
 	size_t n = needed_ports(cfg, c->master, ports);
 
 	for (size_t i = 0; i < n; i++) {
-		auto_free char *fix = xasprintf("ss -ltnp 'sport = :%d' names the program: stop it",
-		                                ports[i]);
+		auto_free char *fix = xasprintf(
+		    "ss -ltnp 'sport = :%d'   # names the program: stop it", ports[i]);
 
 		if (fact_has_number(c->facts, "ports_busy", ports[i]))
 			finding_add(f, c, "Port", LEVEL_ERROR, fix, "port %d is in use", ports[i]);
 	}
 	if (fact_true(c->facts, "flannel") && fact_has_number(c->facts, "udp_busy", VXLAN_PORT))
-		finding_add(
-		    f, c, "Port", LEVEL_ERROR,
-		    "ss -lunp 'sport = :8472' names the program; ip -d link show type vxlan "
-		    "the device: remove it",
-		    "UDP port %d, which the pod network needs, is in use", VXLAN_PORT);
+		finding_add(f, c, "Port", LEVEL_ERROR,
+		            "ss -lunp 'sport = :8472'; ip -d link show type vxlan   # program or "
+		            "device: remove it",
+		            "UDP port %d, which the pod network needs, is in use", VXLAN_PORT);
 }
 
 /* ---- firewalls ---- */
@@ -68,18 +67,23 @@ static bool bars_pods(const json_t *v)
 
 static void allow_nft(struct strbuf *out, const json_t *v, const char *what)
 {
-	strbuf_addf(out, "%snft insert rule %s %s %s %s accept", out->len ? "; " : "",
-	            fact_string(v, "family"), fact_string(v, "table"), fact_string(v, "chain"),
-	            what);
+	auto_free char *family = shell_word(fact_string(v, "family"));
+	auto_free char *table = shell_word(fact_string(v, "table"));
+	auto_free char *chain = shell_word(fact_string(v, "chain"));
+
+	strbuf_addf(out, "%snft insert rule %s %s %s %s accept", out->len ? "; " : "", family,
+	            table, chain, what);
 }
 
 static void allow_iptables(struct strbuf *out, const json_t *v, const char *what)
 {
+	auto_free char *chain = shell_word(fact_string(v, "chain"));
+
 	strbuf_addf(out, "%s%s -I %s %s -j ACCEPT", out->len ? "; " : "",
 	            strcmp(fact_string(v, "family"), "ip6") == 0 ? "ip6tables"
 	            : fact_true(v, "legacy")                     ? "iptables-legacy"
 	                                                         : "iptables",
-	            fact_string(v, "chain"), what);
+	            chain, what);
 }
 
 static bool made_by_iptables(const json_t *v)

@@ -66,7 +66,7 @@ void check_clock(const struct candidate *c, struct findings *f)
 	if (skew >= SKEW_WARN_MS)
 		finding_add(
 		    f, c, "TimeSkew", skew > SKEW_ERROR_MS ? LEVEL_ERROR : LEVEL_WARNING,
-		    "set it (date -s), or run a time service (chronyd, systemd-timesyncd)",
+		    "timedatectl set-ntp true   # or date -s",
 		    "its clock is %lld s %s this machine's: certificates would not be valid "
 		    "yet",
 		    skew / 1000, there < c->asked_ms ? "behind" : "ahead of");
@@ -80,15 +80,16 @@ void check_swap(const struct candidate *c, const struct cluster_config *cfg, str
 		return;
 	if (strstr(swap, "zram"))
 		finding_add(f, c, "Swap", LEVEL_ERROR,
-		            "swapoff -a; systemctl mask systemd-zram-setup@zram0.service; or set "
-		            "failSwapOn: false in --config",
+		            "swapoff -a; systemctl mask systemd-zram-setup@zram0.service   # or "
+		            "failSwapOn: "
+		            "false in --config",
 		            "swap is on (%s)", swap);
 	else
-		finding_add(
-		    f, c, "Swap", LEVEL_ERROR,
-		    "swapoff -a && sed -i '/\\sswap\\s/s/^/#/' /etc/fstab; or set failSwapOn: "
-		    "false in --config",
-		    "swap is on (%s)", swap);
+		finding_add(f, c, "Swap", LEVEL_ERROR,
+		            "swapoff -a && sed -i '/\\sswap\\s/s/^/#/' /etc/fstab   # or "
+		            "failSwapOn: false in "
+		            "--config",
+		            "swap is on (%s)", swap);
 }
 
 /* ---- names ---- */
@@ -160,6 +161,21 @@ static bool covered(const char *no_proxy, const struct addr *a)
 	return false;
 }
 
+/* In /etc/environment a later line replaces an earlier one, and variables are not expanded. */
+static char *proxy_fix(const char *where, const char *no_proxy, const char *vip,
+                       const struct cluster_config *cfg)
+{
+	auto_free char *all = xasprintf("no_proxy=%s%s%s,%s,%s", no_proxy + (*no_proxy == ','),
+	                                *no_proxy ? "," : "", vip, cfg->service_cidr,
+	                                cfg->pod_cidr);
+	auto_free char *word = shell_word(all);
+
+	if (strncmp(where, "/etc/environment:", 17) == 0)
+		return xasprintf("echo %s >> /etc/environment   # then log in anew", word);
+	return xasprintf("echo export %s > /etc/profile.d/zz-kubecask.sh   # then log in anew",
+	                 word);
+}
+
 void check_proxies(const struct candidate *c, const struct cluster_config *cfg, struct findings *f)
 {
 	const json_t *first = json_array_get(json_object_get(c->facts, "proxies"), 0);
@@ -175,11 +191,7 @@ void check_proxies(const struct candidate *c, const struct cluster_config *cfg, 
 		            "a proxy is set (%.300s): containerd and kubelet do not use it", where);
 		return;
 	}
-	fix = xasprintf(
-	    "echo 'export no_proxy=\"$no_proxy,%s,%s,%s\" NO_PROXY=\"$no_proxy,%s,%s,%s\"' "
-	    "> /etc/profile.d/zz-kubecask.sh (in /etc/environment: add them to no_proxy "
-	    "there), then log in anew",
-	    vip, cfg->service_cidr, cfg->pod_cidr, vip, cfg->service_cidr, cfg->pod_cidr);
+	fix = proxy_fix(where, fact_string(c->facts, "no_proxy"), vip, cfg);
 	finding_add(f, c, "Proxy", LEVEL_WARNING, fix,
 	            "a proxy is set and no_proxy does not name the virtual IP %s (%.300s): the "
 	            "bundle's programs go around it, other clients of the API server do not; "

@@ -147,6 +147,16 @@ static const struct row rows[] = {
               "\"KUBELET_EXTRA_ARGS=--v=2\"}]}",
      .check = "DropIn",
      .level = "warning"},
+    /* a machine's words are no commands */
+    {.facts = "{\"settings\":[{\"unit\":\"kubelet\",\"file\":\"/etc/a b';reboot\",\"line\":"
+              "\"X=1\"}]}",
+     .check = "DropIn",
+     .level = "warning",
+     .fix = "rm '/etc/a b'\\'';reboot' && systemctl"},
+    {.facts = REFUSES("inet", "t;reboot", "c", "input", "rule") "}",
+     .check = "Firewall",
+     .level = "error",
+     .fix = "rule inet 't;reboot' c ip saddr"},
     {.facts = "{\"cni\":[{\"name\":\"05-cilium.conflist\",\"networks\":[]}]}",
      .check = "CNI",
      .level = "error",
