@@ -52,16 +52,9 @@ void ssh_config_release(struct ssh_config *ssh);
 struct ssh *ssh_open(const struct host *host, const struct ssh_config *cfg, struct err *err);
 void ssh_free(struct ssh *s);
 
-/*
- * Runs one command with the given standard input; its output is appended to out and errout. Returns
- * its exit status or -1. The command is a fixed text of this program: nothing of the user's is in
- * it. A command that ends before it has read all is no failure: its status tells.
- */
-int ssh_run(struct ssh *s, const char *command, const void *in, size_t in_len, struct strbuf *out,
-            struct strbuf *errout, struct err *err);
-
-/* Starts a command whose stdin and stdout become the link, which takes over s. A read of the link
- * answers the server's keepalives and sends ours, with deadline LINK_NOW too. */
+/* Starts a command whose stdin and stdout become the link, which takes over s. The command is a
+ * fixed text of this program: nothing of the user's is in it. A read of the link answers the
+ * server's keepalives and sends ours, with deadline LINK_NOW too. */
 int ssh_start(struct ssh *s, const char *command, struct link *l, struct err *err);
 
 /* For a link of ssh_start: the command's standard input ends, its output can still be read. */

@@ -104,18 +104,19 @@ static void channel_pollfd(void *ctx, struct pollfd *p)
 		p->events |= POLLOUT;
 }
 
-/* Everything (0), or the command ended before (1), or -1. */
-static int write_all(struct ssh *s, const char *p, size_t len, struct err *err)
+static int channel_write(void *ctx, const void *data, size_t len, struct err *err)
 {
+	struct ssh *s = ctx;
+	const char *p = data;
 	long long end = now_ms() + STALL_MS;
 
 	while (len) {
 		ssize_t n = libssh2_channel_write(s->channel, p,
 		                                  len < WRITE_SIZE ? len : WRITE_SIZE);
+		bool closed = n == LIBSSH2_ERROR_CHANNEL_CLOSED ||
+		              n == LIBSSH2_ERROR_CHANNEL_EOF_SENT;
 
-		if (n == LIBSSH2_ERROR_CHANNEL_CLOSED || n == LIBSSH2_ERROR_CHANNEL_EOF_SENT)
-			return 1;
-		if (n < 0 && n != LIBSSH2_ERROR_EAGAIN)
+		if (n < 0 && n != LIBSSH2_ERROR_EAGAIN && !closed)
 			return err_set(err, "ssh: connection lost: %s", ssh_why(s));
 		if (n > 0) {
 			p += n;
@@ -124,19 +125,12 @@ static int write_all(struct ssh *s, const char *p, size_t len, struct err *err)
 			continue;
 		}
 		take_early(s);
-		if (libssh2_channel_eof(s->channel))
-			return 1;
+		if (closed || libssh2_channel_eof(s->channel))
+			return err_set(err, "ssh: the program on the node ended");
 		if (ssh_wait(s, end, err) < 0)
 			return -1;
 	}
 	return 0;
-}
-
-static int channel_write(void *ctx, const void *data, size_t len, struct err *err)
-{
-	int rc = write_all(ctx, data, len, err);
-
-	return rc > 0 ? err_set(err, "ssh: the program on the node ended") : rc;
 }
 
 static const char *channel_stderr(void *ctx)
@@ -158,41 +152,6 @@ static const struct link_ops channel_ops = {
     .stderr_text = channel_stderr,
     .close = channel_close,
 };
-
-/* A server that ends the connection after the last byte has still given its answer. */
-static int finish_command(struct ssh *s, bool ended, struct strbuf *out, struct err *err)
-{
-	long long end = now_ms() + STALL_MS;
-	char buf[4096];
-	ssize_t n;
-	int rc;
-
-	if (!ended)
-		RETRY(s, rc, libssh2_channel_send_eof(s->channel), SSH_STEP_MS, err);
-	while ((n = channel_read(s, buf, sizeof(buf), end, err)) > 0)
-		strbuf_add(out, buf, (size_t)n);
-	if (n < 0)
-		return -1;
-	RETRY(s, rc, libssh2_channel_close(s->channel), SSH_STEP_MS, err);
-	RETRY(s, rc, libssh2_channel_wait_closed(s->channel), SSH_STEP_MS, err);
-	return libssh2_channel_get_exit_status(s->channel);
-}
-
-int ssh_run(struct ssh *s, const char *command, const void *in, size_t in_len, struct strbuf *out,
-            struct strbuf *errout, struct err *err)
-{
-	int rc;
-
-	if (open_channel(s, command, err) < 0)
-		return -1;
-	rc = in_len ? write_all(s, in, in_len, err) : 0;
-	if (rc >= 0)
-		rc = finish_command(s, rc > 0, out, err);
-	strbuf_addstr(errout, strbuf_str(&s->errout));
-	libssh2_channel_free(s->channel);
-	s->channel = NULL;
-	return rc;
-}
 
 int ssh_start(struct ssh *s, const char *command, struct link *l, struct err *err)
 {

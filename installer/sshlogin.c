@@ -354,7 +354,8 @@ static int known_hosts(const struct state *st, struct ssh_login *out, struct err
 
 static int find_agent(const struct state *st, struct ssh_login *out, struct err *err)
 {
-	const char *s = value(st, W_IDENTITYAGENT);
+	const struct sshconf_line *l = st->first[W_IDENTITYAGENT];
+	const char *s = l ? l->args.v[0] : NULL;
 	const char *env = "SSH_AUTH_SOCK";
 
 	if (s && strcasecmp(s, "none") == 0)
@@ -364,7 +365,7 @@ static int find_agent(const struct state *st, struct ssh_login *out, struct err 
 	else if (s && strcmp(s, "SSH_AUTH_SOCK") != 0) {
 		out->agent = expand(out, s);
 		return out->agent ? 0
-		                  : at(st->first[W_IDENTITYAGENT], err,
+		                  : at(l, err,
 		                       "~USER, a %-token or a ${VARIABLE} that cannot be replaced "
 		                       "here");
 	}
