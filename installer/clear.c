@@ -43,7 +43,8 @@ void clear_removed(struct clear_report *r, const char *what)
 }
 
 /* File names are bytes; JSON wants UTF-8. */
-static json_t *entry(const char *what, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static json_t *entry(const char *what, const char *fmt,
+                                                           va_list ap)
 {
 	char why[500];
 	json_t *e;
