@@ -219,7 +219,8 @@ static int execute(struct reset *r, struct err *err)
 	events_emit(&r->session.events, &(struct event){.kind = EVENT_PLAN, .data = shown});
 	json_decref(shown);
 	if (r->session.opt->dry_run) {
-		plan_print(&r->plan, stdout);
+		if (!r->session.opt->json)
+			plan_print(&r->plan, stdout);
 		return 0;
 	}
 	runner_run(&r->runner);

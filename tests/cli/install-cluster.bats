@@ -197,6 +197,7 @@ in_box() {
 		grep -e '--accept-data-loss' answer
 		[ -e /root/m1/member ]
 		"$INSTALL" reset --dry-run | grep -i reset
+		"$INSTALL" reset --dry-run --json | jq -es 'map(select(.steps?)) | length == 1'
 		[ -e /root/m1/member ]
 	S
 }
