@@ -198,16 +198,16 @@ static void check_inodes(const struct candidate *c, const struct cluster_config 
 {
 	const json_t *d = disk(c, path);
 	uint64_t all = bytes(d, "inodes"), left = bytes(d, "inodes_free");
-	uint64_t keep = threshold(user_eviction(cfg, signal, "5%"), all);
+	uint64_t want = threshold(user_eviction(cfg, signal, "5%"), all) + INODES_NEEDED;
 
 	/* btrfs and the like have no fixed number and say 0 */
-	if (all && left < keep + INODES_NEEDED)
+	if (all && left < want)
 		finding_add(
 		    f, c, "Inodes", LEVEL_ERROR,
 		    "remove small files (du --inodes -xs /var/*), or make the file system with "
 		    "more inodes",
 		    "%s: %llu inodes free of %llu, %llu needed", path, (unsigned long long)left,
-		    (unsigned long long)all, (unsigned long long)(keep + INODES_NEEDED));
+		    (unsigned long long)all, (unsigned long long)want);
 }
 
 void check_disk(const struct candidate *c, const struct cluster_config *cfg,
