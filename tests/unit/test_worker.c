@@ -69,12 +69,14 @@ static int fake_node(void)
 			snprintf(text, sizeof(text), "%d", pings);
 			answer(&l, text);
 		} else if (strcmp(m.text, "die") == 0) {
-			return 0;
+			msg_release(&m);
+			break;
 		} else {
 			answer(&l, m.text);
 		}
 		msg_release(&m);
 	}
+	link_release(&l);
 	return 0;
 }
 
