@@ -149,9 +149,11 @@ static int judge_run(struct installation *in, struct err *err)
 
 	if (in->runner.stopped)
 		return err_set(err, "stopped; the same command goes on from here");
-	if (in->seed->failed)
-		return err_set(err, "%s: the first master could not be set up",
-		               in->seed->host->name);
+	if (in->seed->failed) /* a bad bundle is found before anything that runs is touched */
+		return err_set_code(
+		    err,
+		    err_exit(&in->seed->err) == EXIT_BAD_BUNDLE ? EXIT_BAD_BUNDLE : EXIT_FAILED,
+		    "%s: the first master could not be set up", in->seed->host->name);
 	if (last->state == STEP_FAILED) {
 		*err = last->err;
 		return -1;

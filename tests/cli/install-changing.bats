@@ -12,7 +12,7 @@ setup_file() {
 	pack "$L/l" "$L/good"
 }
 
-# changed COMMAND: node stage with a copy of the bundle; COMMAND runs (with its path in $B) as soon as it was verified,
+# changed COMMAND [WORD...]: the installer (WORDs: node stage) with a copy of the bundle; COMMAND runs (with its path in $B) as soon as it was verified,
 # before the machine is looked at. Exit status in $status, words in $W/err
 changed() {
 	B=$W/kubecask-v1.37.2-linux-amd64.tar
@@ -20,7 +20,8 @@ changed() {
 	rm -rf /opt/kubecask
 	mkfifo "$W/fifo.$$"
 	status=0
-	"$INSTALL" node stage --bundle "$B" --ignore-preflight-errors all 2> "$W/fifo.$$" & pid=$!
+	[ $# -gt 1 ] || set -- "$1" node stage
+	"$INSTALL" "${@:2}" --yes --bundle "$B" --ignore-preflight-errors all 2> "$W/fifo.$$" & pid=$!
 	: > "$W/err"
 	while IFS= read -r line; do
 		echo "$line" >> "$W/err"
@@ -43,6 +44,10 @@ changed() {
 		grep -q "bundle $W/kubecask-v1.37.2-linux-amd64.tar: it has changed since it was verified" $W/err
 		[ -z "$(find /opt/kubecask -name 'v*' -o -name '*.tmp')" ]
 	done
+	changed 'truncate -s 2000 "$B"' --cni none
+	[ "$status" -eq 65 ]
+	grep -q 'it has changed since it was verified' $W/err
+	[ ! -e /opt/kubecask/current ]
 S
 }
 
