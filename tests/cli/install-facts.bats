@@ -115,7 +115,7 @@ on() {
 	on <<-'M'
 		lib=/lib/modules
 		mkdir -p /run/modules/$(uname -r) && r=/run/modules/$(uname -r)
-		[ -d $lib ] || { mkdir /run/usr-lib && mount -t overlay overlay -o lowerdir=$(readlink -f /lib),upperdir=/run/usr-lib,workdir=/run/systemd "$(readlink -f /lib)" 2>/dev/null; } || true
+		# a machine whose kernel has no modules at all
 		[ -d $lib ] || { mkdir -p /run/u /run/w; mount -t overlay overlay -o lowerdir=$(readlink -f /lib),upperdir=/run/u,workdir=/run/w "$(readlink -f /lib)"; mkdir $lib; }
 		mount --bind /run/modules $lib
 		printf 'kernel/net/netfilter/nft_compat.ko\n' > $r/modules.builtin
