@@ -163,6 +163,15 @@ on() {
 	M
 }
 
+@test "firewalls in tables of nft's own" {
+	on <<-'M'
+		"$TOP/tests/cli/nft-refuse" firewalld
+		is '[.firewall_refuses[] | .family, .table, .chain, .hook, .by, .legacy]' \
+		'["inet","firewalld","input","input","rule",false,"inet","firewalld","forward","forward","policy",false]'
+		is '[.firewall, .firewall_networks]' '["firewalld",["10.244.0.0/16"]]'
+	M
+}
+
 @test "routes and ports of both families" {
 	on <<-'M'
 		ip link set lo up && ip link add d0 type veth peer d1 && ip link set d0 up && ip link set d1 up
