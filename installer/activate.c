@@ -59,7 +59,21 @@ static int note_begin(const struct version *v, const char *role, json_t *before,
 	                   err);
 }
 
-static int note_back(const json_t *before, bool used_up, struct err *err);
+/* The way back is used up by deactivate, but not by an activation that failed. */
+static int note_back(const json_t *before, bool used_up, struct err *err)
+{
+	static const char *const keys[] = {"bundle", "k8s", "role", "images", "version"};
+	json_t *members = json_pack("{sn}", "activation");
+
+	if (used_up)
+		json_object_set_new(members, "previous", json_null());
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		json_t *v = json_object_get(before, keys[i]);
+
+		json_object_set_new(members, keys[i], v ? json_incref(v) : json_null());
+	}
+	return state_merge(members, err);
+}
 
 /* again: an activation that was cut off has been noted. */
 static int begin(const struct version *v, const char *role, json_t *before, bool again,
@@ -121,22 +135,6 @@ static int restore_nothing(const json_t *before, struct err *err)
 	units_stop();
 	change_restore_sysctls(before);
 	return change_remove(err);
-}
-
-/* The way back is used up by deactivate, but not by an activation that failed. */
-static int note_back(const json_t *before, bool used_up, struct err *err)
-{
-	static const char *const keys[] = {"bundle", "k8s", "role", "images", "version"};
-	json_t *members = json_pack("{sn}", "activation");
-
-	if (used_up)
-		json_object_set_new(members, "previous", json_null());
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		json_t *v = json_object_get(before, keys[i]);
-
-		json_object_set_new(members, keys[i], v ? json_incref(v) : json_null());
-	}
-	return state_merge(members, err);
 }
 
 static int go_back(const json_t *before, bool used_up, struct err *err)
