@@ -132,6 +132,8 @@ static int pass_up(struct ssh *s, int fd, struct flow *f, bool *moved)
 	}
 	if (!f->len)
 		return 0;
+	if (s->unsent.len > UNSENT_MAX)
+		return 0;
 	n = libssh2_channel_write(s->channel, f->buf + f->at, f->len);
 	if (n == LIBSSH2_ERROR_EAGAIN || n == 0)
 		return 0;
@@ -150,20 +152,20 @@ static void relay(struct ssh *s, int fd)
 	for (;;) {
 		bool moved = false;
 		struct pollfd p[2];
-		int dir, next;
+		int next;
 
 		if (pass_up(s, fd, up, &moved) < 0 || pass_down(s, fd, down, &moved) < 0)
 			return;
 		if (libssh2_keepalive_send(s->session, &next) < 0)
 			return;
+		ssh_flush(s);
 		if (moved)
 			continue;
-		dir = libssh2_session_block_directions(s->session);
 		p[0] = (struct pollfd){.fd = s->fd};
 		/* while the socket is full nothing is taken from the channel, but a write may wait
 		 * for its window */
-		p[0].events |= !down->len || up->len ? POLLIN : 0;
-		p[0].events |= dir & LIBSSH2_SESSION_BLOCK_OUTBOUND ? POLLOUT : 0;
+		p[0].events |= !down->len || (up->len && s->unsent.len <= UNSENT_MAX) ? POLLIN : 0;
+		p[0].events |= s->unsent.len ? POLLOUT : 0;
 		p[1] = (struct pollfd){.fd = fd};
 		p[1].events |= up->len ? 0 : POLLIN;
 		p[1].events |= down->len ? POLLOUT : 0;

@@ -87,6 +87,7 @@ static ssize_t channel_read(void *ctx, void *buf, size_t len, long long deadline
 			int next;
 
 			libssh2_keepalive_send(s->session, &next);
+			ssh_flush(s);
 			return LINK_NOTHING;
 		}
 		if (ssh_wait(s, deadline, err) < 0)
@@ -97,11 +98,8 @@ static ssize_t channel_read(void *ctx, void *buf, size_t len, long long deadline
 static void channel_pollfd(void *ctx, struct pollfd *p)
 {
 	struct ssh *s = ctx;
-	int dir = libssh2_session_block_directions(s->session);
 
-	*p = (struct pollfd){.fd = s->fd, .events = POLLIN};
-	if (dir & LIBSSH2_SESSION_BLOCK_OUTBOUND)
-		p->events |= POLLOUT;
+	*p = (struct pollfd){.fd = s->fd, .events = s->unsent.len ? POLLIN | POLLOUT : POLLIN};
 }
 
 static int channel_write(void *ctx, const void *data, size_t len, struct err *err)
@@ -111,11 +109,13 @@ static int channel_write(void *ctx, const void *data, size_t len, struct err *er
 	long long end = now_ms() + STALL_MS;
 
 	while (len) {
-		ssize_t n = libssh2_channel_write(s->channel, p,
-		                                  len < WRITE_SIZE ? len : WRITE_SIZE);
+		ssize_t n;
+
+		if (ssh_drain(s, UNSENT_MAX, end, err) < 0)
+			return -1;
+		n = libssh2_channel_write(s->channel, p, len < WRITE_SIZE ? len : WRITE_SIZE);
 		bool closed = n == LIBSSH2_ERROR_CHANNEL_CLOSED ||
 		              n == LIBSSH2_ERROR_CHANNEL_EOF_SENT;
-
 		if (n < 0 && n != LIBSSH2_ERROR_EAGAIN && !closed)
 			return err_set(err, "ssh: connection lost: %s", ssh_why(s));
 		if (n > 0) {
@@ -130,7 +130,7 @@ static int channel_write(void *ctx, const void *data, size_t len, struct err *er
 		if (ssh_wait(s, end, err) < 0)
 			return -1;
 	}
-	return 0;
+	return ssh_drain(s, 0, now_ms() + STALL_MS, err);
 }
 
 static const char *channel_stderr(void *ctx)
@@ -170,6 +170,7 @@ void ssh_end_input(struct link *l)
 	while (libssh2_channel_send_eof(s->channel) == LIBSSH2_ERROR_EAGAIN)
 		if (ssh_wait(s, end, &ignored) < 0)
 			return;
+	ssh_drain(s, 0, end, &ignored);
 }
 
 void ssh_forget_stderr(struct link *l)

@@ -55,30 +55,58 @@ const char *ssh_why(struct ssh *s)
 	return msg && *msg ? msg : "unknown error";
 }
 
+/* A failure is seen by the next read, which gets the reason. */
+void ssh_flush(struct ssh *s)
+{
+	ssize_t n = 1;
+
+	while (s->unsent.len && n > 0) {
+		n = send(s->fd, s->unsent.buf, s->unsent.len, MSG_NOSIGNAL);
+		if (n > 0)
+			strbuf_consume(&s->unsent, (size_t)n);
+	}
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		strbuf_reset(&s->unsent);
+}
+
+/* Polls the socket, but not beyond the deadline or the next keepalive. -1 at the deadline. */
+static int poll_socket(struct ssh *s, short events, long long deadline, struct err *err)
+{
+	struct pollfd p = {.fd = s->fd, .events = events};
+	long long left = deadline - now_ms();
+	int next = KEEPALIVE_S, r;
+
+	if (left <= 0)
+		return err_set(err, "ssh: no answer in time");
+	if (s->channel)
+		libssh2_keepalive_send(s->session, &next);
+	if (next > 0 && left > next * 1000LL)
+		left = next * 1000LL;
+	r = poll(&p, 1, (int)left);
+	if (r < 0 && errno != EINTR)
+		return err_set(err, "ssh: poll: %s", strerror(errno));
+	if (r > 0 && p.revents & (POLLOUT | POLLERR | POLLHUP))
+		ssh_flush(s);
+	return r > 0;
+}
+
 int ssh_wait(struct ssh *s, long long deadline, struct err *err)
 {
-	for (;;) {
-		int dir = libssh2_session_block_directions(s->session);
-		struct pollfd p = {.fd = s->fd};
-		long long left = deadline - now_ms();
-		int next = KEEPALIVE_S, r;
+	int r = 0;
 
-		if (left <= 0)
-			return err_set(err, "ssh: no answer in time");
-		if (dir & LIBSSH2_SESSION_BLOCK_OUTBOUND)
-			p.events |= POLLOUT;
-		if (dir & LIBSSH2_SESSION_BLOCK_INBOUND || !p.events)
-			p.events |= POLLIN;
-		if (s->channel)
-			libssh2_keepalive_send(s->session, &next);
-		if (next > 0 && left > next * 1000LL)
-			left = next * 1000LL;
-		r = poll(&p, 1, (int)left);
-		if (r > 0)
-			return 0;
-		if (r < 0 && errno != EINTR)
-			return err_set(err, "ssh: poll: %s", strerror(errno));
-	}
+	ssh_flush(s);
+	while (r == 0)
+		r = poll_socket(s, s->unsent.len ? POLLIN | POLLOUT : POLLIN, deadline, err);
+	return r < 0 ? -1 : 0;
+}
+
+int ssh_drain(struct ssh *s, size_t max, long long deadline, struct err *err)
+{
+	ssh_flush(s);
+	while (s->unsent.len > max)
+		if (poll_socket(s, POLLOUT, deadline, err) < 0)
+			return -1;
+	return 0;
 }
 
 /* ---- what libssh2 calls ---- */
@@ -92,14 +120,22 @@ static void record(struct ssh *s, struct strbuf *to, int fd, const void *buf, ss
 static ssize_t on_send(libssh2_socket_t fd, const void *buf, size_t len, int flags, void **ctx)
 {
 	struct ssh *s = *ctx;
-	ssize_t n = fd < 0 ? -1 : send(fd, buf, len, flags | MSG_NOSIGNAL);
+	ssize_t n;
 
 	if (fd < 0)
 		return -EPIPE;
+	if (fd != s->fd) { /* the agent's */
+		n = send(fd, buf, len, flags | MSG_NOSIGNAL);
+		return n >= 0 ? n : errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
+	}
+	n = s->unsent.len ? 0 : send(fd, buf, len, flags | MSG_NOSIGNAL);
+	if (n < 0 && errno != EINTR && errno != EWOULDBLOCK)
+		return -errno;
 	if (n < 0)
-		return errno == EINTR || errno == EWOULDBLOCK ? -EAGAIN : -errno;
-	record(s, &s->own_hello, fd, buf, n);
-	return n;
+		n = 0;
+	strbuf_add(&s->unsent, (const char *)buf + n, len - (size_t)n);
+	record(s, &s->own_hello, fd, buf, (ssize_t)len);
+	return (ssize_t)len;
 }
 
 static ssize_t on_receive(libssh2_socket_t fd, void *buf, size_t len, int flags, void **ctx)
@@ -480,6 +516,7 @@ void ssh_free(struct ssh *s)
 	end_relay(s->relay);
 	strbuf_release(&s->errout);
 	strbuf_release(&s->early);
+	strbuf_release(&s->unsent);
 	strbuf_release(&s->reason);
 	strbuf_release(&s->said);
 	strbuf_release(&s->hello);

@@ -30,6 +30,7 @@ struct ssh {
 	struct ssh_login login;
 	const struct ssh_config *cfg;   /* borrowed */
 	struct strbuf errout;           /* of the running command */
+	struct strbuf unsent;           /* encrypted, for the socket */
 	struct strbuf early;            /* of its output: came while it was written to */
 	struct strbuf reason;           /* the server's words when it ended the connection */
 	struct strbuf said;             /* what the server wrote while it asked for the login */
@@ -42,8 +43,16 @@ struct ssh {
 
 /* Why the last libssh2 call failed; after the server's goodbye that. Borrowed, printable. */
 const char *ssh_why(struct ssh *s);
-/* Waits until the socket can do what libssh2 waits for. -1 at the deadline. */
+/* Waits until something has come, or unsent has become shorter. -1 at the deadline. */
 int ssh_wait(struct ssh *s, long long deadline, struct err *err);
+/*
+ * libssh2 cannot go on with anything else while a packet of its own is half sent. So all that it
+ * sends is taken at once and kept in unsent; whoever adds to a channel looks at its length before.
+ */
+#define UNSENT_MAX (256u << 10)
+void ssh_flush(struct ssh *s); /* what the socket takes without waiting */
+/* Waits until at most max bytes are unsent. */
+int ssh_drain(struct ssh *s, size_t max, long long deadline, struct err *err);
 
 /* Repeats a libssh2 call until it is done: rc is what it returned last. */
 #define RETRY(s, rc, call, ms, err)                               \
