@@ -281,14 +281,15 @@ config() {
 }
 
 @test "through a jump host with keys anew every 256 kB and short patience at both ends" {
+	local jump
 	mkdir "$BATS_TEST_TMPDIR/a" "$BATS_TEST_TMPDIR/b"
 	start_sshd "$BATS_TEST_TMPDIR/b" 'RekeyLimit 256K' 'ClientAliveInterval 1' 'ClientAliveCountMax 2'
-	JUMP_PORT=$PORT known "$BATS_TEST_TMPDIR/b" > "$BATS_TEST_TMPDIR/kh"
-	JUMP_PORT=$PORT
+	known "$BATS_TEST_TMPDIR/b" > "$BATS_TEST_TMPDIR/kh"
+	jump=$PORT
 	start_sshd "$BATS_TEST_TMPDIR/a" 'RekeyLimit 256K' 'ClientAliveInterval 1' 'ClientAliveCountMax 2'
 	known "$BATS_TEST_TMPDIR/a" >> "$BATS_TEST_TMPDIR/kh"
 	SECONDS=0
-	try --user "$ME" --jump "$ME@127.0.0.1:$JUMP_PORT" --known-hosts "$BATS_TEST_TMPDIR/kh" \
+	try --user "$ME" --jump "$ME@127.0.0.1:$jump" --known-hosts "$BATS_TEST_TMPDIR/kh" \
 		--identity "$BATS_TEST_TMPDIR/a/id" --identity "$BATS_TEST_TMPDIR/b/id" --master "127.0.0.1:$PORT"
 	stop_sshd "$BATS_TEST_TMPDIR/a"
 	stop_sshd "$BATS_TEST_TMPDIR/b"
