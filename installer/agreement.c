@@ -108,7 +108,7 @@ static const json_t *named(const json_t *list, const char *name)
 static char *shown(const json_t *v)
 {
 	char *json = v ? json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT) : NULL;
-	char *text = xasprintf("%.*s%s", SHOWN_MAX, json ? json : "none",
+	char *text = xasprintf("%.*s%s", SHOWN_MAX, json ? json : "no such value",
 	                       json && strlen(json) > SHOWN_MAX ? "..." : "");
 
 	free(json);

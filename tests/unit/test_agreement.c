@@ -83,7 +83,8 @@ static void what_differs(void **state)
 	     "{extraArgs: "
 	     "{v: '4'}}\n",
 	     "apiServer.extraArgs.v: \"4\", but the cluster has \"2\""},
-	    {CLUSTER "featureGates: {A: true}\n", "ClusterConfiguration.featureGates: "},
+	    {CLUSTER "featureGates: {A: true}\n",
+	     "ClusterConfiguration.featureGates: {\"A\":true}, but the cluster has no such value"},
 	    {CLUSTER "controlPlaneEndpoint: 169.254.97.3:6443\n", "has \"169.254.97.2:6443\""},
 	    {KUBELET "maxPods: 110\n",
 	     "KubeletConfiguration.maxPods: 110, but the cluster has 250"},
