@@ -149,7 +149,9 @@ static int judge_run(struct installation *in, struct err *err)
 
 	if (in->runner.stopped)
 		return err_set(err, "stopped; the same command goes on from here");
-	if (in->seed->failed) /* a bad bundle is found before anything that runs is touched */
+	if (in->seed->failed &&
+	    !is_member(in,
+	               in->seed)) /* a bad bundle is found before anything that runs is touched */
 		return err_set_code(
 		    err,
 		    err_exit(&in->seed->err) == EXIT_BAD_BUNDLE ? EXIT_BAD_BUNDLE : EXIT_FAILED,
@@ -161,9 +163,10 @@ static int judge_run(struct installation *in, struct err *err)
 	if (failed)
 		return err_set_code(
 		    err, EXIT_PARTIAL,
-		    "%zu of %zu machines failed (named above); the others are ready; repeat "
-		    "the command when the cause is gone",
-		    failed, in->session.jobs.n);
+		    "%zu of %zu machines failed (named above)%s; repeat the command when the "
+		    "cause is gone",
+		    failed, in->session.jobs.n,
+		    last->state == STEP_DONE ? "; the others are ready" : "");
 	return 0;
 }
 
