@@ -369,8 +369,9 @@ static int find_agent(const struct state *st, struct ssh_login *out, struct err 
 		                       "~USER, a %-token or a ${VARIABLE} that cannot be replaced "
 		                       "here");
 	}
-	if (getenv(env) && *getenv(env))
-		out->agent = xstrdup(getenv(env));
+	s = getenv(env);
+	if (s && *s)
+		out->agent = xstrdup(s);
 	return 0;
 }
 
