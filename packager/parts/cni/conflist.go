@@ -8,6 +8,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -15,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -125,11 +127,14 @@ func serviceAddress() string {
 // waitService returns once address takes connections, false if it has not by the limit. With the conflist
 // the node is Ready and pods start; those that dial a service before kube-proxy has its rules hang for the
 // 30 s that client-go's dial takes (seen with CoreDNS), because conntrack remembers the flow without them.
-func waitService(address string, limit time.Duration) bool {
+func waitService(address, proxy string, limit time.Duration) bool {
 	for end := time.Now().Add(limit); ; time.Sleep(200 * time.Millisecond) {
 		conn, err := net.DialTimeout("tcp", address, time.Second)
 		if err == nil {
 			conn.Close()
+			return true
+		}
+		if noRoute(err) && healthy(proxy) {
 			return true
 		}
 		if time.Now().After(end) {
@@ -138,10 +143,34 @@ func waitService(address string, limit time.Duration) bool {
 	}
 }
 
+// noRoute tells a node without a default route: it looks for a way to a service's address before kube-proxy's
+// rules give it another one, and finds none. Its pods have one: the node.
+func noRoute(err error) bool {
+	return errors.Is(err, syscall.ENETUNREACH)
+}
+
+// healthy asks kube-proxy on this node, which answers 200 when its rules are as the API server wants them.
+func healthy(proxy string) bool {
+	conn, err := net.DialTimeout("tcp", proxy, time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	status := make([]byte, len("HTTP/1.0 200"))
+	if err := conn.SetDeadline(time.Now().Add(time.Second)); err != nil {
+		return false
+	}
+	if _, err := io.WriteString(conn, "GET /healthz HTTP/1.0\r\n\r\n"); err != nil {
+		return false
+	}
+	_, err = io.ReadFull(conn, status)
+	return err == nil && strings.HasSuffix(string(status), " 200")
+}
+
 func say(words ...any) { fmt.Fprintln(os.Stderr, append([]any{"flannel-conflist:"}, words...)...) }
 
 // firstTime holds the first conflist of a node back until services work there, or for so long.
-func firstTime(subnetFile, out, service string, limit time.Duration) {
+func firstTime(subnetFile, out, service, proxy string, limit time.Duration) {
 	if _, err := os.Stat(out); err == nil || service == "" {
 		return
 	}
@@ -154,7 +183,7 @@ func firstTime(subnetFile, out, service string, limit time.Duration) {
 			said = true
 		}
 	}
-	if !waitService(service, limit) {
+	if !waitService(service, proxy, limit) {
 		say("service", service, "did not answer in", limit, "(is kube-proxy there?); going on without")
 	}
 }
@@ -164,9 +193,10 @@ func flannelConflist() {
 	subnetFile := flag.String("subnet-file", "/run/flannel/subnet.env", "what flanneld writes")
 	out := flag.String("out", "/etc/cni/net.d/10-flannel.conflist", "what containerd reads")
 	once := flag.Bool("once", false, "stop after the file was written")
+	proxy := flag.String("proxy-health", "127.0.0.1:10256", "where kube-proxy of this node answers /healthz")
 	limit := flag.Duration("service-wait", time.Minute, "how long the first file waits for the API service's address")
 	flag.Parse()
-	firstTime(*subnetFile, *out, serviceAddress(), *limit)
+	firstTime(*subnetFile, *out, serviceAddress(), *proxy, *limit)
 	said := ""
 	for {
 		wrote, err := update(*subnetFile, *out)

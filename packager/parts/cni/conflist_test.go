@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -88,7 +89,7 @@ func TestFirstTime(t *testing.T) {
 	}
 	took := func(limit time.Duration) time.Duration {
 		begin := time.Now()
-		firstTime(in, out, address, limit)
+		firstTime(in, out, address, "127.0.0.1:1", limit)
 		return time.Since(begin)
 	}
 	if d := took(500 * time.Millisecond); d < 500*time.Millisecond {
@@ -108,5 +109,44 @@ func TestFirstTime(t *testing.T) {
 	address = "192.0.2.1:443"
 	if d := took(time.Hour); d > time.Second {
 		t.Errorf("waited although the file was there: %v", d)
+	}
+}
+
+// On a node without a default route no connection tells whether services work: kube-proxy does.
+func TestNoRoute(t *testing.T) {
+	_, err := net.DialTimeout("tcp", "127.0.0.1:1", time.Second)
+	if noRoute(err) || !noRoute(&net.OpError{Op: "dial", Err: os.NewSyscallError("connect", syscall.ENETUNREACH)}) {
+		t.Error("which errors say that there is no route")
+	}
+	answer := make(chan string, 4)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	go func() {
+		for text := range answer {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			conn.Read(make([]byte, 100))
+			conn.Write([]byte(text))
+			conn.Close()
+		}
+	}()
+	for text, want := range map[string]bool{
+		"HTTP/1.0 200 OK\r\n\r\n":                  true,
+		"HTTP/1.0 503 Service Unavailable\r\n\r\n": false,
+		"x": false,
+	} {
+		answer <- text
+		if healthy(listener.Addr().String()) != want {
+			t.Errorf("%q: not %v", text, want)
+		}
+	}
+	close(answer)
+	if healthy("127.0.0.1:1") {
+		t.Error("nobody there")
 	}
 }
