@@ -29,9 +29,9 @@ users_disks() { # N: what a user has on the machine before the installation
 		ln -s /data/kubelet /var/lib/kubelet'
 }
 
-field_config() { # FILE: etcd's data in /data/etcd, kube-proxy in its ipvs mode
+field_config() { # FILE: etcd's data in /data/etcd, kube-proxy in its ipvs mode, which must leave a stranger's service alone
 	sed 's#^  local:#  local:\n    dataDir: /data/etcd#' "$CONFIG" > "$1"
-	printf -- '---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: ipvs\n' >> "$1"
+	printf -- '---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: ipvs\nipvs: {excludeCIDRs: [192.0.2.0/24]}\n' >> "$1"
 }
 
 field_words() {
