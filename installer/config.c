@@ -398,6 +398,16 @@ static void add_taints(json_t *registration, bool master, const char *taints)
 	}
 }
 
+/* What kubeadm calls its check of etcd's directory: "DirAvailable--var-lib-etcd". */
+static json_t *etcd_dir_check(const struct cluster_config *c)
+{
+	auto_free char *name = xasprintf("DirAvailable-%s", config_etcd_dir(c));
+
+	for (char *p = name; (p = strchr(p, '/'));)
+		*p = '-';
+	return json_string(name);
+}
+
 /* kubeadm refuses names of checks beside "all". */
 static void add_ignored(const struct cluster_config *c, json_t *list, bool fresh_etcd)
 {
@@ -405,7 +415,7 @@ static void add_ignored(const struct cluster_config *c, json_t *list, bool fresh
 	json_t *v;
 
 	if (fresh_etcd) /* kubeadm wants the directory empty; etcd does not mind lost+found */
-		json_array_append_new(list, json_string("DirAvailable--var-lib-etcd"));
+		json_array_append_new(list, etcd_dir_check(c));
 	for (i = 0; c->ignore && i < c->ignore->n; i++)
 		json_array_append_new(list, json_string(c->ignore->v[i]));
 	json_array_foreach (list, i, v) {

@@ -71,7 +71,7 @@ config() {
 	as_ssh cp1
 	try --master cp1
 	logged_in
-	[[ $output == *"cp1:$PORT: connect done"* ]]
+	[[ $output == *"cp1:$PORT"* ]]
 }
 
 @test "tokens, patterns, negation, the first value, Match, Include" {

@@ -356,6 +356,25 @@ static void port_version_and_directory(void **state)
 	cluster_config_release(&c);
 }
 
+static void a_fresh_etcd_elsewhere(void **state)
+{
+	const char *yaml = KUBEADM
+	    "kind: ClusterConfiguration\netcd: {local: {dataDir: /data/etcd}}\n";
+	struct node_config n = {.address = "10.0.0.1", .fresh_etcd = true};
+	struct cluster_config c;
+	struct err err = {0};
+	const json_t *list;
+	json_t *docs;
+
+	(void)state;
+	assert_int_equal(init(&c, yaml, (struct config_choice){0}, &err), 0);
+	docs = config_init_docs(&c, &n);
+	list = config_at(json_array_get(docs, 0), "nodeRegistration.ignorePreflightErrors");
+	assert_string_equal(json_string_value(json_array_get(list, 0)), "DirAvailable--data-etcd");
+	json_decref(docs);
+	cluster_config_release(&c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,6 +384,7 @@ int main(void)
 	    cmocka_unit_test(the_same_address_twice),
 	    cmocka_unit_test(the_first_masters_address),
 	    cmocka_unit_test(checks_to_ignore),
+	    cmocka_unit_test(a_fresh_etcd_elsewhere),
 	    cmocka_unit_test(swap_allowed),
 	    cmocka_unit_test(the_machines_own_part),
 	    cmocka_unit_test(port_version_and_directory),
