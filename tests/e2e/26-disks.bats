@@ -7,7 +7,7 @@
 load lib
 
 setup_file() {
-	machines 1:2500M 2:1500M
+	machines 1:2500M:8G 2:1500M
 }
 
 teardown_file() {
@@ -31,7 +31,8 @@ active() { # N UNIT...
 }
 
 @test "/opt is a file system of its own: installed" {
-	on 1 'mkdir /srv/opt && echo "/srv/opt /opt none bind,nofail 0 0" >> /etc/fstab && systemctl daemon-reload && mount /opt'
+	on 1 'truncate -s 3G /srv/opt.img && mkfs.ext4 -q /srv/opt.img &&
+		echo "/srv/opt.img /opt ext4 loop,nofail 0 0" >> /etc/fstab && systemctl daemon-reload && mount /opt'
 	installer 540 --master "$(addr 1)" --bundle "$BUNDLE" --config "$CONFIG" --yes "${SSH[@]}"
 	on 1 'test -f /etc/systemd/system/kubelet.service && test ! -L /etc/systemd/system/kubelet.service'
 	on 1 systemd-analyze verify /etc/systemd/system/kubelet.service /etc/systemd/system/containerd.service

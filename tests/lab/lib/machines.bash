@@ -89,7 +89,7 @@ machine_boot() { # N MEM
 	# call, and across CPUs each hand-over costs four times as much. setsid: a process group of its own.
 	TMPDIR=$LAB_RUN/shm setsid taskset -c "$cpu" ip netns exec "$LAB_NS" "$kernel/linux" \
 		umid="node$n" uml_dir="$LAB_RUN/mc/" mem="$2" seccomp=on fault_ahead=16 \
-		ubda="$LAB_STATE/node$n.ext4" root=/dev/ubda rw \
+		ubda="$LAB_STATE/node$n.ext4" root=/dev/ubda rw bdev_allow_write_mounted=on \
 		"vec0:transport=tap,ifname=tap$n,depth=128,gro=1" con=null con0=null,fd:1 \
 		lab.ip="$(lab_ip "$n")" lab.gw="$LAB_NET.1" lab.key="$(cut -d' ' -f2 "$LAB_STATE/key.pub")" \
 		systemd.hostname="node$n" systemd.unified_cgroup_hierarchy=1 quiet \
