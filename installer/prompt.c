@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -27,16 +28,27 @@ static void on_signal(int sig)
 	caught = sig;
 }
 
+/* One byte. With open, signals are blocked but for the wait itself: one that comes between the
+ * question and the wait is not lost. */
+static ssize_t read_byte(int fd, char *to, const sigset_t *open)
+{
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+
+	if (open && ppoll(&p, 1, NULL, open) < 0)
+		return -1;
+	return read(fd, to, 1);
+}
+
 /* One line from fd into a fresh string. NULL: end of file before any byte, a signal, or an error.
- */
-static char *read_line(int fd, const char *what, struct err *err)
+ * open: the signals that may end it; NULL: fd is no terminal. */
+static char *read_line(int fd, const sigset_t *open, const char *what, struct err *err)
 {
 	char buf[LINE_BYTES];
 	size_t n = 0;
 	ssize_t r = 0;
 	char *s = NULL;
 
-	while (n < sizeof(buf) && (r = read(fd, buf + n, 1)) == 1 && buf[n] != '\n')
+	while (n < sizeof(buf) && (r = read_byte(fd, buf + n, open)) == 1 && buf[n] != '\n')
 		n++;
 	if (n == sizeof(buf))
 		err_set_code(err, EXIT_USAGE, "%s: longer than %d bytes", what, LINE_BYTES - 1);
@@ -56,9 +68,14 @@ static char *ask_once(int tty, const char *question, bool echo, struct err *err)
 	struct sigaction act = {.sa_handler = on_signal}, was[ARRAY_SIZE(signals)];
 	struct termios before, quiet;
 	bool changed = false;
+	sigset_t blocked, open;
 	char *s = NULL;
 
 	caught = 0;
+	sigemptyset(&blocked);
+	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
+		sigaddset(&blocked, signals[i]);
+	sigprocmask(SIG_BLOCK, &blocked, &open);
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++) {
 		sigaction(signals[i], NULL, &was[i]);
 		if (was[i].sa_handler != SIG_IGN) /* nohup and the like */
@@ -69,18 +86,17 @@ static char *ask_once(int tty, const char *question, bool echo, struct err *err)
 		quiet.c_lflag &= ~(tcflag_t)(ECHO | ECHOE | ECHOK | ECHONL);
 		changed = tcsetattr(tty, TCSAFLUSH, &quiet) == 0;
 	}
-	if (caught)
-		err_set(err, "interrupted");
-	else if (!echo && !changed)
+	if (!echo && !changed)
 		err_set(err, "/dev/tty: %s", strerror(errno));
 	else if (fs_write_all(tty, question, strlen(question)) == 0)
-		s = read_line(tty, "answer", err);
+		s = read_line(tty, &open, "answer", err);
 	if (changed) {
 		tcsetattr(tty, TCSAFLUSH, &before);
 		fs_write_all(tty, "\n", 1);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(signals); i++)
 		sigaction(signals[i], &was[i], NULL);
+	sigprocmask(SIG_SETMASK, &open, NULL);
 	return s;
 }
 
@@ -167,7 +183,7 @@ char *prompt_password_file(const char *file, struct err *err)
 	char *s;
 
 	if (strcmp(file, "-") == 0)
-		return read_line(STDIN_FILENO, what, err);
+		return read_line(STDIN_FILENO, NULL, what, err);
 	fd = open(file, O_RDONLY | O_CLOEXEC);
 	if (fd < 0) {
 		err_set_code(err, EXIT_USAGE, "%s: %s", what, strerror(errno));
@@ -175,7 +191,7 @@ char *prompt_password_file(const char *file, struct err *err)
 	}
 	if (check_mode(fd, file, err) < 0)
 		return NULL;
-	s = read_line(fd, what, err);
+	s = read_line(fd, NULL, what, err);
 	if (s && !*s) {
 		err_set_code(err, EXIT_USAGE, "%s: its first line is empty", what);
 		free(s);

@@ -55,8 +55,8 @@ static void what_agrees(void **state)
 	    "dns: {disabled: false}\nfeatureGates: {}\nscheduler: null\n",
 	    KUBELET "maxPods: 250\nshutdownGracePeriod: 5m\nfailSwapOn: false\n",
 	    PROXY "mode: iptables\nipvs: {excludeCIDRs: [10.0.0.0/8]}\n",
-	    "apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: "
-	    "{bindPort: 8443}\n",
+	    ("apiVersion: kubeadm.k8s.io/v1beta4\nkind: InitConfiguration\nlocalAPIEndpoint: "
+	     "{bindPort: 8443}\n"),
 	};
 
 	(void)state;

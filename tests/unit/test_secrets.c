@@ -53,7 +53,7 @@ static void no_secret_is_shown(const struct heard *h)
 	for (int i = 1; i < 3; i++) {
 		assert_false(shows(&h->stream[i], TOKEN));
 		assert_false(shows(&h->stream[i], KEY));
-		assert_false(shows(&h->stream[i], TOKEN + 7));
+		assert_false(shows(&h->stream[i], &TOKEN[7]));
 	}
 }
 
@@ -74,7 +74,7 @@ static void secrets_of_the_documents(void **state)
 	(void)state;
 	find_all(&secrets);
 	assert_true(strlist_has(&secrets, TOKEN));
-	assert_true(strlist_has(&secrets, TOKEN + 7));
+	assert_true(strlist_has(&secrets, &TOKEN[7]));
 	assert_true(strlist_has(&secrets, KEY));
 }
 
