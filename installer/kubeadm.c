@@ -38,7 +38,7 @@ static const char *const admin_env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
 
 /* ---- running it ---- */
 
-struct run {
+struct kubeadm_run {
 	struct node *node;
 	const char *verb; /* "init", "join" */
 	struct redactor redactor;
@@ -49,7 +49,7 @@ struct run {
 };
 
 /* Lines such as "[etcd] Creating static Pod manifest ..." become the step that the user sees. */
-static void report_step(struct run *r, const char *line)
+static void report_step(struct kubeadm_run *r, const char *line)
 {
 	const char *end = strchr(line, ']');
 	char step[sizeof(r->last)];
@@ -65,7 +65,7 @@ static void report_step(struct run *r, const char *line)
 /* Output whose secrets are gone: to the log, to the user and to the message of a failure. */
 static void on_clear_text(void *ctx, int stream, const char *text, size_t len)
 {
-	struct run *r = ctx;
+	struct kubeadm_run *r = ctx;
 	struct strbuf *said = &r->said[stream], *line = &r->progress[stream];
 
 	if (r->log >= 0)
@@ -85,13 +85,13 @@ static void on_clear_text(void *ctx, int stream, const char *text, size_t len)
 
 static void on_output(void *ctx, int stream, const char *data, size_t len)
 {
-	struct run *r = ctx;
+	struct kubeadm_run *r = ctx;
 
 	redactor_feed(&r->redactor, stream, data, len);
 }
 
 /* The failure of a program, with the last lines of what it said. */
-static int program_failed(const char *name, int status, struct run *r, struct err *err)
+static int program_failed(const char *name, int status, struct kubeadm_run *r, struct err *err)
 {
 	const struct strbuf *said = r->said[2].len ? &r->said[2] : &r->said[1];
 	const char *text = strbuf_str(said), *p;
@@ -113,7 +113,7 @@ static int kubeadm(struct node *n, const char *verb, const char *const argv[],
                    const struct strlist *secrets, int timeout_s, struct err *err)
 {
 	auto_close int log = -1;
-	struct run r = {.node = n, .verb = verb};
+	struct kubeadm_run r = {.node = n, .verb = verb};
 	const struct proc_opts opts = {
 	    .timeout_s = timeout_s, .env = admin_env, .on_output = on_output, .ctx = &r};
 	int status;

@@ -153,8 +153,8 @@ static int receive(struct node *n, struct arrival *a, const char *path, uint64_t
 }
 
 /* Content and name become durable only when the digest is right. */
-static int finish(struct arrival *a, const struct digest *want, const char *tmp, const char *path,
-                  struct err *err)
+static int keep_blob(struct arrival *a, const struct digest *want, const char *tmp,
+                     const char *path, struct err *err)
 {
 	struct digest got;
 
@@ -193,7 +193,7 @@ int op_put(struct node *n, const json_t *args, json_t *result, struct err *err)
 	}
 	rc = receive(n, &a, path, (uint64_t)size, err);
 	if (rc == 0)
-		rc = finish(&a, &d, tmp, path, err);
+		rc = keep_blob(&a, &d, tmp, path, err);
 	if (rc < 0)
 		unlink(tmp);
 	if (a.fd >= 0)
