@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Everything goes through descriptors (openat, unlinkat) and never follows a link, so that a name
- * that is exchanged meanwhile leads nowhere. A mount is told by its id, not by its device: a bind
+ * that is exchanged meanwhile leads nowhere. A mount is known by its id, not by its device: a bind
  * mount of the same file system has the device of its surroundings. The kernel itself refuses
  * (EBUSY) to unlink what is mounted upon.
  */
@@ -125,7 +125,7 @@ struct walk {
 	uint64_t mount; /* in which everything that goes lies */
 };
 
-/* Of an open file; -1: cannot be told, and then nothing may be removed. */
+/* Of an open file; -1: not known, and then nothing may be removed. */
 static int mount_id(const struct clear_opts *opts, int fd, uint64_t *id)
 {
 	struct statx sx;

@@ -97,7 +97,7 @@ static int add_step(struct reset *r, size_t i, int after)
 
 	if (!j->facts)
 		return 0;
-	/* it was told what is lost and goes on */
+	/* the last argument: the user knows what is lost, and goes on */
 	step = plan_add(&r->plan, "reset", "reset", i, j->host->name,
 	                reset_plan_args(&r->decided, i, *r->decided.loss), NULL);
 	plan_after(&r->plan, step, after);

@@ -13,7 +13,7 @@
 #include <string.h>
 
 #define SHORT_RUN_S  60 /* a program that ends within this has not begun to work */
-#define MANY_STARTS  3  /* restarts of such a one that are no teething trouble any more */
+#define MANY_STARTS  3  /* restarts of a program with short runs from which it counts as broken */
 #define MANY_RUNS    6  /* the same for one that works for a while each time */
 #define UNTOUCHED_S  10 /* after which a kubelet should have begun with a pod */
 #define TALKATIVE_S  20 /* age from which the log of a container that is not ready is read */
@@ -151,7 +151,7 @@ static json_t *add_problem(json_t *problems, const char *kind, const struct pod 
 	return o;
 }
 
-/* The state lasts until somebody does something: true after it has been so for after_s. */
+/* The state does not change by itself: true when it has lasted for after_s. */
 static void set_final(json_t *problem, int after_s)
 {
 	json_object_set_new(problem, "final", json_true());

@@ -8,7 +8,7 @@
 
 struct err;
 
-/* What happens in a run, told to every sink in the order in which it happens. */
+/* What happens in a run; each sink gets all of it, in the order in which it happens. */
 enum event_kind {
 	EVENT_NOTE,     /* text: a sentence for the user */
 	EVENT_STARTED,  /* a step has begun on a machine */

@@ -222,8 +222,8 @@ __attribute__((noreturn)) static void relay_main(const char *chain, const char *
 	_exit(0);
 }
 
-/* The child keeps nothing of its parent's but its two descriptors: an end of file on the others has
- * to reach those who wait for it. */
+/* Closes all descriptors but the two of the child: a copy that stayed open here would keep the
+ * other end from seeing an end of file. */
 static void keep_only(int a, int b)
 {
 	int low = a < b ? a : b, high = a < b ? b : a;

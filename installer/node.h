@@ -72,7 +72,7 @@ node_op op_certs;      /* {timeouts,endpoint} -> {key}: upload-certs with a fres
 node_op op_forget;     /* {token_id}: delete token and uploaded certificates */
 node_op op_lvscare;    /* {masters,vip}: static pod with today's masters */
 node_op op_configuration; /* {all} -> {docs}: what kubeadm stored in the cluster (stored.c) */
-node_op op_addons;        /* {cni,pod_cidr}: kubectl apply (cluster.c) */
+node_op op_addons;        /* {cni,pod_cidr}: kubectl apply (addons.c) */
 node_op op_status;        /* {} -> nodes and CoreDNS as the API server sees them */
 node_op op_kubeconfig;    /* {} : ~/.kube/config when there is none */
 node_op op_remember;      /* {cluster}: kept in the node's state */

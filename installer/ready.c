@@ -278,7 +278,7 @@ void ready_describe(const json_t *problem, struct strbuf *out)
 		strbuf_addf(out, "; see: %s", text(problem, "look"));
 }
 
-/* With what earlier answers told: not each has events and logs. */
+/* Events and logs come from the last answer that had them: not each has. */
 static void describe(struct ready *r, const json_t *problem, struct strbuf *out)
 {
 	const struct ready_seen *s = seen(r, problem);
@@ -319,9 +319,9 @@ static void add_first_problem(struct ready *r, const json_t *const *list, size_t
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct ready_seen *s = seen(r, list[i]);
-		bool told = s->detailed && s->last_log && *s->last_log;
+		bool has_log = s->detailed && s->last_log && *s->last_log;
 
-		if (!is_true(list[i], "blocks") && !is_true(list[i], "final") && !told)
+		if (!is_true(list[i], "blocks") && !is_true(list[i], "final") && !has_log)
 			continue;
 		if (r->text.len)
 			strbuf_addstr(&r->text, "; ");
