@@ -327,8 +327,25 @@ fresh() { # N: nothing but what a machine had before the first installation
 	done
 }
 
-@test "a new installation on top works" {
-	installer 400 --master "$(addr 1)" --bundle "$BUNDLE" --config "$CONFIG" --cni none --yes "${SSH[@]}"
+# as_json FILE WORD...: the installer with --json; its standard output in FILE
+as_json() {
+	local file=$1
+	shift
+	"$LAB" exec timeout -k 10 400 "$INSTALL" "$@" --json </dev/null >"$file" 2>"$OUT/install.log" 3>&- || {
+		cat "$OUT/install.log"
+		return 1
+	}
+}
+
+@test "a new installation on top works, and what happens is what was planned" {
+	local words=(--master "$(addr 1)" --bundle "$BUNDLE" --config "$CONFIG" --cni none --yes "${SSH[@]}")
+	as_json "$OUT/plan" "${words[@]}" --dry-run
+	as_json "$OUT/events" "${words[@]}"
+	[ "$("$INSTALL" plan-check "$OUT/plan" "$OUT/events")" = "$(jq -r 'select(.type == "plan") | .steps | length' "$OUT/plan") steps ran as planned" ]
+	[ "$(tail -1 "$OUT/events" | jq -r '.type + " " + .status + " " + (.changed | tostring)')" = "result done true" ]
+	# each machine has it in its journal, too
+	on 1 cat /var/lib/kubecask/steps.jsonl | jq -e --arg run "$(jq -r 'select(.type == "plan") | .run' "$OUT/events")" \
+		'select(.run == $run and .name == "kubeadm init" and .event == "done")' >/dev/null
 	[ "$(k 1 get nodes -o name)" = node/node1 ]
 	[ "$(real_servers 1)" = "$(addr 1):6443" ]
 	as_kubelet 1 get --raw /readyz
