@@ -203,6 +203,10 @@ hopeless() {
 	[[ $MESSAGE == "install: "*"it does not become ready: "* ]]
 }
 
+coredns_whole() { # both of its pods are ready
+	[ "$(k 1 -n kube-system get deployment coredns -o 'jsonpath={.status.readyReplicas}/{.status.unavailableReplicas}')" = 2/ ]
+}
+
 @test "CoreDNS that ends again and again: its last words are in the message" {
 	on 1 'export KUBECONFIG=/etc/kubernetes/admin.conf; kubectl -n kube-system get configmap coredns -o yaml >/root/coredns.yaml
 		sed s/ready/frobnicate/ /root/coredns.yaml | kubectl -n kube-system replace -f -
@@ -212,6 +216,7 @@ hopeless() {
 	[[ $MESSAGE == *"; see: kubectl -n kube-system logs coredns-"*" -c coredns"* ]]
 	on 1 'export KUBECONFIG=/etc/kubernetes/admin.conf; kubectl -n kube-system replace --force -f /root/coredns.yaml
 		kubectl -n kube-system delete pod -l k8s-app=kube-dns --wait=false'
+	eventually 180 coredns_whole # a kubelet may give a new pod the old file for a minute
 	run_installer 240
 	[ "$status" -eq 0 ]
 }
