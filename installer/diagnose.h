@@ -61,5 +61,8 @@ char *diagnose_last_line(const char *text, size_t len);
  */
 char *diagnose_static_pod_log(const char *dir, const char *component, time_t now);
 
+/* Is the text what the kubelet answers for a container that has been removed, and no log? */
+bool diagnose_is_no_log(const char *text);
+
 /* The sentence in what kubectl printed on stderr: its last line that is no log line of kubectl. */
 char *diagnose_kubectl_error(const char *text);

@@ -135,6 +135,13 @@ static char *pick_line(const char *text, size_t len, bool *error)
 	return clean(p, best_len - (size_t)(p - best));
 }
 
+bool diagnose_is_no_log(const char *text)
+{
+	static const char answer[] = "unable to retrieve container logs for ";
+
+	return strncmp(text, answer, sizeof(answer) - 1) == 0;
+}
+
 char *diagnose_last_line(const char *text, size_t len)
 {
 	bool error;

@@ -103,7 +103,8 @@ static void add_events(const struct budget *b, json_t *problems)
 }
 
 /* The last telling line of the container; or why the log cannot be read, which tells too. */
-static void add_log(const struct budget *b, json_t *problem, bool previous)
+static int read_log(const struct budget *b, const json_t *problem, bool previous,
+                    struct strbuf *log, struct err *err)
 {
 	const char *words[] = {
 	    "-n",        json_string_value(json_object_get(problem, "namespace")),
@@ -111,11 +112,24 @@ static void add_log(const struct budget *b, json_t *problem, bool previous)
 	    "-c",        json_string_value(json_object_get(problem, "container")),
 	    "--tail=20", previous ? "--previous" : NULL,
 	    NULL};
+
+	strbuf_reset(log);
+	return kubectl(b, LOG_S, words, log, err);
+}
+
+/* A container that has just been removed leaves no log: then that of the one that runs counts. */
+static void add_log(const struct budget *b, json_t *problem, bool previous)
+{
 	auto_strbuf log = {0};
 	auto_free char *line = NULL;
 	struct err err = {0};
+	int rc = read_log(b, problem, previous, &log, &err);
 
-	if (kubectl(b, LOG_S, words, &log, &err) < 0)
+	if (rc == 0 && previous && diagnose_is_no_log(strbuf_str(&log)))
+		rc = read_log(b, problem, false, &log, &err);
+	if (rc == 0 && diagnose_is_no_log(strbuf_str(&log)))
+		return;
+	if (rc < 0)
 		line = xasprintf("its log cannot be read: %.200s", err.msg);
 	else
 		line = diagnose_last_line(strbuf_str(&log), log.len);

@@ -576,9 +576,19 @@ static void test_static_pod_log(void **state)
 	assert_int_equal(system(rm), 0);
 }
 
+static void what_a_kubelet_answers_for_a_removed_container_is_no_log(void **state)
+{
+	(void)state;
+	assert_true(
+	    diagnose_is_no_log("unable to retrieve container logs for containerd://5970fb"));
+	assert_false(diagnose_is_no_log("error: unable to retrieve container logs for it"));
+	assert_false(diagnose_is_no_log(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_a_kubelet_answers_for_a_removed_container_is_no_log),
 	    cmocka_unit_test(test_crash_loops),
 	    cmocka_unit_test(test_control_plane_gets_patience),
 	    cmocka_unit_test(test_ends),
