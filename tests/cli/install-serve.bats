@@ -42,11 +42,21 @@ inside() {
 		}
 		lock='{"op":"facts","args":{"lock":true,"modules":[],"ports":[]}}'
 		# free SECONDS: the lock is free within that
+		gone() { # SECONDS: until the lock's file is
+			local i
+			for i in $(seq "$(($1 * 10))"); do
+				[ -e /run/kubecask.lock ] || return 0
+				sleep 0.1
+			done
+			echo "there after $1 s"
+			return 1
+		}
 		free() {
 			local i
 			for i in $(seq "$(($1 * 10))"); do
 				[ -e /run/kubecask.lock ] || return 0
-				if flock -n /run/kubecask.lock true; then return 0; fi
+				# opened for reading: by its name flock would make the file anew
+				if (flock -n 9) 9</run/kubecask.lock 2>/dev/null; then return 0; fi
 				sleep 0.1
 			done
 			echo "still locked after $1 s"
@@ -68,8 +78,7 @@ inside() {
 		begin b
 		say "$lock"; answer 'another installer is at work on this machine: wait until it has finished'
 		exec {a}>&-
-		free 20
-		[ ! -e /run/kubecask.lock ]
+		gone 20
 		say "$lock"; answer '"ok"'
 	C
 	[[ $output == *"lock: root 600"* ]]

@@ -24,8 +24,9 @@ setup() {
 begin() {
 	rm -f "$OUT/pid"
 	# shellcheck disable=SC2016 # for the inner shell
+	# without timeout(1), which would send the signal on to the command a second time
 	"$LAB" exec setsid env --default-signal=INT bash -c 'echo $$ > "$0.new"; mv "$0.new" "$0"; exec "$@"' "$OUT/pid" \
-		timeout --foreground 500 "$INSTALL" "${WORDS[@]}" </dev/null >"$OUT/begun.log" 2>&1 3>&- &
+		"$INSTALL" "${WORDS[@]}" </dev/null >"$OUT/begun.log" 2>&1 3>&- &
 	JOB=$!
 }
 
