@@ -344,8 +344,8 @@ as_json() {
 	[ "$("$INSTALL" plan-check "$OUT/plan" "$OUT/events")" = "$(jq -r 'select(.type == "plan") | .steps | length' "$OUT/plan") steps ran as planned" ]
 	[ "$(tail -1 "$OUT/events" | jq -r '.type + " " + .status + " " + (.changed | tostring)')" = "result done true" ]
 	# each machine has it in its journal, too
-	on 1 cat /var/lib/kubecask/steps.jsonl | jq -e --arg run "$(jq -r 'select(.type == "plan") | .run' "$OUT/events")" \
-		'select(.run == $run and .name == "kubeadm init" and .event == "done")' >/dev/null
+	on 1 cat /var/lib/kubecask/steps.jsonl | jq -es --arg run "$(jq -r 'select(.type == "plan") | .run' "$OUT/events")" \
+		'any(.[]; .run == $run and .name == "kubeadm init" and .event == "done")'
 	[ "$(k 1 get nodes -o name)" = node/node1 ]
 	[ "$(real_servers 1)" = "$(addr 1):6443" ]
 	as_kubelet 1 get --raw /readyz
