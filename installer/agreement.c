@@ -166,20 +166,6 @@ static void compare(struct comparison *c, const char *path, const json_t *users,
 		differs(c, path, users, living);
 }
 
-static const json_t *of_kind(const json_t *docs, const char *kind)
-{
-	size_t i;
-	json_t *d;
-
-	json_array_foreach (docs, i, d) {
-		const char *k = json_string_value(json_object_get(d, "kind"));
-
-		if (k && strcmp(k, kind) == 0)
-			return d;
-	}
-	return NULL;
-}
-
 /* A value that may come from an option, or be the default. */
 static void compare_value(const struct cluster_config *cfg, const json_t *living, const char *flag,
                           const char *path, const char *value, struct strlist *findings)
@@ -197,7 +183,7 @@ static void compare_value(const struct cluster_config *cfg, const json_t *living
 static void compare_values(const struct cluster_config *cfg, const json_t *living,
                            struct strlist *findings)
 {
-	const json_t *cluster = of_kind(living, "ClusterConfiguration");
+	const json_t *cluster = config_doc_of_kind(living, "ClusterConfiguration");
 	char vip[ADDR_STR_MAX];
 
 	if (!cfg->vip.family)
@@ -214,7 +200,7 @@ void agreement_check(const struct cluster_config *cfg, const json_t *living,
 {
 	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
 		struct comparison c = {.kind = kinds[i], .findings = findings};
-		const json_t *theirs = of_kind(living, kinds[i]);
+		const json_t *theirs = config_doc_of_kind(living, kinds[i]);
 
 		if (theirs) /* kube-proxy's may be missing: it was left out */
 			compare(&c, "", config_user_doc(cfg, kinds[i]), theirs, 0);

@@ -111,3 +111,14 @@ void commands_remove_leftovers(void)
 		fs_remove_temporaries(path);
 	}
 }
+
+bool commands_link_is_ours(const char *path)
+{
+	char target[256];
+	ssize_t n = readlink(path, target, sizeof(target) - 1);
+
+	if (n <= 0)
+		return false;
+	target[n] = '\0';
+	return strncmp(target, DIR_OPT "/", strlen(DIR_OPT "/")) == 0;
+}

@@ -19,3 +19,6 @@ int commands_check(const char *dir, bool *writable, struct err *err);
 int commands_place(const char *dir, bool *changed, struct err *err);
 void commands_remove(void);
 void commands_remove_leftovers(void); /* of a process that was killed */
+
+/* Is the path a link to something below DIR_OPT? */
+bool commands_link_is_ours(const char *path);

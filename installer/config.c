@@ -16,7 +16,7 @@
 
 #define FILE_MAX (1u << 20)
 
-static json_t *find(const json_t *docs, const char *kind)
+json_t *config_doc_of_kind(const json_t *docs, const char *kind)
 {
 	size_t i;
 	json_t *d;
@@ -32,7 +32,7 @@ static json_t *find(const json_t *docs, const char *kind)
 
 const json_t *config_user_doc(const struct cluster_config *c, const char *kind)
 {
-	return find(c->user, kind);
+	return config_doc_of_kind(c->user, kind);
 }
 
 const json_t *config_at(const json_t *doc, const char *path)
@@ -50,7 +50,7 @@ const json_t *config_at(const json_t *doc, const char *path)
 /* A string of the user's document of that kind; NULL: none, or empty. */
 static const char *user_string(const struct cluster_config *c, const char *kind, const char *path)
 {
-	const char *s = json_string_value(config_at(find(c->user, kind), path));
+	const char *s = json_string_value(config_at(config_doc_of_kind(c->user, kind), path));
 
 	return s && *s ? s : NULL;
 }
@@ -191,20 +191,23 @@ void cluster_config_release(struct cluster_config *c)
 
 bool config_allows_swap(const struct cluster_config *c)
 {
-	return json_is_false(json_object_get(find(c->user, "KubeletConfiguration"), "failSwapOn"));
+	return json_is_false(
+	    json_object_get(config_doc_of_kind(c->user, "KubeletConfiguration"), "failSwapOn"));
 }
 
 json_t *config_timeouts(const struct cluster_config *c)
 {
-	json_t *mine = json_object_get(find(c->user, "InitConfiguration"), "timeouts");
+	json_t *mine = json_object_get(config_doc_of_kind(c->user, "InitConfiguration"),
+	                               "timeouts");
 
-	return mine ? mine : json_object_get(find(c->user, "JoinConfiguration"), "timeouts");
+	return mine ? mine
+	            : json_object_get(config_doc_of_kind(c->user, "JoinConfiguration"), "timeouts");
 }
 
 uint16_t config_bind_port(const struct cluster_config *c)
 {
-	const json_t *init = find(c->user, "InitConfiguration");
-	const json_t *join = find(c->user, "JoinConfiguration");
+	const json_t *init = config_doc_of_kind(c->user, "InitConfiguration");
+	const json_t *join = config_doc_of_kind(c->user, "JoinConfiguration");
 	const json_t *port = config_at(init, "localAPIEndpoint.bindPort");
 
 	if (!port)
@@ -283,7 +286,7 @@ static const char *kubeadm_api(const struct cluster_config *c)
 /* The user's document of a kind, copied, or an empty one of that API. */
 static json_t *document(const struct cluster_config *c, const char *api, const char *kind)
 {
-	json_t *mine = find(c->user, kind);
+	json_t *mine = config_doc_of_kind(c->user, kind);
 
 	return mine ? json_deep_copy(mine) : json_pack("{ss ss}", "apiVersion", api, "kind", kind);
 }

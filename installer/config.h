@@ -73,6 +73,8 @@ int config_fits(const struct cluster_config *c, const char *kind, const struct n
                 struct err *err);
 /* The apiVersion of kubeadm's documents: kubeadm.k8s.io/v1beta4 came with 1.31. */
 const char *config_kubeadm_api(const char *k8s_version);
+/* The first document of that kind in an array, borrowed; NULL: none. */
+json_t *config_doc_of_kind(const json_t *docs, const char *kind);
 /* The user's document of that kind, borrowed; NULL: none. */
 const json_t *config_user_doc(const struct cluster_config *c, const char *kind);
 /* The member of a document at a path such as "etcd.local.dataDir", borrowed; NULL: none. */

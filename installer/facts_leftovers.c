@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is here already: clusters, other runtimes, and files that would change our units. */
+#include "commands.h"
 #include "digest.h"
 #include "err.h"
 #include "facts.h"
@@ -23,17 +24,6 @@
 #define CNI_MAX        (256u << 10)
 
 /* ---- who is here already ---- */
-
-static bool points_to_us(const char *path)
-{
-	char target[256];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-	if (n <= 0)
-		return false;
-	target[n] = '\0';
-	return strncmp(target, DIR_OPT "/", strlen(DIR_OPT "/")) == 0;
-}
 
 /* Other container runtimes and kubelets: each thing found that is not a link of ours. */
 static void add_foreign(json_t *list)
@@ -65,7 +55,8 @@ static void add_foreign(json_t *list)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++)
-		if (fs_exists(paths[i]) && !points_to_us(paths[i]) && !units_is_ours(paths[i]))
+		if (fs_exists(paths[i]) && !commands_link_is_ours(paths[i]) &&
+		    !units_is_ours(paths[i]))
 			json_array_append_new(list, json_string(paths[i]));
 }
 
@@ -77,9 +68,9 @@ static void cluster_facts(json_t *out)
 
 	add_foreign(foreign);
 	json_object_set_new(out, "foreign", foreign);
-	json_object_set_new(
-	    out, "crictl",
-	    json_boolean(fs_exists(DIR_BIN "/crictl") && !points_to_us(DIR_BIN "/crictl")));
+	json_object_set_new(out, "crictl",
+	                    json_boolean(fs_exists(DIR_BIN "/crictl") &&
+	                                 !commands_link_is_ours(DIR_BIN "/crictl")));
 	json_object_set_new(out, "admin_conf", json_boolean(fs_exists(ADMIN_CONF)));
 	json_object_set_new(out, "kubelet_conf", json_boolean(fs_exists(KUBELET_CONF)));
 	json_object_set_new(
@@ -172,7 +163,7 @@ static void add_drop_ins(json_t *list, const char *unit, const char *sub, size_t
 			size_t len = strlen(names.v[k]);
 
 			if (len < 5 || strcmp(names.v[k] + len - 5, ".conf") != 0 ||
-			    strlist_has(&seen, names.v[k]) || points_to_us(path))
+			    strlist_has(&seen, names.v[k]) || commands_link_is_ours(path))
 				continue;
 			strlist_add(&seen, names.v[k]);
 			add_setting(list, unit, path, match_drop_in);

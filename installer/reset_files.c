@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The files that a reset removes; clear.h says what becomes of mounts and links among them. */
 #include "clear.h"
+#include "commands.h"
 #include "digest.h"
 #include "err.h"
 #include "fs.h"
@@ -120,17 +121,6 @@ void reset_kubernetes_files(const struct static_pods *p, bool keep_ca, struct cl
 
 /* ---- ours ---- */
 
-static bool points_to_us(const char *path)
-{
-	char target[256];
-	ssize_t n = readlink(path, target, sizeof(target) - 1);
-
-	if (n <= 0)
-		return false;
-	target[n] = '\0';
-	return strncmp(target, DIR_OPT "/", strlen(DIR_OPT "/")) == 0;
-}
-
 static void remove_links_in(const char *dir, struct clear_report *r)
 {
 	auto_strlist names = {0};
@@ -143,7 +133,7 @@ static void remove_links_in(const char *dir, struct clear_report *r)
 	for (size_t i = 0; i < names.n; i++) {
 		auto_free char *path = xasprintf("%s/%s", dir, names.v[i]);
 
-		if (points_to_us(path) || units_is_ours(path))
+		if (commands_link_is_ours(path) || units_is_ours(path))
 			clear_file(path, r);
 	}
 }
