@@ -4,6 +4,7 @@
  * that goes with the processes that use it; nothing secret is on a disk, in an argument, the
  * environment, a log or a message.
  */
+#include "config.h"
 #include "err.h"
 #include "fs.h"
 #include "halfrun.h"
@@ -156,7 +157,6 @@ static int write_resolv_conf(const json_t *args, struct err *err)
 	return fs_write_atomic(RESOLV_CONF, text, strlen(text), 0644, err);
 }
 
-/* again: over what an interrupted run left, which kubeadm's preflight would refuse. */
 /* An interrupted kubeadm left what its checks refuse. As a flag it would contradict names of checks
  * in the documents. */
 static void ignore_all(const json_t *docs)
@@ -207,25 +207,10 @@ static int run_with_config(struct node *n, const char *verb, const json_t *docs,
 	return rc;
 }
 
-/* The document of that kind among docs, borrowed. */
-static json_t *find_doc(const json_t *docs, const char *kind)
-{
-	size_t i;
-	json_t *doc;
-
-	json_array_foreach (docs, i, doc) {
-		const char *k = json_string_value(json_object_get(doc, "kind"));
-
-		if (k && strcmp(k, kind) == 0)
-			return doc;
-	}
-	return NULL;
-}
-
 /* kubeadm makes a token of 24 hours unless it is given one. */
 static int give_token(const json_t *docs, char id[static 8], struct err *err)
 {
-	json_t *init = find_doc(docs, "InitConfiguration");
+	json_t *init = config_doc_of_kind(docs, "InitConfiguration");
 	char token[SECRET_TOKEN_SIZE];
 
 	id[0] = '\0';
