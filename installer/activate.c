@@ -11,6 +11,7 @@
 #include "digest.h"
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "node.h"
 #include "stage.h"
@@ -96,7 +97,7 @@ static int note_end(const struct version *v, const char *role, json_t *before, s
 	                            role, "activation");
 
 	/* a version that was taken back by activating the old one again is no way back */
-	if (strcmp(state_string(before, "current"), v->name) != 0)
+	if (strcmp(json_text(before, "current"), v->name) != 0)
 		json_object_set(members, "previous", before);
 	return state_merge(members, err);
 }
@@ -106,7 +107,7 @@ static int note_end(const struct version *v, const char *role, json_t *before, s
 /* Puts what before names in place again. */
 static int restore_version(const json_t *before, struct err *err)
 {
-	const char *name = state_string(before, "current");
+	const char *name = json_text(before, "current");
 	auto_free char *dir = xasprintf(DIR_OPT "/%s", name);
 	auto_free char *from = version_current();
 	auto_free char *from_dir = xasprintf(DIR_OPT "/%s", from ? from : "");
@@ -139,13 +140,13 @@ static int restore_nothing(const json_t *before, struct err *err)
 
 static int go_back(const json_t *before, bool used_up, struct err *err)
 {
-	int rc = *state_string(before, "current") ? restore_version(before, err)
-	                                          : restore_nothing(before, err);
+	int rc = *json_text(before, "current") ? restore_version(before, err)
+	                                       : restore_nothing(before, err);
 
 	if (rc < 0)
 		return -1;
 	journal("back to %s",
-	        *state_string(before, "current") ? state_string(before, "current") : "nothing");
+	        *json_text(before, "current") ? json_text(before, "current") : "nothing");
 	return note_back(before, used_up, err);
 }
 
@@ -154,7 +155,7 @@ static int go_back(const json_t *before, bool used_up, struct err *err)
 static int switch_to(struct node *n, const struct version *v, struct change *c, const char *role,
                      json_t *before, struct err *err)
 {
-	const char *old = state_string(before, "current");
+	const char *old = json_text(before, "current");
 	auto_free char *old_dir = xasprintf(DIR_OPT "/%s", old);
 	struct err why = {0};
 	int rc;
@@ -193,7 +194,7 @@ static int activate(struct node *n, const struct version *v, const char *role, j
 		before = find_before(state, current, &c);
 		again = json_object_get(state, "activation") != NULL;
 		same = current && strcmp(current, v->name) == 0 && !again &&
-		       strcmp(state_string(state, "bundle"), v->index.str) == 0;
+		       strcmp(json_text(state, "bundle"), v->index.str) == 0;
 		if (!same && !again)
 			change_forget_self();
 		change_describe(&c, same ? NULL : before, result);
@@ -245,7 +246,7 @@ int op_deactivate(struct node *n, const json_t *args, json_t *result, struct err
 	used_up = !before;
 	if (before)
 		before = json_object_get(before, "before");
-	else if (strcmp(state_string(state, "bundle"), index) == 0)
+	else if (strcmp(json_text(state, "bundle"), index) == 0)
 		before = json_object_get(state, "previous");
 	json_object_set_new(result, "changed", json_boolean(before != NULL));
 	if (before) {

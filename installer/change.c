@@ -5,6 +5,7 @@
 #include "digest.h"
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "kernel.h"
 #include "mem.h"
 #include "node.h"
@@ -169,7 +170,7 @@ void change_restore_sysctls(const json_t *before)
 
 void change_describe(const struct change *c, const json_t *before, json_t *result)
 {
-	const char *old = before ? state_string(before, "current") : "";
+	const char *old = before ? json_text(before, "current") : "";
 	auto_free char *old_dir = xasprintf(DIR_OPT "/%s", old);
 	json_t *saved = json_array();
 

@@ -3,25 +3,14 @@
 
 #include "err.h"
 #include "etcd.h"
+#include "json.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
-static bool is_true(const json_t *o, const char *key)
-{
-	return json_is_true(json_object_get(o, key));
-}
-
 static bool state_is(const json_t *cluster, const char *part, const char *state)
 {
-	return strcmp(text_of(json_object_get(cluster, part), "state"), state) == 0;
+	return strcmp(json_text(json_object_get(cluster, part), "state"), state) == 0;
 }
 
 /* ---- another bundle ---- */
@@ -52,12 +41,12 @@ static int check_nodes(const struct cluster_view *v, const struct wanted *w, str
 	json_t *n;
 
 	json_array_foreach (json_object_get(v->cluster, "nodes"), i, n) {
-		const char *has = text_of(n, "version");
+		const char *has = json_text(n, "version");
 		char what[300];
 
-		if (!is_true(n, "control_plane") && !is_true(n, "self"))
+		if (!json_flag(n, "control_plane") && !json_flag(n, "self"))
 			continue;
-		snprintf(what, sizeof(what), "the kubelet of %s", text_of(n, "name"));
+		snprintf(what, sizeof(what), "the kubelet of %s", json_text(n, "name"));
 		if (*has && !same_version(has, w->version))
 			return refuse(v, what, has, w, err);
 	}
@@ -70,8 +59,8 @@ static bool has_cluster(const struct cluster_view *v)
 {
 	if (half_run_decide(v->facts, v->cluster, NULL, 0) == HALF_CLEAR)
 		return false;
-	return is_true(v->facts, "kubelet_conf") || is_true(v->facts, "admin_conf") ||
-	       is_true(v->facts, "apiserver_manifest") || is_true(v->facts, "etcd_data") ||
+	return json_flag(v->facts, "kubelet_conf") || json_flag(v->facts, "admin_conf") ||
+	       json_flag(v->facts, "apiserver_manifest") || json_flag(v->facts, "etcd_data") ||
 	       state_is(v->cluster, "apiserver", "answers") ||
 	       state_is(v->cluster, "etcd", "running") || state_is(v->cluster, "etcd", "data");
 }
@@ -79,15 +68,15 @@ static bool has_cluster(const struct cluster_view *v)
 static int check_version(const struct cluster_view *v, const struct wanted *w, struct err *err)
 {
 	const json_t *kubelet = json_object_get(v->cluster, "kubelet");
-	const char *api = text_of(json_object_get(v->cluster, "apiserver"), "version");
-	const char *own = text_of(kubelet, "version");
-	const char *record = text_of(json_object_get(v->facts, "state"), "k8s");
+	const char *api = json_text(json_object_get(v->cluster, "apiserver"), "version");
+	const char *own = json_text(kubelet, "version");
+	const char *record = json_text(json_object_get(v->facts, "state"), "k8s");
 
 	if (*api && !same_version(api, w->version))
 		return refuse(v, "its API server", api, w, err);
 	if (check_nodes(v, w, err) < 0)
 		return -1;
-	if (*own && is_true(kubelet, "running") && !same_version(own, w->version))
+	if (*own && json_flag(kubelet, "running") && !same_version(own, w->version))
 		return refuse(v, "its kubelet", own, w, err);
 	if (*record && !same_version(record, w->version))
 		return refuse(v, "its record of what was installed", record, w, err);
@@ -97,7 +86,7 @@ static int check_version(const struct cluster_view *v, const struct wanted *w, s
 static int check_build(const struct cluster_view *v, const struct wanted *w, bool yes,
                        struct err *err)
 {
-	const char *build = text_of(json_object_get(v->facts, "state"), "bundle");
+	const char *build = json_text(json_object_get(v->facts, "state"), "bundle");
 
 	if (yes || !*build || strcmp(build, w->digest) == 0)
 		return 0;
@@ -128,14 +117,14 @@ int cluster_check_bundle(const struct cluster_view *v, size_t n, const char *ver
 static bool others_have_all(const json_t *etcd)
 {
 	const json_t *members = json_object_get(etcd, "members");
-	const char *self = text_of(etcd, "self");
+	const char *self = json_text(etcd, "self");
 	size_t i, voters = 0, alive = 0;
 	json_t *m;
 
 	json_array_foreach (members, i, m)
-		if (!is_true(m, "learner") && (!*self || m != etcd_member(members, self))) {
+		if (!json_flag(m, "learner") && (!*self || m != etcd_member(members, self))) {
 			voters++;
-			alive += is_true(m, "alive");
+			alive += json_flag(m, "alive");
 		}
 	return *self && voters && alive > voters / 2;
 }
@@ -157,9 +146,9 @@ static bool is_empty(const json_t *etcd)
 static enum half_run decide_init(const json_t *cluster)
 {
 	const json_t *etcd = json_object_get(cluster, "etcd");
-	bool answers = is_true(json_object_get(cluster, "apiserver"), "local");
+	bool answers = json_flag(json_object_get(cluster, "apiserver"), "local");
 
-	if (is_true(cluster, "complete"))
+	if (json_flag(cluster, "complete"))
 		return HALF_MEMBER;
 	/* others have joined since: the record is stale, and init would change what they use */
 	if (answers)
@@ -178,13 +167,13 @@ static enum half_run decide_init(const json_t *cluster)
 static enum half_run decide_join(const json_t *facts, const json_t *cluster)
 {
 	const json_t *etcd = json_object_get(cluster, "etcd");
-	const json_t *self = etcd_member(json_object_get(etcd, "members"), text_of(etcd, "self"));
+	const json_t *self = etcd_member(json_object_get(etcd, "members"), json_text(etcd, "self"));
 	bool worker = state_is(cluster, "etcd", "none") || state_is(cluster, "etcd", "external");
 
-	if (is_true(cluster, "complete") && (worker || (self && !is_true(self, "learner"))))
+	if (json_flag(cluster, "complete") && (worker || (self && !json_flag(self, "learner"))))
 		return HALF_MEMBER;
-	if (worker && !is_true(facts, "kubelet_conf") &&
-	    !is_true(json_object_get(cluster, "apiserver"), "local"))
+	if (worker && !json_flag(facts, "kubelet_conf") &&
+	    !json_flag(json_object_get(cluster, "apiserver"), "local"))
 		return HALF_CLEAR;
 	/* a worker has no data of the cluster's, but pods may run on it */
 	return worker || others_have_all(etcd) ? HALF_ASK : HALF_ASK_LOSS;
@@ -204,16 +193,16 @@ static void explain(enum half_run h, const json_t *interrupted, char *why, size_
 		"etcd has data here that would be lost: make its API server answer and "
 		"repeat the command, or add --accept-data-loss to clear it",
 	};
-	const char *at = text_of(interrupted, "at");
+	const char *at = json_text(interrupted, "at");
 
 	snprintf(why, size, "an earlier run was interrupted in kubeadm %s%s%s; %s",
-	         text_of(interrupted, "verb"), *at ? " at " : "", at, then[h]);
+	         json_text(interrupted, "verb"), *at ? " at " : "", at, then[h]);
 }
 
 enum half_run half_run_decide(const json_t *facts, const json_t *cluster, char *why, size_t size)
 {
 	const json_t *interrupted = json_object_get(cluster, "interrupted");
-	const char *verb = text_of(interrupted, "verb");
+	const char *verb = json_text(interrupted, "verb");
 	enum half_run h;
 
 	if (strcmp(verb, "init") == 0)

@@ -6,6 +6,7 @@
 #include "err.h"
 #include "halfrun.h"
 #include "installation.h"
+#include "json.h"
 #include "mem.h"
 #include "oci.h"
 #include "state.h"
@@ -33,8 +34,8 @@ static bool needs_files(const struct installation *in, const struct job *j)
 {
 	const char *want = in->session.bundle.index_digest.str;
 
-	return !is_member(in, j) || strcmp(state_string(state_of(j), "bundle"), want) != 0 ||
-	       strcmp(state_string(state_of(j), "images"), want) != 0;
+	return !is_member(in, j) || strcmp(json_text(state_of(j), "bundle"), want) != 0 ||
+	       strcmp(json_text(state_of(j), "images"), want) != 0;
 }
 
 struct job *choose_seed(struct installation *in)
@@ -77,8 +78,7 @@ static bool lacks_network(const struct installation *in)
 
 	if (!is_member(in, in->seed))
 		return true;
-	return strcmp(state_string(state, "kubeadm"), "init") == 0 &&
-	       !*state_string(state, "network");
+	return strcmp(json_text(state, "kubeadm"), "init") == 0 && !*json_text(state, "network");
 }
 
 static int add(struct installation *in, const struct job *j, const char *op, const char *name,

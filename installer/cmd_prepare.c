@@ -4,6 +4,7 @@
  * join and for an upgrade by kubeadm's own commands.
  */
 #include "err.h"
+#include "json.h"
 #include "mem.h"
 #include "oci.h"
 #include "plan.h"
@@ -39,7 +40,7 @@ static int run_parts(struct session *s, const char *ops, bool *changed, struct e
 	/* images that are staged go into the containerd that runs; where none runs yet, activate is
 	 * first */
 	bool no_runtime = !strstr(ops, "activate") &&
-	                  !*fact_string(json_object_get(s->jobs.v[0].facts, "state"), "bundle");
+	                  !*json_text(json_object_get(s->jobs.v[0].facts, "state"), "bundle");
 	int before = 0, rc = plan_init(&plan, err);
 	json_t *shown;
 

@@ -6,6 +6,7 @@
  */
 #include "diagnose.h"
 
+#include "json.h"
 #include "mem.h"
 
 #include <stdio.h>
@@ -41,13 +42,6 @@ struct pod {
 	long long age_s;
 };
 
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 static const json_t *at(const json_t *o, const char *a, const char *b)
 {
 	return json_object_get(json_object_get(o, a), b);
@@ -80,7 +74,7 @@ static const json_t *condition(const json_t *object, const char *type)
 	json_t *c;
 
 	json_array_foreach (at(object, "status", "conditions"), i, c)
-		if (strcmp(text(c, "type"), type) == 0)
+		if (strcmp(json_text(c, "type"), type) == 0)
 			return c;
 	return NULL;
 }
@@ -93,8 +87,8 @@ static bool at_fault(const json_t *c)
 	                                    "NetworkUnavailable"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
-		if (strcmp(text(c, "type"), types[i]) == 0)
-			return strcmp(text(c, "status"), "True") == 0;
+		if (strcmp(json_text(c, "type"), types[i]) == 0)
+			return strcmp(json_text(c, "status"), "True") == 0;
 	return false;
 }
 
@@ -105,9 +99,10 @@ static json_t *conditions_at_fault(const json_t *node)
 
 	json_array_foreach (at(node, "status", "conditions"), i, c)
 		if (at_fault(c))
-			json_array_append_new(list, json_pack("{ss ss ss}", "type", text(c, "type"),
-			                                      "reason", text(c, "reason"),
-			                                      "message", text(c, "message")));
+			json_array_append_new(list,
+			                      json_pack("{ss ss ss}", "type", json_text(c, "type"),
+			                                "reason", json_text(c, "reason"), "message",
+			                                json_text(c, "message")));
 	return list;
 }
 
@@ -117,24 +112,24 @@ static json_t *internal_addresses(const json_t *node)
 	size_t i;
 
 	json_array_foreach (at(node, "status", "addresses"), i, a)
-		if (strcmp(text(a, "type"), "InternalIP") == 0)
-			json_array_append_new(list, json_string(text(a, "address")));
+		if (strcmp(json_text(a, "type"), "InternalIP") == 0)
+			json_array_append_new(list, json_string(json_text(a, "address")));
 	return list;
 }
 
 json_t *diagnose_node(const json_t *node)
 {
 	const json_t *meta = json_object_get(node, "metadata"), *ready = condition(node, "Ready");
-	bool is_ready = ready && strcmp(text(ready, "status"), "True") == 0;
+	bool is_ready = ready && strcmp(json_text(ready, "status"), "True") == 0;
 	json_t *addresses = internal_addresses(node);
 	const char *first = json_string_value(json_array_get(addresses, 0));
 	bool cp = at(meta, "labels", "node-role.kubernetes.io/control-plane") != NULL;
 
-	return json_pack("{ss ss ss so sb sb ss ss so}", "name", text(meta, "name"), "version",
-	                 text(at(node, "status", "nodeInfo"), "kubeletVersion"), "address",
+	return json_pack("{ss ss ss so sb sb ss ss so}", "name", json_text(meta, "name"), "version",
+	                 json_text(at(node, "status", "nodeInfo"), "kubeletVersion"), "address",
 	                 first ? first : "", "addresses", addresses, "ready", is_ready,
-	                 "control_plane", cp, "reason", is_ready ? "" : text(ready, "reason"),
-	                 "message", is_ready ? "" : text(ready, "message"), "conditions",
+	                 "control_plane", cp, "reason", is_ready ? "" : json_text(ready, "reason"),
+	                 "message", is_ready ? "" : json_text(ready, "message"), "conditions",
 	                 conditions_at_fault(node));
 }
 
@@ -173,22 +168,22 @@ __attribute__((format(printf, 3, 4))) static void set_text(json_t *problem, cons
 
 void diagnose_node_problems(const json_t *node, time_t now, json_t *problems)
 {
-	const char *name = text(json_object_get(node, "metadata"), "name");
+	const char *name = json_text(json_object_get(node, "metadata"), "name");
 	size_t i;
 	json_t *c;
 
 	json_array_foreach (at(node, "status", "conditions"), i, c) {
-		const char *type = text(c, "type");
+		const char *type = json_text(c, "type");
 		struct pod at_node = {.namespace = "",
 		                      .name = name,
 		                      .node = name,
 		                      .rank = RANK_NODE,
-		                      .age_s = age(text(c, "lastTransitionTime"), now)};
+		                      .age_s = age(json_text(c, "lastTransitionTime"), now)};
 		json_t *p;
 
 		if (!at_fault(c))
 			continue;
-		p = add_problem(problems, "node", &at_node, type, text(c, "message"));
+		p = add_problem(problems, "node", &at_node, type, json_text(c, "message"));
 		set_text(p, "look", "kubectl describe node %s", name);
 		if (strcmp(type, "DiskPressure") != 0)
 			continue;
@@ -204,16 +199,17 @@ static enum rank rank_of(const json_t *pod)
 {
 	const json_t *meta = json_object_get(pod, "metadata");
 	const json_t *labels = json_object_get(meta, "labels");
-	const char *component = text(labels, "component"), *app = text(labels, "k8s-app");
+	const char *component = json_text(labels, "component"), *app = json_text(labels, "k8s-app");
 
-	if (strcmp(text(meta, "namespace"), "kube-flannel") == 0)
-		return strcmp(text(labels, "app.kubernetes.io/name"), "flannel") == 0 ? RANK_NETWORK
-		                                                                      : RANK_NONE;
-	if (strcmp(text(meta, "namespace"), "kube-system") != 0)
+	if (strcmp(json_text(meta, "namespace"), "kube-flannel") == 0)
+		return strcmp(json_text(labels, "app.kubernetes.io/name"), "flannel") == 0
+		           ? RANK_NETWORK
+		           : RANK_NONE;
+	if (strcmp(json_text(meta, "namespace"), "kube-system") != 0)
 		return RANK_NONE;
 	if (strcmp(component, "lvscare") == 0)
 		return RANK_VIRTUAL_IP;
-	if (*component && strcmp(text(labels, "tier"), "control-plane") == 0)
+	if (*component && strcmp(json_text(labels, "tier"), "control-plane") == 0)
 		return RANK_CONTROL_PLANE;
 	if (strcmp(app, "kube-proxy") == 0)
 		return RANK_PROXY;
@@ -233,8 +229,9 @@ static void describe_end(json_t *problem, const json_t *ended)
 {
 	int code = (int)json_integer_value(json_object_get(ended, "exitCode"));
 	int signal = (int)json_integer_value(json_object_get(ended, "signal"));
-	long long from = time_of(text(ended, "startedAt")), to = time_of(text(ended, "finishedAt"));
-	const char *reason = text(ended, "reason");
+	long long from = time_of(json_text(ended, "startedAt")),
+		  to = time_of(json_text(ended, "finishedAt"));
+	const char *reason = json_text(ended, "reason");
 	bool plain = !*reason || strcmp(reason, "Error") == 0 || strcmp(reason, "Completed") == 0;
 
 	if (!json_is_object(ended))
@@ -247,7 +244,7 @@ static void describe_end(json_t *problem, const json_t *ended)
 		         plain ? "" : reason, plain ? "" : ")");
 	if (from > 0 && to >= from) /* runc that could not start it leaves 1970 */
 		json_object_set_new(problem, "run_s", json_integer(to - from));
-	if (*text(ended, "message"))
+	if (*json_text(ended, "message"))
 		json_object_set(problem, "message", json_object_get(ended, "message"));
 }
 
@@ -305,7 +302,7 @@ static json_t *container_problem(json_t *problems, const struct pod *p, const js
 static void look_at_log(json_t *problem, const struct pod *p, bool previous)
 {
 	set_text(problem, "look", "kubectl -n %s logs %s -c %s%s", p->namespace, p->name,
-	         text(problem, "container"), previous ? " --previous" : "");
+	         json_text(problem, "container"), previous ? " --previous" : "");
 }
 
 static void check_container(const struct pod *p, const json_t *status, bool init, json_t *problems)
@@ -313,12 +310,12 @@ static void check_container(const struct pod *p, const json_t *status, bool init
 	const json_t *waiting = at(status, "state", "waiting");
 	const json_t *ended = at(status, "state", "terminated");
 	const json_t *last = at(status, "lastState", "terminated");
-	const char *reason = text(waiting, "reason");
+	const char *reason = json_text(waiting, "reason");
 	json_t *o;
 
 	if (waiting) {
 		o = container_problem(problems, p, status, *reason ? reason : "ContainerCreating",
-		                      text(waiting, "message"));
+		                      json_text(waiting, "message"));
 		describe_end(o, last);
 		if (strcmp(reason, "CrashLoopBackOff") == 0)
 			look_at_log(o, p, true);
@@ -326,7 +323,7 @@ static void check_container(const struct pod *p, const json_t *status, bool init
 	} else if (ended) {
 		if (init && json_integer_value(json_object_get(ended, "exitCode")) == 0)
 			return;
-		o = container_problem(problems, p, status, text(ended, "reason"), "");
+		o = container_problem(problems, p, status, json_text(ended, "reason"), "");
 		describe_end(o, ended);
 		look_at_log(o, p, false);
 		judge_crash(o);
@@ -355,7 +352,7 @@ static bool never_fits(const char *message)
 
 static void check_unscheduled(const struct pod *p, const json_t *scheduled, json_t *problems)
 {
-	const char *reason = text(scheduled, "reason"), *all = text(scheduled, "message");
+	const char *reason = json_text(scheduled, "reason"), *all = json_text(scheduled, "message");
 	const char *end = strstr(all, " preemption:"); /* of pods with less priority */
 	auto_free char *message = end ? xstrndup(all, (size_t)(end - all)) : xstrdup(all);
 	json_t *o = add_problem(problems, "pod", p, *reason ? reason : "Pending", message);
@@ -373,13 +370,14 @@ static void check_pod(const struct pod *p, const json_t *pod, json_t *problems)
 	size_t i;
 	json_t *c;
 
-	if (strcmp(text(status, "phase"), "Failed") == 0) { /* Evicted: another takes its place */
-		c = add_problem(problems, "pod", p, text(status, "reason"),
-		                text(status, "message"));
+	if (strcmp(json_text(status, "phase"), "Failed") ==
+	    0) { /* Evicted: another takes its place */
+		c = add_problem(problems, "pod", p, json_text(status, "reason"),
+		                json_text(status, "message"));
 		set_text(c, "look", "kubectl -n %s describe pod %s", p->namespace, p->name);
 		return;
 	}
-	if (!*p->node || (scheduled && strcmp(text(scheduled, "status"), "False") == 0)) {
+	if (!*p->node || (scheduled && strcmp(json_text(scheduled, "status"), "False") == 0)) {
 		check_unscheduled(p, scheduled, problems);
 		return;
 	}
@@ -403,7 +401,7 @@ static const char *node_of(const json_t *spec)
 	const json_t *values = json_object_get(json_array_get(fields, 0), "values");
 	const char *wanted = json_string_value(json_array_get(values, 0));
 
-	return *text(spec, "nodeName") ? text(spec, "nodeName") : wanted ? wanted : "";
+	return *json_text(spec, "nodeName") ? json_text(spec, "nodeName") : wanted ? wanted : "";
 }
 
 void diagnose_pod_problems(const json_t *items, time_t now, json_t *problems)
@@ -413,13 +411,13 @@ void diagnose_pod_problems(const json_t *items, time_t now, json_t *problems)
 
 	json_array_foreach (items, i, pod) {
 		const json_t *meta = json_object_get(pod, "metadata");
-		struct pod p = {.namespace = text(meta, "namespace"),
-		                .name = text(meta, "name"),
+		struct pod p = {.namespace = json_text(meta, "namespace"),
+		                .name = json_text(meta, "name"),
 		                .node = node_of(json_object_get(pod, "spec")),
 		                .rank = RANK_NONE,
-		                .age_s = age(text(meta, "creationTimestamp"), now)};
+		                .age_s = age(json_text(meta, "creationTimestamp"), now)};
 
-		if (strcmp(text(pod, "kind"), "Pod") == 0)
+		if (strcmp(json_text(pod, "kind"), "Pod") == 0)
 			p.rank = rank_of(pod);
 		if (p.rank != RANK_NONE && !json_object_get(meta, "deletionTimestamp"))
 			check_pod(&p, pod, problems);
@@ -435,8 +433,8 @@ void diagnose_coredns(const json_t *items, char out[static 24])
 	json_array_foreach (items, i, o) {
 		long long have, want;
 
-		if (strcmp(text(o, "kind"), "Deployment") != 0 ||
-		    strcmp(text(json_object_get(o, "metadata"), "name"), "coredns") != 0)
+		if (strcmp(json_text(o, "kind"), "Deployment") != 0 ||
+		    strcmp(json_text(json_object_get(o, "metadata"), "name"), "coredns") != 0)
 			continue;
 		have = json_integer_value(at(o, "status", "availableReplicas"));
 		want = json_integer_value(at(o, "spec", "replicas"));
@@ -448,9 +446,9 @@ void diagnose_coredns(const json_t *items, char out[static 24])
 
 static long long event_time(const json_t *e)
 {
-	const char *times[] = {text(json_object_get(e, "series"), "lastObservedTime"),
-	                       text(e, "lastTimestamp"), text(e, "eventTime"),
-	                       text(json_object_get(e, "metadata"), "creationTimestamp")};
+	const char *times[] = {json_text(json_object_get(e, "series"), "lastObservedTime"),
+	                       json_text(e, "lastTimestamp"), json_text(e, "eventTime"),
+	                       json_text(json_object_get(e, "metadata"), "creationTimestamp")};
 
 	for (size_t i = 0; i < ARRAY_SIZE(times); i++)
 		if (time_of(times[i]) >= 0)
@@ -464,15 +462,16 @@ static bool explains(const json_t *e, const json_t *problem)
 	static const char *const disk[] = {"FreeDiskSpaceFailed", "ImageGCFailed",
 	                                   "EvictionThresholdMet", NULL};
 	const json_t *about = json_object_get(e, "involvedObject");
-	const char *reason = text(e, "reason");
-	bool node = strcmp(text(problem, "kind"), "node") == 0;
+	const char *reason = json_text(e, "reason");
+	bool node = strcmp(json_text(problem, "kind"), "node") == 0;
 
-	if (strcmp(text(about, "kind"), node ? "Node" : "Pod") != 0 ||
-	    strcmp(text(about, "name"), text(problem, "name")) != 0)
+	if (strcmp(json_text(about, "kind"), node ? "Node" : "Pod") != 0 ||
+	    strcmp(json_text(about, "name"), json_text(problem, "name")) != 0)
 		return false;
 	if (node)
-		return strcmp(text(problem, "reason"), "DiskPressure") == 0 && one_of(reason, disk);
-	return strcmp(text(about, "namespace"), text(problem, "namespace")) == 0 &&
+		return strcmp(json_text(problem, "reason"), "DiskPressure") == 0 &&
+		       one_of(reason, disk);
+	return strcmp(json_text(about, "namespace"), json_text(problem, "namespace")) == 0 &&
 	       strcmp(reason, "BackOff") != 0; /* says no more than CrashLoopBackOff */
 }
 
@@ -483,16 +482,16 @@ void diagnose_add_events(const json_t *items, json_t *problems)
 
 	json_array_foreach (problems, i, p) {
 		const json_t *newest = NULL;
-		bool node = strcmp(text(p, "kind"), "node") == 0;
+		bool node = strcmp(json_text(p, "kind"), "node") == 0;
 
-		if (*text(p, "message") && !node)
+		if (*json_text(p, "message") && !node)
 			continue;
 		json_array_foreach (items, k, e)
 			if (explains(e, p) && (!newest || event_time(e) >= event_time(newest)))
 				newest = e;
 		if (newest)
-			set_text(p, "message", "%s: %s", text(newest, "reason"),
-			         text(newest, "message"));
+			set_text(p, "message", "%s: %s", json_text(newest, "reason"),
+			         json_text(newest, "message"));
 	}
 }
 
@@ -510,7 +509,7 @@ static int by_rank(const void *a, const void *b)
 		return fy - fx;
 	if (d)
 		return d < 0 ? -1 : 1;
-	return strcmp(text(x, "name"), text(y, "name"));
+	return strcmp(json_text(x, "name"), json_text(y, "name"));
 }
 
 void diagnose_sort(json_t *problems)
@@ -529,13 +528,13 @@ void diagnose_sort(json_t *problems)
 bool diagnose_wants_log(const json_t *problem, bool *previous)
 {
 	long long age_s = json_integer_value(json_object_get(problem, "age_s"));
-	const char *reason = text(problem, "reason");
+	const char *reason = json_text(problem, "reason");
 
 	*previous = strcmp(reason, "CrashLoopBackOff") == 0;
-	if (strcmp(text(problem, "kind"), "pod") != 0 || !*text(problem, "container"))
+	if (strcmp(json_text(problem, "kind"), "pod") != 0 || !*json_text(problem, "container"))
 		return false;
 	if (*previous ||
-	    (*text(problem, "exit") && json_is_true(json_object_get(problem, "blocks"))))
-		return !*text(problem, "last_log");
+	    (*json_text(problem, "exit") && json_is_true(json_object_get(problem, "blocks"))))
+		return !*json_text(problem, "last_log");
 	return strcmp(reason, "NotReady") == 0 && age_s >= TALKATIVE_S;
 }

@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "members.h"
 #include "node.h"
 #include "reset.h"
@@ -42,7 +43,7 @@ static int act(struct node *n, const char *how, enum half_run *what, const json_
 int half_run_prepare(struct node *n, const json_t *args, enum half_run *what, struct err *err)
 {
 	json_t *state = state_load(), *cluster = json_object(), *facts;
-	const char *how = state_string(state, "kubeadm");
+	const char *how = json_text(state, "kubeadm");
 	char why[700] = "";
 	int rc = 0;
 

@@ -3,6 +3,7 @@
 #include "installation.h"
 
 #include "err.h"
+#include "json.h"
 #include "log.h"
 #include "mem.h"
 #include "print.h"
@@ -79,7 +80,7 @@ static void take_value(struct installation *in, const json_t *result, const char
 /* kubeadm's tokens are ID.SECRET, with 6 characters before the dot. */
 static void take_token(struct installation *in, const json_t *result)
 {
-	const char *token = fact_string(result, "token");
+	const char *token = json_text(result, "token");
 
 	take_value(in, result, "token", "token");
 	take_value(in, result, "ca_hash", "ca_hash");

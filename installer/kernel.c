@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "proc.h"
 #include "state.h"
@@ -166,8 +167,8 @@ int kernel_sysctl_text(const char *dir, struct strbuf *out, struct err *err)
 			json_object_set_new(old, s.key, json_string(now));
 			added = true;
 		}
-		if (high_enough(&s, state_string(old, s.key)))
-			strbuf_addf(out, "# %s was %s before\n", s.key, state_string(old, s.key));
+		if (high_enough(&s, json_text(old, s.key)))
+			strbuf_addf(out, "# %s was %s before\n", s.key, json_text(old, s.key));
 		else
 			strbuf_addf(out, "%s\n", lines.v[i]);
 	}

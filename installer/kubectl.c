@@ -4,6 +4,7 @@
 #include "digest.h"
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "node.h"
 #include "proc.h"
@@ -250,7 +251,7 @@ int op_remember(struct node *n, const json_t *args, json_t *result, struct err *
 	state = state_load();
 	known = json_object_get(state, "cluster");
 	same = known && json_equal(known, cluster);
-	how = state_string(state, "kubeadm");
+	how = json_text(state, "kubeadm");
 	if (strstr(how, "-started")) { /* only members are told: an interrupted run did end */
 		auto_free char *verb = xstrndup(how, strcspn(how, "-"));
 

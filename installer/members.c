@@ -4,6 +4,7 @@
 #include "err.h"
 #include "etcd.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "node.h"
 #include "proc.h"
@@ -27,13 +28,6 @@
 #define JOURNAL   DIR_STATE "/journal"
 #define COMMAND_S 6
 #define TEXT_MAX  (1u << 20)
-
-static const char *text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 bool members_etcd_data(const char *dir)
 {
@@ -108,7 +102,7 @@ static void ask_version(struct api *api, json_t *out)
 	json_object_set_new(out, "state", json_string(v ? "answers" : "unreachable"));
 	json_object_set_new(out, "local", json_boolean(v && local));
 	if (v)
-		json_object_set_new(out, "version", json_string(text_of(v, "gitVersion")));
+		json_object_set_new(out, "version", json_string(json_text(v, "gitVersion")));
 	else
 		json_object_set_new(out, "error", json_string(err.msg));
 	json_decref(v);
@@ -145,8 +139,8 @@ static const char *internal_ip(const json_t *status)
 	json_t *a;
 
 	json_array_foreach (json_object_get(status, "addresses"), i, a)
-		if (strcmp(text_of(a, "type"), "InternalIP") == 0)
-			return text_of(a, "address");
+		if (strcmp(json_text(a, "type"), "InternalIP") == 0)
+			return json_text(a, "address");
 	return "";
 }
 
@@ -156,8 +150,8 @@ static bool is_ready(const json_t *status)
 	json_t *c;
 
 	json_array_foreach (json_object_get(status, "conditions"), i, c)
-		if (strcmp(text_of(c, "type"), "Ready") == 0)
-			return strcmp(text_of(c, "status"), "True") == 0;
+		if (strcmp(json_text(c, "type"), "Ready") == 0)
+			return strcmp(json_text(c, "status"), "True") == 0;
 	return false;
 }
 
@@ -165,14 +159,14 @@ static json_t *node_of(const json_t *item)
 {
 	const json_t *meta = json_object_get(item, "metadata");
 	const json_t *status = json_object_get(item, "status");
-	const char *address = internal_ip(status), *name = text_of(meta, "name");
+	const char *address = internal_ip(status), *name = json_text(meta, "name");
 	const json_t *role = json_object_get(json_object_get(meta, "labels"),
 	                                     "node-role.kubernetes.io/control-plane");
 	struct utsname u;
 
 	uname(&u);
 	return json_pack("{ss ss ss sb sb sb}", "name", name, "address", address, "version",
-	                 text_of(json_object_get(status, "nodeInfo"), "kubeletVersion"), "ready",
+	                 json_text(json_object_get(status, "nodeInfo"), "kubeletVersion"), "ready",
 	                 is_ready(status), "control_plane", role != NULL, "self",
 	                 strcasecmp(name, u.nodename) == 0 || own_address(address));
 }
@@ -221,7 +215,7 @@ static void count_pods(const struct api *api, json_t *out)
 	const json_t *self = own_node(out);
 	auto_free char *path = xasprintf(
 	    "/api/v1/pods?limit=500&fieldSelector=status.phase=Running,spec.nodeName=%s",
-	    text_of(self, "name"));
+	    json_text(self, "name"));
 	struct err ignored = {0};
 	json_t *all = self ? get(api->conf, api->server, path, &ignored) : NULL;
 
@@ -256,7 +250,7 @@ static void journal_time(const char *words, char out[static 32])
 static void add_interrupted(json_t *out)
 {
 	json_t *state = state_load();
-	const char *how = state_string(state, "kubeadm");
+	const char *how = json_text(state, "kubeadm");
 	const char *verb = strcmp(how, "init-started") == 0   ? "init"
 	                   : strcmp(how, "join-started") == 0 ? "join"
 	                                                      : NULL;
@@ -283,7 +277,7 @@ static bool has_object(const struct api *api, const char *path)
 static bool is_complete(const struct api *api, const json_t *out)
 {
 	const json_t *self = own_node(out);
-	const char *verb = text_of(json_object_get(out, "interrupted"), "verb");
+	const char *verb = json_text(json_object_get(out, "interrupted"), "verb");
 
 	if (!self)
 		return false;
@@ -311,7 +305,7 @@ static void ask_api(const struct static_pods *p, bool pods, json_t *out)
 			                    json_string("no kubeconfig to ask it with"));
 	} else {
 		ask_version(&api, answer);
-		if (strcmp(text_of(answer, "state"), "answers") == 0) {
+		if (strcmp(json_text(answer, "state"), "answers") == 0) {
 			ask_nodes(&api, out);
 			if (pods)
 				count_pods(&api, out);
@@ -333,7 +327,7 @@ static char *urls_of_nodes(const json_t *out)
 	json_t *n;
 
 	json_array_foreach (json_object_get(out, "nodes"), i, n) {
-		const char *a = text_of(n, "address");
+		const char *a = json_text(n, "address");
 
 		if (*a && json_is_true(json_object_get(n, "control_plane")) &&
 		    !json_is_true(json_object_get(n, "self")))

@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "strbuf.h"
 
@@ -23,13 +24,6 @@ struct check {
 	size_t differences;
 };
 
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 __attribute__((format(printf, 3, 4))) static void differs(struct check *c, size_t step,
                                                           const char *fmt, ...)
 {
@@ -41,8 +35,8 @@ __attribute__((format(printf, 3, 4))) static void differs(struct check *c, size_
 	vsnprintf(what, sizeof(what), fmt, ap);
 	va_end(ap);
 	if (s)
-		strbuf_addf(c->out, "step %zu (%s of %s): %s\n", step, text(s, "name"),
-		            text(s, "scope"), what);
+		strbuf_addf(c->out, "step %zu (%s of %s): %s\n", step, json_text(s, "name"),
+		            json_text(s, "scope"), what);
 	else
 		strbuf_addf(c->out, "step %zu: %s\n", step, what);
 	c->differences++;
@@ -86,7 +80,7 @@ static void check_end(struct check *c, size_t step, enum seen how)
 
 static void check_skip(struct check *c, size_t step, const json_t *s, const json_t *event)
 {
-	bool reason = strstr(text(event, "cause"), "stopped") != NULL;
+	bool reason = strstr(json_text(event, "cause"), "stopped") != NULL;
 	size_t i;
 	json_t *v;
 
@@ -101,18 +95,19 @@ static void check_event(struct check *c, const json_t *e)
 {
 	size_t step = (size_t)json_integer_value(json_object_get(e, "step"));
 	const json_t *s = step ? json_array_get(c->steps, step - 1) : NULL;
-	const char *what = text(e, "event");
+	const char *what = json_text(e, "event");
 
 	if (!step) /* connecting and looking, before there is a plan */
 		return;
 	if (!s) {
-		differs(c, step, "\"%s\" on %s was not planned", text(e, "name"),
-		        text(e, "machine"));
+		differs(c, step, "\"%s\" on %s was not planned", json_text(e, "name"),
+		        json_text(e, "machine"));
 		return;
 	}
-	if (strcmp(text(e, "name"), text(s, "name")) != 0 ||
-	    strcmp(text(e, "machine"), text(s, "scope")) != 0) {
-		differs(c, step, "what ran was \"%s\" on %s", text(e, "name"), text(e, "machine"));
+	if (strcmp(json_text(e, "name"), json_text(s, "name")) != 0 ||
+	    strcmp(json_text(e, "machine"), json_text(s, "scope")) != 0) {
+		differs(c, step, "what ran was \"%s\" on %s", json_text(e, "name"),
+		        json_text(e, "machine"));
 		return;
 	}
 	if (strcmp(what, "started") == 0)
@@ -134,7 +129,7 @@ size_t plancheck(const json_t *plan, const json_t *events, struct strbuf *out)
 	json_t *e;
 
 	json_array_foreach (events, i, e)
-		if (strcmp(text(e, "type"), "event") == 0)
+		if (strcmp(json_text(e, "type"), "event") == 0)
 			check_event(&c, e);
 	for (i = 0; i < json_array_size(steps); i++) {
 		if (seen[i] == SEEN_NOTHING)
@@ -179,7 +174,7 @@ json_t *plancheck_find(const json_t *lines, const char *type, const char *path, 
 	json_t *v;
 
 	json_array_foreach (lines, i, v)
-		if (strcmp(text(v, "type"), type) == 0)
+		if (strcmp(json_text(v, "type"), type) == 0)
 			return v;
 	err_set_code(err, EXIT_USAGE, "%s: there is no line of type \"%s\" in it", path, type);
 	return NULL;

@@ -5,6 +5,7 @@
 #include "err.h"
 #include "host.h"
 #include "jobs.h"
+#include "json.h"
 #include "mem.h"
 #include "preflight_checks.h"
 #include "strbuf.h"
@@ -35,7 +36,7 @@ static size_t needs_of(const struct candidate *c, const struct cluster_config *c
 	size_t n = 0;
 
 	v[n++] = (struct need){.port = KUBELET_PORT, .by_masters_only = true};
-	if (fact_true(c->facts, "flannel"))
+	if (json_flag(c->facts, "flannel"))
 		v[n++] = (struct need){.port = VXLAN_PORT, .udp = true, .by_all = true};
 	if (!c->master)
 		return n;
@@ -79,7 +80,7 @@ static const char *how(const struct candidate *c, const struct need *need, const
 
 	if (fact_has_number(json_object_get(listen, "opened"), need->udp ? "udp" : "tcp",
 	                    need->port))
-		return fact_string(args, "nonce");
+		return json_text(args, "nonce");
 	if (!need->udp && state != NODE_FRESH &&
 	    fact_has_number(c->facts, "ports_busy", need->port))
 		return "";
@@ -170,7 +171,7 @@ static void collect(struct failures *all, const struct candidate *c, size_t n, s
 		if (!state || !*state || target >= n)
 			continue; /* reached, or an answer that is none */
 		snprintf(port, sizeof(port), "%lld/%s", fact_number(t, "port", 0),
-		         fact_string(t, "proto"));
+		         json_text(t, "proto"));
 		strlist_add(&failure_of(all, target, port, state)->from, c[self].name);
 	}
 }

@@ -5,6 +5,7 @@
 #include "cluster.h"
 #include "config.h"
 #include "err.h"
+#include "json.h"
 #include "mem.h"
 #include "net.h"
 #include "preflight_checks.h"
@@ -17,13 +18,13 @@
 
 static const char *kubeadm_state(const json_t *facts)
 {
-	return fact_string(json_object_get(facts, "state"), "kubeadm");
+	return json_text(json_object_get(facts, "state"), "kubeadm");
 }
 
 static bool has_cluster(const json_t *facts)
 {
-	return fact_true(facts, "kubelet_conf") || fact_true(facts, "admin_conf") ||
-	       fact_true(facts, "apiserver_manifest") || fact_true(facts, "etcd_data");
+	return json_flag(facts, "kubelet_conf") || json_flag(facts, "admin_conf") ||
+	       json_flag(facts, "apiserver_manifest") || json_flag(facts, "etcd_data");
 }
 
 enum node_state candidate_state(const struct candidate *c)
@@ -35,17 +36,17 @@ enum node_state candidate_state(const struct candidate *c)
 		return half_run_decide(c->facts, c->cluster, NULL, 0) == HALF_MEMBER ? NODE_MEMBER
 		                                                                     : NODE_HALF;
 	if (!has_cluster(c->facts))
-		return *fact_string(json_object_get(c->facts, "state"), "damaged") ? NODE_FOREIGN
-		                                                                   : NODE_FRESH;
-	if (!fact_true(c->facts, "ours"))
+		return *json_text(json_object_get(c->facts, "state"), "damaged") ? NODE_FOREIGN
+		                                                                 : NODE_FRESH;
+	if (!json_flag(c->facts, "ours"))
 		return NODE_FOREIGN;
 	/* also by plain kubeadm on a node that has our files */
-	return fact_true(c->facts, "kubelet_conf") ? NODE_MEMBER : NODE_FOREIGN;
+	return json_flag(c->facts, "kubelet_conf") ? NODE_MEMBER : NODE_FOREIGN;
 }
 
 bool candidate_fresh_etcd(const struct candidate *c)
 {
-	return fact_true(c->facts, "etcd_only_lost_found");
+	return json_flag(c->facts, "etcd_only_lost_found");
 }
 
 json_t *preflight_question(bool flannel)
@@ -75,7 +76,7 @@ static const struct {
 
 static const char *unique_value(const struct candidate *c, size_t kind)
 {
-	return kind ? fact_string(c->facts, unique[kind].fact) : candidate_node_name(c);
+	return kind ? json_text(c->facts, unique[kind].fact) : candidate_node_name(c);
 }
 
 static void check_twins(const struct candidate *c, size_t n, struct findings *f)
@@ -128,8 +129,7 @@ static void check_membership(const struct candidate *c, size_t n, struct finding
 			            "name that cluster's masters with --master, or reset it first: "
 			            "kubecask reset",
 			            "it is a member of a cluster, but no given master is");
-		else if (strcmp(fact_string(c[i].facts, "ca"), fact_string(first->facts, "ca")) !=
-		         0)
+		else if (strcmp(json_text(c[i].facts, "ca"), json_text(first->facts, "ca")) != 0)
 			finding_add(f, &c[i], "Cluster", LEVEL_ERROR,
 			            "reset it first, if its data may go: kubecask reset",
 			            "it is a member of another cluster than %s", first->name);
@@ -154,7 +154,7 @@ static void check_fresh(const struct candidate *c, const struct cluster_config *
 /* The record of what was done there cannot be read (state.h). */
 static void check_state(const struct candidate *c, struct findings *f)
 {
-	const char *damaged = fact_string(json_object_get(c->facts, "state"), "damaged");
+	const char *damaged = json_text(json_object_get(c->facts, "state"), "damaged");
 
 	if (*damaged)
 		finding_add(f, c, "State", LEVEL_ERROR,

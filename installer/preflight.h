@@ -51,7 +51,6 @@ enum node_state {
 };
 
 enum node_state candidate_state(const struct candidate *c);
-const char *fact_string(const json_t *facts, const char *key); /* "" when missing */
 /* The address that the node announces: the one it was reached by if it has it, else the one it
  * talks from by default; "" when there is none. */
 const char *candidate_address(const struct candidate *c, char buf[static 64]);

@@ -20,7 +20,6 @@ const char *candidate_node_name(const struct candidate *c);
 /* The word as a shell takes it: quoted unless its characters are plain. For fixes: what a machine
  * says must not become a command of its own. The caller's. */
 char *shell_word(const char *s);
-bool fact_true(const json_t *facts, const char *key);
 long long fact_number(const json_t *facts, const char *key, long long missing);
 /* The strings of a list with ", " between, at most max of them (then " ..."). The caller's. */
 char *fact_join(const json_t *facts, const char *key, size_t max);

@@ -3,6 +3,7 @@
  * Room: what a bundle needs is added up per file system, and what is left must stay above kubelet's
  * eviction thresholds, or the node gets the taint disk-pressure and CoreDNS never starts.
  */
+#include "json.h"
 #include "mem.h"
 #include "preflight_checks.h"
 #include "strbuf.h"
@@ -50,14 +51,14 @@ static void check_options(const struct candidate *c, struct findings *f)
 
 	for (size_t i = 0; i < ARRAY_SIZE(written); i++) {
 		const json_t *d = disk(c, written[i]);
-		const char *mount = fact_string(d, "mount");
+		const char *mount = json_text(d, "mount");
 		auto_free char *fix = remount("rw", mount);
 		bool again = false;
 
-		if (!fact_true(d, "readonly"))
+		if (!json_flag(d, "readonly"))
 			continue;
 		for (size_t k = 0; k < i; k++)
-			again |= seen[k] && strcmp(fact_string(seen[k], "mount"), mount) == 0;
+			again |= seen[k] && strcmp(json_text(seen[k], "mount"), mount) == 0;
 		seen[i] = d;
 		if (again)
 			continue;
@@ -72,19 +73,19 @@ static void check_options(const struct candidate *c, struct findings *f)
 			            "%s is mounted read-only (%s): files must be written there",
 			            written[i], mount);
 	}
-	if (fact_true(opt, "noexec")) {
-		auto_free char *fix = remount("exec", fact_string(opt, "mount"));
+	if (json_flag(opt, "noexec")) {
+		auto_free char *fix = remount("exec", json_text(opt, "mount"));
 
 		finding_add(f, c, "NoExec", LEVEL_ERROR, fix,
 		            "%s is mounted noexec: the programs in /opt/kubecask cannot be run",
-		            fact_string(opt, "mount"));
+		            json_text(opt, "mount"));
 	}
-	if (fact_true(kubelet, "noexec")) {
-		auto_free char *fix = remount("exec", fact_string(kubelet, "mount"));
+	if (json_flag(kubelet, "noexec")) {
+		auto_free char *fix = remount("exec", json_text(kubelet, "mount"));
 
 		finding_add(f, c, "NoExec", LEVEL_WARNING, fix,
 		            "%s is mounted noexec: pods cannot run programs from their volumes",
-		            fact_string(kubelet, "mount"));
+		            json_text(kubelet, "mount"));
 	}
 }
 
@@ -96,11 +97,11 @@ static void check_boot(const struct candidate *c, const char *etcd, struct findi
 
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
 		const json_t *d = disk(c, paths[i]);
-		const char *mount = fact_string(d, "mount");
-		bool tmpfs = strcmp(fact_string(d, "type"), "tmpfs") == 0;
+		const char *mount = json_text(d, "mount");
+		bool tmpfs = strcmp(json_text(d, "type"), "tmpfs") == 0;
 
 		if (!d || !*mount || strcmp(mount, "/") == 0 || strcmp(mount, last) == 0 ||
-		    (fact_true(d, "at_boot") && !tmpfs))
+		    (json_flag(d, "at_boot") && !tmpfs))
 			continue;
 		if (paths[i] == etcd && !c->master)
 			continue;
@@ -188,7 +189,7 @@ static void check_file_system(const struct candidate *c, const struct cluster_co
 		    "KubeletConfiguration in --config",
 		    "%s: %llu MiB would be left of %llu, kubelet evicts pods below %llu "
 		    "(%s)",
-		    *fact_string(d, "mount") ? fact_string(d, "mount") : w[first].path,
+		    *json_text(d, "mount") ? json_text(d, "mount") : w[first].path,
 		    (unsigned long long)((free_now - need) / MIB),
 		    (unsigned long long)(total / MIB), (unsigned long long)(keep / MIB), kept);
 }

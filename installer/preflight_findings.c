@@ -117,18 +117,6 @@ char *shell_word(const char *s)
 
 /* ---- facts ---- */
 
-const char *fact_string(const json_t *facts, const char *key)
-{
-	const char *s = json_string_value(json_object_get(facts, key));
-
-	return s ? s : "";
-}
-
-bool fact_true(const json_t *facts, const char *key)
-{
-	return json_is_true(json_object_get(facts, key));
-}
-
 long long fact_number(const json_t *facts, const char *key, long long missing)
 {
 	const json_t *v = json_object_get(facts, key);

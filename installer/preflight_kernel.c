@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "err.h"
+#include "json.h"
 #include "mem.h"
 #include "preflight_checks.h"
 #include "strbuf.h"
@@ -8,7 +9,7 @@
 
 void check_modules(const struct candidate *c, struct findings *f)
 {
-	const char *release = fact_string(c->facts, "kernel");
+	const char *release = json_text(c->facts, "kernel");
 	auto_free char *missing = fact_join(c->facts, "modules_missing", 16);
 	auto_free char *disabled = fact_join(c->facts, "modules_disabled", 3);
 
@@ -73,12 +74,12 @@ const char *proxy_mode_choose(const struct candidate *c, size_t n, const struct 
 	if (user)
 		err_set(err,
 		        "%s: mode: %s of KubeProxyConfiguration needs %s, which kernel %s has not",
-		        lacking->name, user, why, fact_string(lacking->facts, "kernel"));
+		        lacking->name, user, why, json_text(lacking->facts, "kernel"));
 	else
 		err_set(
 		    err,
 		    "%s: kube-proxy needs %s (or, in nftables mode, %s), which kernel %s has not",
-		    lacking->name, why, other, fact_string(lacking->facts, "kernel"));
+		    lacking->name, why, other, json_text(lacking->facts, "kernel"));
 	return NULL;
 }
 
@@ -111,6 +112,6 @@ void check_proxy_mode(const struct candidate *c, size_t n, const struct cluster_
 				 : "install the kernel's module package (kernel-modules-extra, "
 				   "linux-modules-extra-$(uname -r))",
 			    "kube-proxy in %s mode needs %s, which kernel %s has not", mode,
-			    missing, fact_string(c[i].facts, "kernel"));
+			    missing, json_text(c[i].facts, "kernel"));
 	}
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "err.h"
+#include "json.h"
 #include "mem.h"
 #include "preflight_checks.h"
 #include "strbuf.h"
@@ -11,7 +12,7 @@
 void check_foreign(const struct candidate *c, struct findings *f)
 {
 	auto_free char *names = fact_join(c->facts, "foreign", 4);
-	const char *damaged = fact_string(json_object_get(c->facts, "state"), "damaged");
+	const char *damaged = json_text(json_object_get(c->facts, "state"), "damaged");
 
 	if (*names)
 		finding_add(
@@ -48,9 +49,9 @@ static void check_settings(const struct candidate *c, struct findings *f)
 	json_t *v;
 
 	json_array_foreach (json_object_get(c->facts, "settings"), i, v) {
-		const char *file = fact_string(v, "file"), *line = fact_string(v, "line");
-		const char *unit = fact_string(v, "unit");
-		bool command = fact_true(v, "command"), gone = gone_flag(line);
+		const char *file = json_text(v, "file"), *line = json_text(v, "line");
+		const char *unit = json_text(v, "unit");
+		bool command = json_flag(v, "command"), gone = gone_flag(line);
 		auto_free char *word = shell_word(file);
 		auto_free char *fix = xasprintf(
 		    "rm %s && systemctl daemon-reload   # if an old package left it", word);
@@ -97,10 +98,10 @@ static void check_cni(const struct candidate *c, const struct cluster_config *cf
 	size_t i;
 	json_t *v;
 
-	if (!fact_true(c->facts, "flannel"))
+	if (!json_flag(c->facts, "flannel"))
 		return;
 	json_array_foreach (json_object_get(c->facts, "cni"), i, v) {
-		const char *name = fact_string(v, "name");
+		const char *name = json_text(v, "name");
 		auto_free char *path = xasprintf("/etc/cni/net.d/%s", name);
 		auto_free char *word = shell_word(path);
 		auto_free char *fix = xasprintf("rm %s", word);
@@ -166,7 +167,7 @@ static void check_crictl(const struct candidate *c, const struct cluster_config 
 {
 	int minor = 99;
 
-	if (!fact_true(c->facts, "crictl"))
+	if (!json_flag(c->facts, "crictl"))
 		return;
 	if (cfg->k8s_version && sscanf(cfg->k8s_version, "v1.%d.", &minor) == 1 && minor < 31)
 		finding_add(f, c, "Foreign", LEVEL_ERROR,

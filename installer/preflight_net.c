@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "err.h"
+#include "json.h"
 #include "mem.h"
 #include "preflight_checks.h"
 #include "strbuf.h"
@@ -37,8 +38,8 @@ static size_t count_addresses(const struct candidate *c, int family, char buf[st
 	json_t *v;
 
 	json_array_foreach (json_object_get(c->facts, "addresses"), i, v) {
-		const char *text = fact_string(v, "address");
-		const char *dev = fact_string(v, "device");
+		const char *text = json_text(v, "address");
+		const char *dev = json_text(v, "device");
 		struct addr a;
 		struct err ignored = {0};
 
@@ -71,12 +72,12 @@ const char *candidate_address(const struct candidate *c, char buf[static 64])
 
 		addr_host(c->addr, host);
 		json_array_foreach (json_object_get(c->facts, "addresses"), i, v)
-			if (strcmp(fact_string(v, "address"), host) == 0) {
+			if (strcmp(json_text(v, "address"), host) == 0) {
 				snprintf(buf, 64, "%s", host);
 				return buf;
 			}
 	}
-	snprintf(buf, 64, "%s", fact_string(c->facts, "default_source"));
+	snprintf(buf, 64, "%s", json_text(c->facts, "default_source"));
 	if (!*buf && own_addresses(c, buf, NULL) != 1)
 		*buf = '\0';
 	return buf;
@@ -222,11 +223,11 @@ static void check_own_vip(const struct candidate *c, const char *vip, struct fin
 	json_t *v;
 
 	json_array_foreach (json_object_get(c->facts, "addresses"), i, v)
-		if (strcmp(fact_string(v, "address"), vip) == 0)
+		if (strcmp(json_text(v, "address"), vip) == 0)
 			finding_add(f, c, "VIP", LEVEL_ERROR,
 			            "choose another with --vip, outside of all your networks",
 			            "the virtual IP %s is an address of this machine (%s)", vip,
-			            fact_string(v, "device"));
+			            json_text(v, "device"));
 }
 
 /* A machine's own networks against the cluster's. A route for the virtual IP itself is ours when we
@@ -240,7 +241,7 @@ void check_routes(const struct candidate *c, const struct cluster_config *cfg, s
 	if (n)
 		check_own_vip(c, nets[0].text, f);
 	json_array_foreach (json_object_get(c->facts, "routes"), i, v) {
-		const char *to = fact_string(v, "to"), *dev = fact_string(v, "device");
+		const char *to = json_text(v, "to"), *dev = json_text(v, "device");
 		struct cidr route;
 		struct err ignored = {0};
 
@@ -271,9 +272,9 @@ void check_routes(const struct candidate *c, const struct cluster_config *cfg, s
 void check_dns(const struct candidate *c, struct findings *f)
 {
 	auto_free char *listed = fact_join(c->facts, "nameservers", 3);
-	const char *file = fact_string(c->facts, "resolv_conf");
+	const char *file = json_text(c->facts, "resolv_conf");
 
-	if (fact_true(c->facts, "nameserver"))
+	if (json_flag(c->facts, "nameserver"))
 		return;
 	if (*listed)
 		finding_add(

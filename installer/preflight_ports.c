@@ -2,6 +2,7 @@
 /* Ports in use, and firewalls by what their rules say. What they let through between the machines
  * is tried in ports.c. */
 #include "err.h"
+#include "json.h"
 #include "mem.h"
 #include "preflight_checks.h"
 #include "strbuf.h"
@@ -22,7 +23,7 @@ void check_ports(const struct candidate *c, const struct cluster_config *cfg, st
 		if (fact_has_number(c->facts, "ports_busy", ports[i]))
 			finding_add(f, c, "Port", LEVEL_ERROR, fix, "port %d is in use", ports[i]);
 	}
-	if (fact_true(c->facts, "flannel") && fact_has_number(c->facts, "udp_busy", VXLAN_PORT))
+	if (json_flag(c->facts, "flannel") && fact_has_number(c->facts, "udp_busy", VXLAN_PORT))
 		finding_add(f, c, "Port", LEVEL_ERROR,
 		            "ss -lunp 'sport = :8472'; ip -d link show type vxlan   # program or "
 		            "device: remove it",
@@ -58,18 +59,18 @@ static bool knows_pods(const struct candidate *c, const char *pod_cidr)
  * kube-proxy append rules that accept before it. */
 static bool bars_pods(const json_t *v)
 {
-	bool iptables = strcmp(fact_string(v, "table"), "filter") == 0 &&
-	                strncmp(fact_string(v, "family"), "ip", 2) == 0;
+	bool iptables = strcmp(json_text(v, "table"), "filter") == 0 &&
+	                strncmp(json_text(v, "family"), "ip", 2) == 0;
 
-	return !(iptables && strcmp(fact_string(v, "hook"), "forward") == 0 &&
-	         strcmp(fact_string(v, "by"), "policy") == 0);
+	return !(iptables && strcmp(json_text(v, "hook"), "forward") == 0 &&
+	         strcmp(json_text(v, "by"), "policy") == 0);
 }
 
 static void allow_nft(struct strbuf *out, const json_t *v, const char *what)
 {
-	auto_free char *family = shell_word(fact_string(v, "family"));
-	auto_free char *table = shell_word(fact_string(v, "table"));
-	auto_free char *chain = shell_word(fact_string(v, "chain"));
+	auto_free char *family = shell_word(json_text(v, "family"));
+	auto_free char *table = shell_word(json_text(v, "table"));
+	auto_free char *chain = shell_word(json_text(v, "chain"));
 
 	strbuf_addf(out, "%snft insert rule %s %s %s %s accept", out->len ? "; " : "", family,
 	            table, chain, what);
@@ -77,27 +78,27 @@ static void allow_nft(struct strbuf *out, const json_t *v, const char *what)
 
 static void allow_iptables(struct strbuf *out, const json_t *v, const char *what)
 {
-	auto_free char *chain = shell_word(fact_string(v, "chain"));
+	auto_free char *chain = shell_word(json_text(v, "chain"));
 
 	strbuf_addf(out, "%s%s -I %s %s -j ACCEPT", out->len ? "; " : "",
-	            strcmp(fact_string(v, "family"), "ip6") == 0 ? "ip6tables"
-	            : fact_true(v, "legacy")                     ? "iptables-legacy"
-	                                                         : "iptables",
+	            strcmp(json_text(v, "family"), "ip6") == 0 ? "ip6tables"
+	            : json_flag(v, "legacy")                   ? "iptables-legacy"
+	                                                       : "iptables",
 	            chain, what);
 }
 
 static bool made_by_iptables(const json_t *v)
 {
-	const char *family = fact_string(v, "family");
+	const char *family = json_text(v, "family");
 
-	return strcmp(fact_string(v, "table"), "filter") == 0 && strncmp(family, "ip", 2) == 0;
+	return strcmp(json_text(v, "table"), "filter") == 0 && strncmp(family, "ip", 2) == 0;
 }
 
 /* What lets one pod range through a chain that refuses. */
 static void open_chain(struct strbuf *out, const json_t *v, const char *pods)
 {
-	const char *family = strchr(pods, ':') ? "ip6" : "ip", *theirs = fact_string(v, "family");
-	bool forward = strcmp(fact_string(v, "hook"), "forward") == 0;
+	const char *family = strchr(pods, ':') ? "ip6" : "ip", *theirs = json_text(v, "family");
+	bool forward = strcmp(json_text(v, "hook"), "forward") == 0;
 	auto_free char *source = xasprintf("%s saddr %s", family, pods);
 	auto_free char *dest = xasprintf("%s daddr %s", family, pods);
 	auto_free char *from = xasprintf("-s %s", pods);
@@ -118,7 +119,7 @@ static void open_chain(struct strbuf *out, const json_t *v, const char *pods)
 
 static void open_range(struct strbuf *out, const struct candidate *c, const char *pods)
 {
-	const char *kind = fact_string(c->facts, "firewall");
+	const char *kind = json_text(c->facts, "firewall");
 	size_t i;
 	json_t *v;
 
@@ -144,21 +145,21 @@ static char *open_for_pods(const struct candidate *c, const struct cluster_confi
 
 	while ((one = strsep(&next, ",")))
 		open_range(&out, c, one);
-	if (strcmp(fact_string(c->facts, "firewall"), "firewalld") == 0)
+	if (strcmp(json_text(c->facts, "firewall"), "firewalld") == 0)
 		strbuf_addstr(&out, "firewall-cmd --reload");
 	return out.len ? strbuf_detach(&out) : xstrdup("allow the pod range in its rules");
 }
 
 char *firewall_open(const struct candidate *c, const struct strlist *ports)
 {
-	const char *kind = fact_string(c->facts, "firewall");
+	const char *kind = json_text(c->facts, "firewall");
 	bool firewalld = strcmp(kind, "firewalld") == 0, ufw = strcmp(kind, "ufw") == 0;
 	const json_t *input = NULL, *v;
 	auto_strbuf out = {0};
 	size_t i;
 
 	json_array_foreach (json_object_get(c->facts, "firewall_refuses"), i, v)
-		if (strcmp(fact_string(v, "hook"), "input") == 0 && !input)
+		if (strcmp(json_text(v, "hook"), "input") == 0 && !input)
 			input = v;
 	for (size_t k = 0; k < ports->n; k++) {
 		const char *p = ports->v[k], *proto = strchr(p, '/') ? strchr(p, '/') + 1 : "tcp";
@@ -191,7 +192,7 @@ char *firewall_open(const struct candidate *c, const struct strlist *ports)
 
 void check_firewall(const struct candidate *c, const struct cluster_config *cfg, struct findings *f)
 {
-	const char *kind = fact_string(c->facts, "firewall");
+	const char *kind = json_text(c->facts, "firewall");
 	auto_free char *fix = NULL;
 	auto_strbuf chains = {0};
 	size_t i, n = 0;
@@ -202,8 +203,8 @@ void check_firewall(const struct candidate *c, const struct cluster_config *cfg,
 			continue;
 		if (n++ < 4)
 			strbuf_addf(&chains, "%s%s %s %s", chains.len ? ", " : "",
-			            fact_string(v, "family"), fact_string(v, "table"),
-			            fact_string(v, "chain"));
+			            json_text(v, "family"), json_text(v, "table"),
+			            json_text(v, "chain"));
 	}
 	if (!n && !*kind)
 		return;

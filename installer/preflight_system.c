@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "err.h"
+#include "json.h"
 #include "mem.h"
 #include "preflight_checks.h"
 #include "strbuf.h"
@@ -40,10 +41,10 @@ void check_system(const struct candidate *c, struct findings *f)
 	if (fact_number(c->facts, "uid", -1) != 0)
 		finding_add(f, c, "Root", LEVEL_ERROR, "log in as root, or as a user with sudo",
 		            "the user is not root and sudo was not used");
-	if (!fact_true(c->facts, "systemd"))
+	if (!json_flag(c->facts, "systemd"))
 		finding_add(f, c, "Systemd", LEVEL_ERROR, "use a machine that systemd starts",
 		            "systemd is not running");
-	if (!fact_true(c->facts, "cgroup2"))
+	if (!json_flag(c->facts, "cgroup2"))
 		finding_add(f, c, "Cgroup2", LEVEL_ERROR,
 		            "boot with the kernel option systemd.unified_cgroup_hierarchy=1",
 		            "/sys/fs/cgroup is not cgroup v2");
@@ -121,7 +122,7 @@ static const char *bad_name(const char *name)
 
 const char *candidate_node_name(const struct candidate *c)
 {
-	return c->node_name && *c->node_name ? c->node_name : fact_string(c->facts, "hostname");
+	return c->node_name && *c->node_name ? c->node_name : json_text(c->facts, "hostname");
 }
 
 void check_names(const struct candidate *c, struct findings *f)
@@ -186,12 +187,12 @@ void check_proxies(const struct candidate *c, const struct cluster_config *cfg, 
 	if (!where)
 		return;
 	addr_host(&cfg->vip, vip);
-	if (covered(fact_string(c->facts, "no_proxy"), &cfg->vip)) {
+	if (covered(json_text(c->facts, "no_proxy"), &cfg->vip)) {
 		finding_add(f, c, "Proxy", LEVEL_INFO, "",
 		            "a proxy is set (%.300s): containerd and kubelet do not use it", where);
 		return;
 	}
-	fix = proxy_fix(where, fact_string(c->facts, "no_proxy"), vip, cfg);
+	fix = proxy_fix(where, json_text(c->facts, "no_proxy"), vip, cfg);
 	finding_add(f, c, "Proxy", LEVEL_WARNING, fix,
 	            "a proxy is set and no_proxy does not name the virtual IP %s (%.300s): the "
 	            "bundle's programs go around it, other clients of the API server do not; "
@@ -201,17 +202,17 @@ void check_proxies(const struct candidate *c, const struct cluster_config *cfg, 
 
 void check_security(const struct candidate *c, struct findings *f)
 {
-	if (strcmp(fact_string(c->facts, "selinux"), "enforcing") == 0)
+	if (strcmp(json_text(c->facts, "selinux"), "enforcing") == 0)
 		finding_add(
 		    f, c, "SELinux", LEVEL_WARNING,
 		    "setenforce 0; sed -i 's/^SELINUX=enforcing/SELINUX=permissive/' "
 		    "/etc/selinux/config",
 		    "SELinux is enforcing: the bundle brings no policy, pods run without its "
 		    "separation, and what it denies shows in ausearch -m avc");
-	else if (strcmp(fact_string(c->facts, "selinux"), "permissive") == 0)
+	else if (strcmp(json_text(c->facts, "selinux"), "permissive") == 0)
 		finding_add(f, c, "SELinux", LEVEL_INFO, "",
 		            "SELinux is permissive: it denies nothing");
-	if (fact_true(c->facts, "apparmor"))
+	if (json_flag(c->facts, "apparmor"))
 		finding_add(f, c, "AppArmor", LEVEL_INFO, "",
 		            "AppArmor is on: containerd gives pods its default profile where "
 		            "apparmor_parser is installed");

@@ -3,6 +3,7 @@
 #include "print.h"
 
 #include "installation.h"
+#include "json.h"
 #include "ready.h"
 #include "strbuf.h"
 
@@ -17,12 +18,11 @@ void print_nodes(const json_t *status)
 
 	printf("%-24s %-16s %-14s %-10s %s\n", "NAME", "ADDRESS", "ROLE", "VERSION", "STATUS");
 	json_array_foreach (json_object_get(status, "nodes"), i, n)
-		printf("%-24s %-16s %-14s %-10s %s\n", fact_string(n, "name"),
-		       fact_string(n, "address"),
-		       json_is_true(json_object_get(n, "control_plane")) ? "control-plane"
-		                                                         : "worker",
-		       fact_string(n, "version"),
-		       json_is_true(json_object_get(n, "ready")) ? "Ready" : "NotReady");
+		printf(
+		    "%-24s %-16s %-14s %-10s %s\n", json_text(n, "name"), json_text(n, "address"),
+		    json_is_true(json_object_get(n, "control_plane")) ? "control-plane" : "worker",
+		    json_text(n, "version"),
+		    json_is_true(json_object_get(n, "ready")) ? "Ready" : "NotReady");
 }
 
 void print_problems(const json_t *status)

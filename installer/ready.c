@@ -8,6 +8,7 @@
  */
 #include "ready.h"
 
+#include "json.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -30,18 +31,6 @@ struct ready_seen {
 	bool detailed;       /* events and log have been looked at */
 	char *message, *last_log;
 };
-
-static const char *text(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
-static bool is_true(const json_t *o, const char *key)
-{
-	return json_is_true(json_object_get(o, key));
-}
 
 static long long number(const json_t *o, const char *key)
 {
@@ -97,10 +86,10 @@ json_t *ready_args(struct ready *r, long long now_ms)
 
 static struct ready_seen *seen(struct ready *r, const json_t *problem)
 {
-	bool node = strcmp(text(problem, "kind"), "node") == 0;
-	auto_free char *key = xasprintf("%s/%s/%s", text(problem, "namespace"),
-	                                text(problem, "name"),
-	                                text(problem, node ? "reason" : "container"));
+	bool node = strcmp(json_text(problem, "kind"), "node") == 0;
+	auto_free char *key = xasprintf("%s/%s/%s", json_text(problem, "namespace"),
+	                                json_text(problem, "name"),
+	                                json_text(problem, node ? "reason" : "container"));
 
 	for (size_t i = 0; i < r->n; i++)
 		if (strcmp(r->seen[i].key, key) == 0)
@@ -127,23 +116,24 @@ static void remember(struct ready *r, const json_t *problem, bool detailed, long
 		s->restarts = number(problem, "restarts");
 	if (s->bad_since && now_ms - s->bad_last > GAP_MS)
 		s->bad_since = 0;
-	if (is_true(problem, "final") || is_true(problem, "blocks")) {
+	if (json_flag(problem, "final") || json_flag(problem, "blocks")) {
 		if (!s->bad_since)
 			s->bad_since = now_ms;
 		s->bad_last = now_ms;
 	}
 	s->detailed |= detailed;
-	keep_text(&s->message, text(problem, "message"));
-	keep_text(&s->last_log, text(problem, "last_log"));
+	keep_text(&s->message, json_text(problem, "message"));
+	keep_text(&s->last_log, json_text(problem, "last_log"));
 }
 
 /* It will plainly not get better. */
 static bool is_final(struct ready *r, const json_t *problem, long long now_ms)
 {
 	const struct ready_seen *s = seen(r, problem);
-	bool crash = *text(problem, "exit") && number(problem, "restarts") > 0;
+	bool crash = *json_text(problem, "exit") && number(problem, "restarts") > 0;
 
-	if (!is_true(problem, "final") || now_ms - s->bad_since < number(problem, "after_s") * 1000)
+	if (!json_flag(problem, "final") ||
+	    now_ms - s->bad_since < number(problem, "after_s") * 1000)
 		return false;
 	if (crash && number(problem, "restarts") <= s->restarts)
 		return false;
@@ -159,7 +149,7 @@ static const json_t *node_at(const json_t *status, const char *address)
 	json_t *node, *a;
 
 	json_array_foreach (json_object_get(status, "nodes"), i, node) {
-		if (strcmp(text(node, "address"), address) == 0)
+		if (strcmp(json_text(node, "address"), address) == 0)
 			return node;
 		json_array_foreach (json_object_get(node, "addresses"), k, a)
 			if (json_is_string(a) && strcmp(json_string_value(a), address) == 0)
@@ -171,7 +161,7 @@ static const json_t *node_at(const json_t *status, const char *address)
 /* Of "[... message:Network plugin returns error: cni plugin not initialized, ...]" that part. */
 static void add_message(const json_t *node, struct strbuf *out)
 {
-	const char *message = text(node, "message"), *p;
+	const char *message = json_text(node, "message"), *p;
 	size_t len;
 
 	while ((p = strstr(message, "message:")))
@@ -186,7 +176,7 @@ static void add_message(const json_t *node, struct strbuf *out)
 
 static bool only_lacks_network(const json_t *node)
 {
-	return strstr(text(node, "message"), "NetworkReady=false") != NULL;
+	return strstr(json_text(node, "message"), "NetworkReady=false") != NULL;
 }
 
 /* Names the machines that are not ready yet, and CoreDNS; nothing when all is well. */
@@ -197,7 +187,7 @@ static void add_missing(const struct ready *r, const json_t *status, const char 
 		const json_t *node = node_at(status, addresses[i]);
 		const char *sep = out->len ? ", " : "";
 
-		if (node && (is_true(node, "ready") || (r->cni_none && only_lacks_network(node))))
+		if (node && (json_flag(node, "ready") || (r->cni_none && only_lacks_network(node))))
 			continue;
 		if (!node)
 			strbuf_addf(out, "%s%s is no node of the cluster yet", sep, names[i]);
@@ -206,7 +196,7 @@ static void add_missing(const struct ready *r, const json_t *status, const char 
 		if (node)
 			add_message(node, out);
 	}
-	if (!r->cni_none && atoi(text(status, "coredns")) < 1)
+	if (!r->cni_none && atoi(json_text(status, "coredns")) < 1)
 		strbuf_addf(out, "%sCoreDNS is not Available", out->len ? ", " : "");
 }
 
@@ -214,7 +204,7 @@ static void add_missing(const struct ready *r, const json_t *status, const char 
 
 static bool is_coredns(const json_t *problem)
 {
-	return strncmp(text(problem, "name"), "coredns-", 8) == 0;
+	return strncmp(json_text(problem, "name"), "coredns-", 8) == 0;
 }
 
 static bool is_expected(const json_t *status, const char *const *addresses, size_t n,
@@ -223,7 +213,7 @@ static bool is_expected(const json_t *status, const char *const *addresses, size
 	for (size_t i = 0; i < n; i++) {
 		const json_t *node = node_at(status, addresses[i]);
 
-		if (node && strcmp(text(node, "name"), node_name) == 0)
+		if (node && strcmp(json_text(node, "name"), node_name) == 0)
 			return true;
 	}
 	return false;
@@ -234,8 +224,8 @@ static bool concerns(const struct ready *r, const json_t *status, const char *co
                      size_t n, const json_t *problem)
 {
 	if (is_coredns(problem))
-		return !r->cni_none && atoi(text(status, "coredns")) < 1;
-	return is_expected(status, addresses, n, text(problem, "node"));
+		return !r->cni_none && atoi(json_text(status, "coredns")) < 1;
+	return is_expected(status, addresses, n, json_text(problem, "node"));
 }
 
 /* What a program that cannot connect does not know. */
@@ -251,19 +241,20 @@ static const char *hint(const char *log)
 static void describe_as(const json_t *problem, const char *message, const char *last_log,
                         struct strbuf *out)
 {
-	bool node = strcmp(text(problem, "kind"), "node") == 0;
+	bool node = strcmp(json_text(problem, "kind"), "node") == 0;
 	long long restarts = number(problem, "restarts");
 
 	if (node)
-		strbuf_addf(out, "node %s: %s", text(problem, "name"), text(problem, "reason"));
+		strbuf_addf(out, "node %s: %s", json_text(problem, "name"),
+		            json_text(problem, "reason"));
 	else
-		strbuf_addf(out, "pod %s/%s%s%s: %s", text(problem, "namespace"),
-		            text(problem, "name"), *text(problem, "node") ? " on " : "",
-		            text(problem, "node"), text(problem, "reason"));
+		strbuf_addf(out, "pod %s/%s%s%s: %s", json_text(problem, "namespace"),
+		            json_text(problem, "name"), *json_text(problem, "node") ? " on " : "",
+		            json_text(problem, "node"), json_text(problem, "reason"));
 	if (restarts)
 		strbuf_addf(out, ", %lld restart%s", restarts, restarts == 1 ? "" : "s");
-	if (*text(problem, "exit"))
-		strbuf_addf(out, ", %s", text(problem, "exit"));
+	if (*json_text(problem, "exit"))
+		strbuf_addf(out, ", %s", json_text(problem, "exit"));
 	if (*last_log)
 		strbuf_addf(out, ": \"%s\"%s", last_log, hint(last_log));
 	/* "back-off 40s restarting failed container ..." says no more than the reason */
@@ -273,9 +264,9 @@ static void describe_as(const json_t *problem, const char *message, const char *
 
 void ready_describe(const json_t *problem, struct strbuf *out)
 {
-	describe_as(problem, text(problem, "message"), text(problem, "last_log"), out);
-	if (*text(problem, "look"))
-		strbuf_addf(out, "; see: %s", text(problem, "look"));
+	describe_as(problem, json_text(problem, "message"), json_text(problem, "last_log"), out);
+	if (*json_text(problem, "look"))
+		strbuf_addf(out, "; see: %s", json_text(problem, "look"));
 }
 
 /* Events and logs come from the last answer that had them: not each has. */
@@ -292,7 +283,7 @@ static bool is_same(const json_t *a, const json_t *b)
 	static const char *const keys[] = {"container", "reason", "namespace"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
-		if (strcmp(text(a, keys[i]), text(b, keys[i])) != 0)
+		if (strcmp(json_text(a, keys[i]), json_text(b, keys[i])) != 0)
 			return false;
 	return true;
 }
@@ -307,8 +298,8 @@ static void add_problems(struct ready *r, const json_t *const *list, size_t n)
 		describe(r, list[i], &r->text);
 		shown++;
 	}
-	if (n && *text(list[0], "look"))
-		strbuf_addf(&r->text, "; see: %s", text(list[0], "look"));
+	if (n && *json_text(list[0], "look"))
+		strbuf_addf(&r->text, "; see: %s", json_text(list[0], "look"));
 	else
 		strbuf_addstr(&r->text, "; see: kubectl get pods -A -o wide, and journalctl -u "
 		                        "kubelet on the machine");
@@ -321,7 +312,7 @@ static void add_first_problem(struct ready *r, const json_t *const *list, size_t
 		const struct ready_seen *s = seen(r, list[i]);
 		bool has_log = s->detailed && s->last_log && *s->last_log;
 
-		if (!is_true(list[i], "blocks") && !is_true(list[i], "final") && !has_log)
+		if (!json_flag(list[i], "blocks") && !json_flag(list[i], "final") && !has_log)
 			continue;
 		if (r->text.len)
 			strbuf_addstr(&r->text, "; ");
@@ -341,7 +332,7 @@ static enum ready_state give_up(struct ready *r, const char *missing, const json
 	if (final)
 		describe(r, list[0], &r->text);
 	if (final)
-		strbuf_addf(&r->text, "; see: %s", text(list[0], "look"));
+		strbuf_addf(&r->text, "; see: %s", json_text(list[0], "look"));
 	else
 		add_problems(r, list, n);
 	return READY_HOPELESS;
@@ -354,7 +345,7 @@ static enum ready_state judge(struct ready *r, const char *missing, const json_t
 
 	r->wants_details = false;
 	for (size_t i = 0; i < n; i++) {
-		blocked |= is_true(list[i], "blocks");
+		blocked |= json_flag(list[i], "blocks");
 		if (is_final(r, list[i], now_ms))
 			return give_up(r, missing, &list[i], 1, true);
 	}
@@ -381,7 +372,7 @@ enum ready_state ready_update(struct ready *r, const json_t *status, const char 
 	r->unreachable_ms = 0;
 	add_missing(r, status, addresses, names, n, &missing);
 	json_array_foreach (problems, i, p) {
-		remember(r, p, is_true(status, "details"), now_ms);
+		remember(r, p, json_flag(status, "details"), now_ms);
 		if (concerns(r, status, addresses, n, p))
 			list[used++] = p;
 	}

@@ -2,6 +2,7 @@
 /* The record of the cluster that its members keep (state.h, "cluster"), as a run knows it. */
 #include "err.h"
 #include "installation.h"
+#include "json.h"
 #include "mem.h"
 #include "state.h"
 
@@ -41,7 +42,7 @@ bool second_address(const struct installation *in, const struct job *j, char buf
 	candidate_address(session_candidate(&in->session, j), first);
 	family = strchr(first, ':') ? "." : ":";
 	json_array_foreach (json_object_get(j->facts, "addresses"), i, v) {
-		const char *a = fact_string(v, "address");
+		const char *a = json_text(v, "address");
 
 		if (!strstr(a, family) || strncmp(a, "127.", 4) == 0 || strcmp(a, "::1") == 0 ||
 		    strncmp(a, "fe80:", 5) == 0 || strncmp(a, "169.254.", 8) == 0)
@@ -139,7 +140,7 @@ static bool is_node(const json_t *nodes, const char *address)
 	json_t *n;
 
 	json_array_foreach (nodes, i, n)
-		if (strcmp(fact_string(n, "address"), address) == 0)
+		if (strcmp(json_text(n, "address"), address) == 0)
 			return true;
 	return false;
 }
@@ -171,7 +172,7 @@ void record_correct(json_t *record, const json_t *cluster)
 	size_t i;
 
 	json_array_foreach (nodes, i, n) {
-		const char *a = fact_string(n, "address");
+		const char *a = json_text(n, "address");
 
 		if (*a && json_is_true(json_object_get(n, "control_plane")))
 			json_array_append_new(masters,

@@ -12,6 +12,7 @@
 #include "etcd.h"
 #include "fs.h"
 #include "ipvs.h"
+#include "json.h"
 #include "mem.h"
 #include "members.h"
 #include "mounts.h"
@@ -108,13 +109,6 @@ static void leaving_release(struct leaving *l)
 	free(l->name);
 }
 
-static const char *text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
 /* As etcd says; when the local member does not answer, as the controller has learnt elsewhere. */
 static void find_member(const struct static_pods *p, const json_t *args, struct leaving *l)
 {
@@ -125,14 +119,14 @@ static void find_member(const struct static_pods *p, const json_t *args, struct 
 
 	if (p->etcd_url && etcd_ask(p, p->etcd_url, now, &ignored) == 0) {
 		list = json_object_get(now, "members");
-		l->id = xstrdup(text_of(now, "self"));
+		l->id = xstrdup(json_text(now, "self"));
 		l->others = etcd_other_urls(list, l->id);
 		l->members = json_array_size(list);
-		l->name = xstrdup(text_of(etcd_member(list, l->id), "name"));
+		l->name = xstrdup(json_text(etcd_member(list, l->id), "name"));
 	} else {
-		l->id = xstrdup(text_of(told, "id"));
-		l->others = xstrdup(text_of(told, "others"));
-		l->name = xstrdup(text_of(told, "name"));
+		l->id = xstrdup(json_text(told, "id"));
+		l->others = xstrdup(json_text(told, "others"));
+		l->name = xstrdup(json_text(told, "name"));
 		l->members = 2; /* it would not have been told to leave the last one */
 	}
 	json_decref(now);
@@ -219,7 +213,7 @@ static void boot_id(char id[static 40])
 static void remember_places(const struct static_pods *p)
 {
 	json_t *state = state_load();
-	const char *first = text_of(json_object_get(state, "reset"), "boot");
+	const char *first = json_text(json_object_get(state, "reset"), "boot");
 	struct err ignored = {0};
 	char boot[40];
 
@@ -236,8 +230,8 @@ static void remember_places(const struct static_pods *p)
 static bool rules_possible(void)
 {
 	json_t *state = state_load();
-	const char *before = text_of(json_object_get(state, "reset"), "boot");
-	bool images = *state_string(state, "images") || *state_string(state, "kubeadm") ||
+	const char *before = json_text(json_object_get(state, "reset"), "boot");
+	bool images = *json_text(state, "images") || *json_text(state, "kubeadm") ||
 	              !json_object_get(state, "version");
 	char boot[40];
 
@@ -445,7 +439,7 @@ int reset_unfinished(struct node *n, bool init, bool insist, struct err *err)
 	first = json_array_get(r.failed, 0);
 	if (first)
 		rc = err_set(err, "not everything of the interrupted run could be removed: %s: %s",
-		             text_of(first, "what"), text_of(first, "why"));
+		             json_text(first, "what"), json_text(first, "why"));
 	static_pods_release(&p);
 	clear_report_release(&r);
 	return rc;

@@ -5,6 +5,7 @@
 #include "digest.h"
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "node.h"
 #include "reset.h"
@@ -143,12 +144,12 @@ static void remove_kubeconfig(struct clear_report *r)
 {
 	json_t *state = state_load();
 	const json_t *k = json_object_get(state, "kubeconfig");
-	const char *path = state_string(k, "path");
+	const char *path = json_text(k, "path");
 	struct digest d;
 	struct err ignored = {0};
 
 	if (*path && digest_file(path, &d, NULL, &ignored) == 0) {
-		if (strcmp(d.str, state_string(k, "digest")) == 0)
+		if (strcmp(d.str, json_text(k, "digest")) == 0)
 			clear_file(path, r);
 		else
 			clear_stayed(r, path, "changed since it was written");

@@ -2,24 +2,13 @@
 #include "resetplan.h"
 
 #include "etcd.h"
+#include "json.h"
 #include "mem.h"
 #include "strbuf.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-
-static const char *text_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
-
-static bool is_true(const json_t *o, const char *key)
-{
-	return json_is_true(json_object_get(o, key));
-}
 
 static const json_t *etcd_of(const struct reset_machine *m)
 {
@@ -39,7 +28,7 @@ static const json_t *members_of(const struct reset_machine *m)
 /* Not where nothing of ours is: there a reset does nothing. */
 static bool has_etcd(const struct reset_machine *m)
 {
-	const char *state = text_of(etcd_of(m), "state");
+	const char *state = json_text(etcd_of(m), "state");
 
 	return reset_plan_concerns(m) &&
 	       (strcmp(state, "running") == 0 || strcmp(state, "data") == 0);
@@ -70,14 +59,15 @@ static bool is_loopback(const char *address)
 /* A member that has not started yet has no name. */
 static bool is_of_machine(const json_t *member, const json_t *facts)
 {
-	const char *name = text_of(member, "name");
+	const char *name = json_text(member, "name");
 	size_t i;
 	json_t *a;
 
 	json_array_foreach (json_object_get(facts, "addresses"), i, a)
-		if (!is_loopback(text_of(a, "address")) && peer_is(member, text_of(a, "address")))
+		if (!is_loopback(json_text(a, "address")) &&
+		    peer_is(member, json_text(a, "address")))
 			return true;
-	return *name && strcasecmp(name, text_of(facts, "hostname")) == 0;
+	return *name && strcasecmp(name, json_text(facts, "hostname")) == 0;
 }
 
 static const json_t *find_in(const json_t *members, const struct reset_machine *m)
@@ -93,7 +83,7 @@ static const json_t *find_in(const json_t *members, const struct reset_machine *
 
 static bool same_ca(const struct reset_machine *a, const struct reset_machine *b)
 {
-	const char *x = text_of(a->view->facts, "ca"), *y = text_of(b->view->facts, "ca");
+	const char *x = json_text(a->view->facts, "ca"), *y = json_text(b->view->facts, "ca");
 
 	return !*x || !*y || strcmp(x, y) == 0;
 }
@@ -121,15 +111,15 @@ static void find_unreached(const struct reset_plan *p, struct reset_machine *m)
 	for (size_t k = 0; k < p->n && m->view->address; k++)
 		json_array_foreach (members_of(&p->v[k]), i, v)
 			if (!m->id && peer_is(v, m->view->address)) {
-				m->id = xstrdup(text_of(v, "id"));
-				m->name = xstrdup(text_of(v, "name"));
+				m->id = xstrdup(json_text(v, "id"));
+				m->name = xstrdup(json_text(v, "name"));
 			}
 }
 
 static void find_member(const struct reset_plan *p, struct reset_machine *m)
 {
 	const json_t *list, *member;
-	const char *self = text_of(etcd_of(m), "self");
+	const char *self = json_text(etcd_of(m), "self");
 
 	if (!m->view->facts) {
 		find_unreached(p, m);
@@ -145,15 +135,15 @@ static void find_member(const struct reset_plan *p, struct reset_machine *m)
 	member = *self ? etcd_member(list, self) : find_in(list, m);
 	if (!member) /* removed earlier: only its data is still here */
 		return;
-	m->id = xstrdup(text_of(member, "id"));
-	m->name = xstrdup(text_of(member, "name"));
+	m->id = xstrdup(json_text(member, "id"));
+	m->name = xstrdup(json_text(member, "name"));
 	m->others = etcd_other_urls(list, m->id);
 }
 
 static const struct reset_machine *machine_of(const struct reset_plan *p, const json_t *member)
 {
 	for (size_t i = 0; i < p->n; i++)
-		if (p->v[i].id && strcmp(p->v[i].id, text_of(member, "id")) == 0)
+		if (p->v[i].id && strcmp(p->v[i].id, json_text(member, "id")) == 0)
 			return &p->v[i];
 	return NULL;
 }
@@ -162,9 +152,9 @@ static const struct reset_machine *machine_of(const struct reset_plan *p, const 
 
 static const char *member_name(const json_t *m)
 {
-	const char *name = text_of(m, "name");
+	const char *name = json_text(m, "name");
 
-	return *name ? name : text_of(m, "id");
+	return *name ? name : json_text(m, "id");
 }
 
 static void decide_leaving(struct reset_plan *p, struct reset_machine *m)
@@ -193,8 +183,8 @@ static void add_remaining(struct reset_plan *p, const json_t *members)
 	json_array_foreach (members, i, v) {
 		const struct reset_machine *m = machine_of(p, v);
 		auto_free char *was = NULL;
-		auto_free char *shown = xasprintf("%s%s", member_name(v),
-		                                  is_true(v, "alive") ? "" : " (does not answer)");
+		auto_free char *shown = xasprintf(
+		    "%s%s", member_name(v), json_flag(v, "alive") ? "" : " (does not answer)");
 
 		if ((m && !m->unreached) || in_text(p->remain, shown))
 			continue;
@@ -205,7 +195,7 @@ static void add_remaining(struct reset_plan *p, const json_t *members)
 
 static bool alive(const struct reset_plan *p, const struct reset_machine *m)
 {
-	return m->id && is_true(etcd_member(list_for(p, m), m->id), "alive");
+	return m->id && json_flag(etcd_member(list_for(p, m), m->id), "alive");
 }
 
 static void decide_order(struct reset_plan *p)
@@ -237,9 +227,9 @@ static struct count count_members(const json_t *members)
 	json_t *m;
 
 	json_array_foreach (members, i, m)
-		if (!is_true(m, "learner")) {
+		if (!json_flag(m, "learner")) {
 			c.voters++;
-			c.alive += is_true(m, "alive");
+			c.alive += json_flag(m, "alive");
 		}
 	return c;
 }
@@ -257,10 +247,10 @@ static bool leaving_works(const struct reset_plan *p, const json_t *members)
 			continue;
 		if (!has_quorum(c))
 			return false;
-		if (is_true(member, "learner"))
+		if (json_flag(member, "learner"))
 			continue;
 		c.voters--;
-		c.alive -= is_true(member, "alive");
+		c.alive -= json_flag(member, "alive");
 	}
 	return has_quorum(c);
 }
@@ -283,8 +273,8 @@ static void judge(struct reset_plan *p, const struct reset_machine *m)
 	if (m->unknown)
 		text = xasprintf("%s: its etcd does not answer (%s): its data in %s is lost, and "
 		                 "whether other members remain and keep a quorum cannot be told",
-		                 m->view->name, text_of(etcd_of(m), "error"),
-		                 text_of(etcd_of(m), "data_dir"));
+		                 m->view->name, json_text(etcd_of(m), "error"),
+		                 json_text(etcd_of(m), "data_dir"));
 	else if (m->leaves && !leaving_works(p, list_for(p, m)))
 		text = xasprintf("etcd has or would have no quorum: of its members stay %s",
 		                 p->remain);
@@ -341,7 +331,7 @@ static void describe(const struct reset_machine *m, struct strbuf *out)
 {
 	const json_t *pods = json_object_get(m->view->cluster, "pods");
 	const json_t *nodes = json_object_get(m->view->cluster, "nodes");
-	const char *version = text_of(json_object_get(m->view->cluster, "apiserver"), "version");
+	const char *version = json_text(json_object_get(m->view->cluster, "apiserver"), "version");
 
 	strbuf_addf(out, "  %s", m->view->name);
 	if (m->unreached || !reset_plan_concerns(m)) {

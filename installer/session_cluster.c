@@ -2,6 +2,7 @@
 /* What the machines' clusters say themselves, before anything is planned. */
 #include "cluster.h"
 #include "err.h"
+#include "json.h"
 #include "mem.h"
 #include "session.h"
 
@@ -121,7 +122,7 @@ int session_check_activate(struct session *s, struct err *err)
 		if (!c->facts || candidate_state(c) != NODE_MEMBER)
 			continue;
 		api = json_object_get(c->cluster, "apiserver");
-		runs = fact_string(api, "version");
+		runs = json_text(api, "version");
 		if (!*runs)
 			return err_set(err,
 			               "%s: the API server does not say its version, which must be "

@@ -8,6 +8,7 @@
 
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "node.h"
 #include "oci.h"
@@ -299,8 +300,8 @@ static bool in_use(const char *name, const json_t *state)
 	const json_t *before = json_object_get(json_object_get(state, "activation"), "before");
 
 	return (current && strcmp(current, name) == 0) ||
-	       strcmp(state_string(before, "current"), name) == 0 ||
-	       strcmp(state_string(json_object_get(state, "previous"), "current"), name) == 0;
+	       strcmp(json_text(before, "current"), name) == 0 ||
+	       strcmp(json_text(json_object_get(state, "previous"), "current"), name) == 0;
 }
 
 int op_unstage(struct node *n, const json_t *args, json_t *result, struct err *err)
@@ -314,8 +315,8 @@ int op_unstage(struct node *n, const json_t *args, json_t *result, struct err *e
 	if (node_lock(n, err) < 0 || version_find(args, &v, err) < 0 || state_read(&state, err) < 0)
 		return -1;
 	staged = json_object_get(json_object_get(state, "staged"), v.name);
-	remove = v.there && staged && strcmp(state_string(staged, "run"), run_of(args)) == 0 &&
-	         strcmp(state_string(staged, "index"), v.index.str) == 0 && !in_use(v.name, state);
+	remove = v.there && staged && strcmp(json_text(staged, "run"), run_of(args)) == 0 &&
+	         strcmp(json_text(staged, "index"), v.index.str) == 0 && !in_use(v.name, state);
 	json_decref(state);
 	json_object_set_new(result, "changed", json_boolean(remove));
 	if (!remove)

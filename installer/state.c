@@ -134,10 +134,3 @@ int state_set_string(const char *key, const char *value, struct err *err)
 {
 	return state_set(key, json_string(value), err);
 }
-
-const char *state_string(const json_t *state, const char *key)
-{
-	const char *s = json_string_value(json_object_get(state, key));
-
-	return s ? s : "";
-}

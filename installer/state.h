@@ -33,8 +33,6 @@ int state_set(const char *key, json_t *value, struct err *err);
 int state_set_string(const char *key, const char *value, struct err *err);
 /* Changes several members at once; takes over members. A null removes its member. */
 int state_merge(json_t *members, struct err *err);
-/* Borrowed from state; "" when absent. */
-const char *state_string(const json_t *state, const char *key);
 
 /* One line of text with its time, see journal.h. */
 void journal(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "state.h"
 #include "strbuf.h"
@@ -17,13 +18,6 @@
 #define ETCD_DIR       "/var/lib/etcd"
 #define CERTS_DIR      "/etc/kubernetes/pki"
 #define TEXT_MAX       (1u << 20)
-
-static const char *string_of(const json_t *o, const char *key)
-{
-	const char *s = json_string_value(json_object_get(o, key));
-
-	return s ? s : "";
-}
 
 static void set(char **to, const char *value)
 {
@@ -90,8 +84,8 @@ static const char *volume_path(const json_t *spec, const char *name)
 	json_t *v;
 
 	json_array_foreach (json_object_get(spec, "volumes"), i, v)
-		if (strcmp(string_of(v, "name"), name) == 0)
-			return string_of(json_object_get(v, "hostPath"), "path");
+		if (strcmp(json_text(v, "name"), name) == 0)
+			return json_text(json_object_get(v, "hostPath"), "path");
 	return "";
 }
 
@@ -158,7 +152,7 @@ static void add_lvscare(struct static_pods *p, const json_t *container)
 static void add_pod(struct static_pods *p, const json_t *pod)
 {
 	const json_t *spec = json_object_get(pod, "spec");
-	const char *name = string_of(json_object_get(pod, "metadata"), "name");
+	const char *name = json_text(json_object_get(pod, "metadata"), "name");
 	size_t i;
 	json_t *c;
 
@@ -176,7 +170,7 @@ static void add_pod(struct static_pods *p, const json_t *pod)
 static void add_kubelet(struct static_pods *p, const json_t *doc)
 {
 	const json_t *x509 = json_object_get(json_object_get(doc, "authentication"), "x509");
-	const char *ca = string_of(x509, "clientCAFile");
+	const char *ca = json_text(x509, "clientCAFile");
 
 	if (*ca && !p->apiserver)
 		set_dir_of(&p->certs_dir, ca);
@@ -189,9 +183,9 @@ void static_pods_add(struct static_pods *p, const char *text, size_t len)
 	size_t i;
 
 	json_array_foreach (docs, i, doc) {
-		if (strcmp(string_of(doc, "kind"), "Pod") == 0)
+		if (strcmp(json_text(doc, "kind"), "Pod") == 0)
 			add_pod(p, doc);
-		else if (strcmp(string_of(doc, "kind"), "KubeletConfiguration") == 0)
+		else if (strcmp(json_text(doc, "kind"), "KubeletConfiguration") == 0)
 			add_kubelet(p, doc);
 	}
 	json_decref(docs);
@@ -239,11 +233,11 @@ static void recall_places(struct static_pods *p)
 	json_t *state = state_load();
 	const json_t *reset = json_object_get(state, "reset");
 
-	recall(&p->etcd_dir, string_of(reset, "etcd_dir"));
-	recall(&p->etcd_dir, string_of(state, "etcd_dir"));
-	recall(&p->certs_dir, string_of(reset, "certs_dir"));
-	recall(&p->vip, string_of(reset, "vip"));
-	recall(&p->vip, string_of(json_object_get(state, "cluster"), "vip"));
+	recall(&p->etcd_dir, json_text(reset, "etcd_dir"));
+	recall(&p->etcd_dir, json_text(state, "etcd_dir"));
+	recall(&p->certs_dir, json_text(reset, "certs_dir"));
+	recall(&p->vip, json_text(reset, "vip"));
+	recall(&p->vip, json_text(json_object_get(state, "cluster"), "vip"));
 	json_decref(state);
 }
 

@@ -6,6 +6,7 @@
 #include "err.h"
 #include "fs.h"
 #include "journal.h"
+#include "json.h"
 #include "mem.h"
 #include "node.h"
 #include "state.h"
@@ -41,7 +42,7 @@ static const char *now(const char *key)
 	static char value[64];
 	json_t *state = state_load();
 
-	snprintf(value, sizeof(value), "%s", state_string(state, key));
+	snprintf(value, sizeof(value), "%s", json_text(state, key));
 	json_decref(state);
 	return value;
 }
@@ -76,7 +77,7 @@ static void copy_is_used(void **state)
 		put(STATE, damages[i]);
 		assert_int_equal(state_read(&read, &err), 0);
 		assert_string_equal(err.msg, "");
-		assert_string_equal(state_string(read, "bundle"), "b");
+		assert_string_equal(json_text(read, "bundle"), "b");
 		json_decref(read);
 		assert_int_equal(state_set_string("k8s", "v1", &err), 0);
 		strbuf_reset(&kept);
@@ -102,7 +103,7 @@ static void damage_of_both_is_told(void **state)
 	assert_non_null(strstr(err.msg, STATE ": damaged, line 2: "));
 	assert_non_null(strstr(err.msg, "put the file back from a backup, or reset the machine"));
 	loaded = state_load();
-	assert_string_equal(state_string(loaded, "damaged"), err.msg);
+	assert_string_equal(json_text(loaded, "damaged"), err.msg);
 	json_decref(loaded);
 	assert_int_equal(state_set_string("k8s", "v2", &err), -1);
 	assert_int_equal(fs_read(STATE, 100, &text, &err), 0);
@@ -129,9 +130,9 @@ static void steps_are_kept(void **state)
 	assert_int_equal(journal_step("r2", "1", "stage", "begin", NULL, &err), 0);
 	assert_int_equal(journal_read("r1", &steps, &err), 0);
 	assert_int_equal(json_array_size(steps), 2);
-	assert_string_equal(state_string(json_array_get(steps, 1), "event"), "done");
+	assert_string_equal(json_text(json_array_get(steps, 1), "event"), "done");
 	assert_string_equal(
-	    state_string(json_object_get(json_array_get(steps, 1), "before"), "current"), "v1");
+	    json_text(json_object_get(json_array_get(steps, 1), "before"), "current"), "v1");
 	json_decref(steps);
 	assert_int_equal(journal_read(NULL, &steps, &err), 0);
 	assert_int_equal(json_array_size(steps), 3);
