@@ -143,6 +143,22 @@ socklen_t addr_sockaddr(const struct addr *a, struct sockaddr_storage *out)
 	return sizeof(*sin);
 }
 
+bool addr_from_sockaddr(const struct sockaddr *sa, struct addr *out)
+{
+	*out = (struct addr){0};
+	if (sa && sa->sa_family == AF_INET) {
+		const struct sockaddr_in *sin = (const void *)sa;
+
+		*out = (struct addr){AF_INET, .v4 = sin->sin_addr, .port = ntohs(sin->sin_port)};
+	} else if (sa && sa->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *sin6 = (const void *)sa;
+
+		*out = (struct addr){AF_INET6, .v6 = sin6->sin6_addr,
+		                     .port = ntohs(sin6->sin6_port)};
+	}
+	return out->family != 0;
+}
+
 /* The first bits of both are the same. */
 static bool same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)
 {

@@ -34,6 +34,9 @@ bool addr_eq(const struct addr *a, const struct addr *b);        /* address and 
 bool addr_same_host(const struct addr *a, const struct addr *b); /* address alone */
 size_t addr_len(const struct addr *a);                           /* 4 or 16 bytes */
 socklen_t addr_sockaddr(const struct addr *a, struct sockaddr_storage *out);
+/* The address and port of a socket or an interface (getifaddrs(3)). False: sa is NULL or of another
+ * family; out is unset then. */
+bool addr_from_sockaddr(const struct sockaddr *sa, struct addr *out);
 
 /* A network in CIDR notation. */
 struct cidr {

@@ -24,20 +24,13 @@ static void add_addresses(json_t *out)
 	if (getifaddrs(&all) < 0)
 		all = NULL;
 	for (struct ifaddrs *ifa = all; ifa; ifa = ifa->ifa_next) {
-		int family = ifa->ifa_addr ? ifa->ifa_addr->sa_family : AF_UNSPEC;
-		char text[INET6_ADDRSTRLEN];
-		const void *raw;
+		struct addr a;
+		char text[ADDR_STR_MAX];
 
-		if ((family != AF_INET && family != AF_INET6) ||
-		    json_array_size(list) >= ROUTES_MAX)
-			continue;
-		raw =
-		    family == AF_INET
-			? (const void *)&((struct sockaddr_in *)(void *)ifa->ifa_addr)->sin_addr
-			: (const void *)&((struct sockaddr_in6 *)(void *)ifa->ifa_addr)->sin6_addr;
-		if (inet_ntop(family, raw, text, sizeof(text)))
-			json_array_append_new(
-			    list, json_pack("{ss ss}", "address", text, "device", ifa->ifa_name));
+		if (addr_from_sockaddr(ifa->ifa_addr, &a) && json_array_size(list) < ROUTES_MAX)
+			json_array_append_new(list,
+			                      json_pack("{ss ss}", "address", addr_host(&a, text),
+			                                "device", ifa->ifa_name));
 	}
 	freeifaddrs(all);
 	json_object_set_new(out, "addresses", list);

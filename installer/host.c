@@ -6,7 +6,6 @@
 #include "resolve.h"
 #include "sshconf.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <ifaddrs.h>
 #include <stdio.h>
@@ -221,27 +220,22 @@ void hostlist_append(struct hostlist *l, const struct host *h)
 	l->v[l->n++] = *h;
 }
 
-static bool same_address(const struct addr *a, const struct sockaddr *sa)
-{
-	if (!sa || sa->sa_family != a->family)
-		return false;
-	if (a->family == AF_INET)
-		return memcmp(&((const struct sockaddr_in *)(const void *)sa)->sin_addr, &a->v4,
-		              4) == 0;
-	return memcmp(&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr, &a->v6, 16) == 0;
-}
-
 int hostlist_mark_local(struct hostlist *l, struct err *err)
 {
 	struct ifaddrs *list;
 
 	if (getifaddrs(&list) < 0)
 		return err_set(err, "this machine's addresses: %s", strerror(errno));
-	for (size_t i = 0; i < l->n; i++)
-		for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next)
+	for (struct ifaddrs *ifa = list; ifa; ifa = ifa->ifa_next) {
+		struct addr own;
+
+		if (!addr_from_sockaddr(ifa->ifa_addr, &own))
+			continue;
+		for (size_t i = 0; i < l->n; i++)
 			if (l->v[i].addr.port == SSH_PORT && !l->v[i].jumps &&
-			    same_address(&l->v[i].addr, ifa->ifa_addr))
+			    addr_same_host(&l->v[i].addr, &own))
 				l->v[i].local = true;
+	}
 	freeifaddrs(list);
 	return 0;
 }

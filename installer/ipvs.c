@@ -10,6 +10,7 @@
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
+#include "net.h"
 #include "strbuf.h"
 
 #include <arpa/inet.h>
@@ -268,17 +269,11 @@ static void find_addresses(struct strlist *cluster, struct strlist *own)
 		return;
 	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
 		struct strlist *to = strcmp(i->ifa_name, DEVICE) == 0 ? cluster : own;
-		int family = i->ifa_addr ? i->ifa_addr->sa_family : AF_UNSPEC;
-		char text[INET6_ADDRSTRLEN] = "";
+		struct addr a;
+		char text[ADDR_STR_MAX];
 
-		if (family == AF_INET)
-			inet_ntop(family, &((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr,
-			          text, sizeof(text));
-		else if (family == AF_INET6)
-			inet_ntop(family, &((struct sockaddr_in6 *)(void *)i->ifa_addr)->sin6_addr,
-			          text, sizeof(text));
-		if (*text)
-			strlist_add(to, text);
+		if (addr_from_sockaddr(i->ifa_addr, &a))
+			strlist_add(to, addr_host(&a, text));
 	}
 	freeifaddrs(all);
 }

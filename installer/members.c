@@ -6,6 +6,7 @@
 #include "fs.h"
 #include "json.h"
 #include "mem.h"
+#include "net.h"
 #include "node.h"
 #include "proc.h"
 #include "reset.h"
@@ -13,7 +14,6 @@
 #include "staticpods.h"
 #include "strbuf.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <ifaddrs.h>
 #include <stdlib.h>
@@ -118,16 +118,11 @@ static bool own_address(const char *address)
 	if (getifaddrs(&all) < 0)
 		return false;
 	for (struct ifaddrs *i = all; i; i = i->ifa_next) {
-		int family = i->ifa_addr ? i->ifa_addr->sa_family : AF_UNSPEC;
-		char text[INET6_ADDRSTRLEN] = "";
+		struct addr a;
+		char text[ADDR_STR_MAX];
 
-		if (family == AF_INET)
-			inet_ntop(family, &((struct sockaddr_in *)(void *)i->ifa_addr)->sin_addr,
-			          text, sizeof(text));
-		else if (family == AF_INET6)
-			inet_ntop(family, &((struct sockaddr_in6 *)(void *)i->ifa_addr)->sin6_addr,
-			          text, sizeof(text));
-		found |= *text && strcmp(text, address) == 0;
+		found |= addr_from_sockaddr(i->ifa_addr, &a) &&
+		         strcmp(addr_host(&a, text), address) == 0;
 	}
 	freeifaddrs(all);
 	return found;

@@ -26,6 +26,29 @@ static void addresses_round_trip(void **state)
 	}
 }
 
+static void addresses_come_from_sockets(void **state)
+{
+	static const char *const cases[] = {"10.0.0.1:22", "[fd00::1]:65535", "127.0.0.1"};
+	const struct sockaddr other = {.sa_family = AF_UNIX};
+	struct sockaddr_storage ss;
+	char buf[ADDR_STR_MAX];
+	struct err err = {0};
+	struct addr a, b;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(addr_parse(cases[i], 0, "--rs", &a, &err), 0);
+		addr_sockaddr(&a, &ss);
+		assert_true(addr_from_sockaddr((const struct sockaddr *)&ss, &b));
+		assert_true(addr_eq(&a, &b));
+		assert_string_equal(addr_str(&b, buf), cases[i]);
+	}
+	assert_false(addr_from_sockaddr(NULL, &b)); /* an interface without an address */
+	assert_int_equal(b.family, 0);
+	assert_false(addr_from_sockaddr(&other, &b));
+	assert_int_equal(b.family, 0);
+}
+
 static void malformed_addresses(void **state)
 {
 	static const char *const cases[] = {
@@ -92,6 +115,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(addresses_round_trip),
+	    cmocka_unit_test(addresses_come_from_sockets),
 	    cmocka_unit_test(malformed_addresses),
 	    cmocka_unit_test(networks),
 	};
