@@ -17,6 +17,7 @@ struct err;
 struct cluster_view {
 	const char *name;      /* as messages call it */
 	const char *address;   /* numeric, by which it was named; NULL: none was */
+	bool master;           /* it was named as one */
 	const json_t *facts;   /* of op "facts"; NULL: not reached */
 	const json_t *cluster; /* of op "cluster"; NULL: not asked */
 };

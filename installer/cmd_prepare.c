@@ -42,7 +42,6 @@ static int run_parts(struct session *s, const char *ops, bool *changed, struct e
 	bool no_runtime = !strstr(ops, "activate") &&
 	                  !*json_text(json_object_get(s->jobs.v[0].facts, "state"), "bundle");
 	int before = 0, rc = plan_init(&plan, err);
-	json_t *shown;
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(parts); i++) {
 		int n;
@@ -56,9 +55,7 @@ static int run_parts(struct session *s, const char *ops, bool *changed, struct e
 		plan_needs(&plan, n, before);
 		before = n;
 	}
-	shown = plan_json(&plan);
-	events_emit(&s->events, &(struct event){.kind = EVENT_PLAN, .data = shown});
-	json_decref(shown);
+	session_emit_plan(s, &plan);
 	if (rc == 0 && runner_run(&r) && runner_failure(&r, 0)) {
 		const struct err *cause = runner_failure(&r, 0);
 

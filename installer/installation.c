@@ -173,10 +173,7 @@ static int judge_run(struct installation *in, struct err *err)
 
 static void show_plan(struct installation *in)
 {
-	json_t *plan = plan_json(&in->plan);
-
-	events_emit(&in->session.events, &(struct event){.kind = EVENT_PLAN, .data = plan});
-	json_decref(plan);
+	session_emit_plan(&in->session, &in->plan);
 	if (in->session.opt->dry_run && !in->session.opt->json)
 		cluster_plan_print(in);
 }

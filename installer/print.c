@@ -69,3 +69,29 @@ void print_installed(const struct installation *in)
 		       "                lets it run your pods too\n",
 		       root);
 }
+
+static void print_stayed(const char *machine, const char *word, const json_t *list)
+{
+	size_t i;
+	json_t *e;
+
+	json_array_foreach (list, i, e)
+		printf("%s: %s: %s (%s)\n", machine, word, json_text(e, "what"),
+		       json_text(e, "why"));
+}
+
+void print_reset(const json_t *result)
+{
+	const char *name, *remain = json_text(result, "etcd_remains");
+	json_t *m;
+
+	json_object_foreach (json_object_get(result, "machines"), name, m) {
+		const char *error = json_text(m, "error");
+
+		printf("%s: %s%s%s\n", name, json_text(m, "result"), *error ? ": " : "", error);
+		print_stayed(name, "stayed", json_object_get(m, "stayed"));
+		print_stayed(name, "stayed, could not be removed", json_object_get(m, "failed"));
+	}
+	if (*remain)
+		printf("members of etcd that remain: %s\n", remain);
+}

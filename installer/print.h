@@ -11,3 +11,5 @@ void print_nodes(const json_t *status);
 void print_problems(const json_t *status);
 /* The nodes of a finished installation and what the user can do next. */
 void print_installed(const struct installation *in);
+/* The result of a reset: a line for each machine and for each thing that stayed on it. */
+void print_reset(const json_t *result);

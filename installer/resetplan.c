@@ -4,6 +4,7 @@
 #include "etcd.h"
 #include "json.h"
 #include "mem.h"
+#include "plan.h"
 #include "strbuf.h"
 
 #include <stdlib.h>
@@ -323,6 +324,44 @@ json_t *reset_plan_args(const struct reset_plan *p, size_t machine, bool insist)
 	return json_pack("{s{ss ss ss} sb}", "etcd", "id", m->id ? m->id : "", "name",
 	                 m->name ? m->name : "", "others", m->others ? m->others : "", "insist",
 	                 insist);
+}
+
+/* ---- steps ---- */
+
+static bool goes_alone(const struct reset_machine *m)
+{
+	return m->id || m->view->master;
+}
+
+/* Returns its number; 0: the machine was not reached. */
+static int add_step(const struct reset_plan *p, struct plan *out, size_t i)
+{
+	const struct cluster_view *v = p->v[i].view;
+
+	if (!v->facts)
+		return 0;
+	/* the last argument: the user knows what is lost, and goes on */
+	return plan_add(out, "reset", "reset", i, v->name, reset_plan_args(p, i, *p->loss), NULL);
+}
+
+void reset_plan_steps(const struct reset_plan *p, struct plan *out)
+{
+	int workers, last = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		if (!goes_alone(&p->v[i]))
+			add_step(p, out, i);
+	workers = (int)out->n;
+	for (size_t k = 0; k < p->n; k++) {
+		int step = goes_alone(&p->v[p->order[k]]) ? add_step(p, out, p->order[k]) : 0;
+
+		if (!step)
+			continue;
+		plan_after(out, step, last);
+		for (int w = 1; !last && w <= workers; w++)
+			plan_after(out, step, w);
+		last = step;
+	}
 }
 
 /* ---- words ---- */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 struct err;
+struct plan;
 struct strbuf;
 
 /*
@@ -40,6 +41,9 @@ bool reset_plan_concerns(const struct reset_machine *m);
 
 /* Arguments of op "reset" for a machine: {} or {etcd:{id,name,others},insist}. The caller's. */
 json_t *reset_plan_args(const struct reset_plan *p, size_t machine, bool insist);
+/* Adds a step for each machine that was reached: workers at once, then, one after the other,
+ * masters and machines with an etcd member. */
+void reset_plan_steps(const struct reset_plan *p, struct plan *out);
 
 /* The question to the user: the machines with what is on them, what remains, what is lost. */
 void reset_plan_question(const struct reset_plan *p, struct strbuf *out);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "session.h"
+#include "plan.h"
 
 #include "err.h"
 #include "log.h"
 #include "mem.h"
 #include "oci.h"
+#include "plan.h"
 #include "ports.h"
 #include "validate.h"
 
@@ -143,6 +145,14 @@ void session_disconnect(struct session *s)
 	jobs_release(&s->jobs);
 	free(s->candidates);
 	s->candidates = NULL;
+}
+
+void session_emit_plan(struct session *s, const struct plan *p)
+{
+	json_t *steps = plan_json(p);
+
+	events_emit(&s->events, &(struct event){.kind = EVENT_PLAN, .data = steps});
+	json_decref(steps);
 }
 
 struct candidate *session_candidate(const struct session *s, const struct job *j)

@@ -10,6 +10,8 @@
 #include "preflight.h"
 #include "ssh.h"
 
+struct plan;
+
 /*
  * What all commands that talk to machines have in common. Zeroed but for opt before the first call,
  * released by session_end whatever happened.
@@ -54,6 +56,8 @@ void session_preflight(struct session *s, struct findings *f);
 void session_show_findings(struct session *s, const struct findings *f, FILE *table);
 /* Preflight; shows what was found. -1 when there is an error among it. */
 int session_check(struct session *s, struct err *err);
+/* The plan as an event. */
+void session_emit_plan(struct session *s, const struct plan *p);
 /* The candidate of a job. */
 struct candidate *session_candidate(const struct session *s, const struct job *j);
 /* A failure for the machines that could not be reached, each with its cause. */

@@ -3,6 +3,7 @@
 #include "err.h"
 #include "etcd.h"
 #include "mem.h"
+#include "plan.h"
 #include "resetplan.h"
 #include "strbuf.h"
 #include "unit.h"
@@ -262,6 +263,36 @@ static const char fields[] = "\"ClusterID\" : 13455796455940752355\n"
 			     "\"PeerURL\" : \"http://127.0.0.2:2380\"\n"
 			     "\"IsLearner\" : true\n\n";
 
+/* Workers first; then the masters, each after the one before; nothing for a lost machine. */
+static void steps_are_in_order(void **state)
+{
+	auto_strbuf seen = {0};
+	struct plan steps = {0};
+	struct err err = {0};
+
+	(void)state;
+	machine(0, "10.0.0.1", FACTS("1"), RUNS("1", ALL_UP));
+	machine(1, "10.0.0.9", FACTS("9"), WORKER);
+	machine(2, "10.0.0.3", NULL, NULL);
+	machine(3, "10.0.0.8", FACTS("8"), WORKER);
+	views[3].master = true; /* without a member of etcd */
+	decide(4);
+	assert_int_equal(plan_init(&steps, &err), 0);
+	reset_plan_steps(&plan, &steps);
+	assert_int_equal(steps.n, 3);
+	for (size_t i = 0; i < steps.n; i++) {
+		const struct step *s = &steps.v[i];
+
+		strbuf_addf(&seen, "%s after", s->scope);
+		for (size_t k = 0; k < s->n_after; k++)
+			strbuf_addf(&seen, " %d", s->after[k]);
+		strbuf_addch(&seen, '\n');
+	}
+	assert_string_equal(strbuf_str(&seen),
+	                    "10.0.0.9 after\n10.0.0.8 after 1\n10.0.0.1 after 2\n");
+	plan_release(&steps);
+}
+
 static void members_are_read(void **state)
 {
 	json_t *out = json_object(), *members, *m;
@@ -315,6 +346,7 @@ int main(void)
 	    CASE(another_cluster_says_nothing),
 	    CASE(the_question_says_what_is_lost),
 	    CASE(strange_answers_are_no_members),
+	    CASE(steps_are_in_order),
 	    cmocka_unit_test(members_are_read),
 	    cmocka_unit_test(no_members_is_a_failure),
 	};
