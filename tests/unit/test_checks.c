@@ -7,6 +7,7 @@
 #include "mem.h"
 #include "preflight.h"
 #include "strbuf.h"
+#include "tempfile.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -291,29 +292,15 @@ static size_t others(const struct findings *f, const struct finding **one)
 	return n;
 }
 
-/* text as --config; the path is the caller's to remove. */
-static char *config_file(const char *text)
-{
-	char *path = xstrdup("/tmp/checks.XXXXXX");
-	int fd = mkstemp(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fs_write_all(fd, text, strlen(text)), 0);
-	close(fd);
-	return path;
-}
-
 static void load_config(struct cluster_config *cfg, const char *text, const char *version)
 {
 	static const struct strlist none;
-	auto_free char *path = text ? config_file(text) : NULL;
+	const char *path = text ? temp_file(text) : NULL;
 	struct err err = {0};
 
 	if (cluster_config_init(cfg, &(struct config_choice){.file = path, .masters = 1}, version,
 	                        &none, &err) < 0)
 		fail_msg("%s", err.msg);
-	if (path)
-		unlink(path);
 }
 
 static json_t *facts_with(const char *members)

@@ -3,6 +3,7 @@
 /* Objects in the shape that kubectl get -o json gives them, shortened to what is read. */
 #include "diagnose.h"
 #include "mem.h"
+#include "quotes.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -11,22 +12,6 @@
 #include <sys/stat.h>
 
 #define NOW 1795925400 /* 2026-11-29T04:10:00Z */
-
-/* JSON with ' for ". */
-static json_t *parse(const char *s)
-{
-	auto_free char *text = xstrdup(s);
-	json_error_t e;
-	json_t *v;
-
-	for (char *p = text; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	v = json_loads(text, 0, &e);
-	if (!v)
-		fail_msg("%s at %d", e.text, e.position);
-	return v;
-}
 
 static const char *str(const json_t *o, const char *key)
 {

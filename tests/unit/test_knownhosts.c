@@ -4,6 +4,7 @@
 #include "fs.h"
 #include "knownhosts.h"
 #include "mem.h"
+#include "tempfile.h"
 #include "unit.h"
 
 #include <stdlib.h>
@@ -127,54 +128,42 @@ static void damaged_lines(void **state)
 	}
 }
 
-static char *file_with(char *path, const char *text)
-{
-	int fd = mkstemp(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
-	close(fd);
-	return path;
-}
-
 static void several_files(void **state)
 {
-	char a[] = "/tmp/known.XXXXXX", b[] = "/tmp/known.XXXXXX";
 	const struct host_id id = {.name = "10.0.0.1", .port = 22};
 	struct known_files f = {.own = 1};
 	auto_strlist authorities = {0};
 	const char *file = "";
+	const char *a = temp_file("10.0.0.1 ssh-ed25519 " OTHER "\n");
+	const char *b = temp_file("@cert-authority 10.0.0.* ssh-ed25519 " OTHER
+	                          "\n10.0.0.1 ssh-ed25519 " KEY "\n");
 	struct err err = {0};
 
 	(void)state;
-	strlist_add(&f.list, file_with(a, "10.0.0.1 ssh-ed25519 " OTHER "\n"));
+	strlist_add(&f.list, a);
 	strlist_add(&f.list, "/nonexistent/known_hosts");
 	assert_int_equal(knownhosts_verdict(&f, &id, &key, &file, &err), HOST_CHANGED);
 	assert_string_equal(file, a);
-	strlist_add(&f.list, file_with(b, "@cert-authority 10.0.0.* ssh-ed25519 " OTHER
-	                                  "\n10.0.0.1 ssh-ed25519 " KEY "\n"));
+	strlist_add(&f.list, b);
 	assert_int_equal(knownhosts_verdict(&f, &id, &key, &file, &err), HOST_KNOWN);
 	assert_string_equal(file, b);
 	knownhosts_authorities(&f, &id, &authorities);
 	assert_int_equal(authorities.n, 1);
 	assert_string_equal(authorities.v[0], OTHER);
-	unlink(a);
-	unlink(b);
 	strlist_release(&f.list);
 }
 
 /* A file whose last line has no newline keeps that line; a second time nothing is added. */
 static void remembering(void **state)
 {
-	char a[] = "/tmp/known.XXXXXX";
-	static const char before[] = "10.0.0.2 ssh-ed25519 " OTHER;
+	const char *a = temp_file("10.0.0.2 ssh-ed25519 " OTHER);
 	const struct host_id id = {.name = "10.0.0.1", .port = 2222};
 	struct known_files f = {.own = 1};
 	auto_strbuf text = {0};
 	struct err err = {0};
 
 	(void)state;
-	strlist_add(&f.list, file_with(a, before));
+	strlist_add(&f.list, a);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(knownhosts_check(&f, &id, &key, true, "", &err), 0);
 	assert_int_equal(fs_read(a, 4096, &text, &err), 0);
@@ -188,7 +177,6 @@ static void remembering(void **state)
 	assert_non_null(strstr(text.buf, "\n|1|"));
 	assert_null(strstr(text.buf, "\nhost"));
 	assert_int_equal(knownhosts_judge(text.buf, text.len, &other, &key), HOST_KNOWN);
-	unlink(a);
 	strlist_release(&f.list);
 }
 

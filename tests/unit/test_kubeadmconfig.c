@@ -5,6 +5,7 @@
 #include "fs.h"
 #include "mem.h"
 #include "strbuf.h"
+#include "tempfile.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -16,40 +17,14 @@
 #define KUBELET "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
 #define PROXY   "apiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\n"
 
-static char *temp_file(const char *text)
-{
-	char *path = xstrdup("/tmp/test_config.XXXXXX");
-	int fd = mkstemp(path);
-
-	assert_true(fd >= 0);
-	assert_int_equal(fs_write_all(fd, text, strlen(text)), 0);
-	close(fd);
-	return path;
-}
-
 static int init(struct cluster_config *c, const char *yaml, struct config_choice choice,
                 struct err *err)
 {
 	static const struct strlist none;
-	auto_free char *path = yaml ? temp_file(yaml) : NULL;
-	int rc;
+	const char *path = yaml ? temp_file(yaml) : NULL;
 
 	choice.file = path;
-	rc = cluster_config_init(c, &choice, "v1.37.2", &none, err);
-	if (path)
-		unlink(path);
-	return rc;
-}
-
-static const json_t *doc(const json_t *docs, const char *kind)
-{
-	size_t i;
-	json_t *d;
-
-	json_array_foreach (docs, i, d)
-		if (strcmp(json_string_value(json_object_get(d, "kind")), kind) == 0)
-			return d;
-	return NULL;
+	return cluster_config_init(c, &choice, "v1.37.2", &none, err);
 }
 
 static const char *at(const json_t *o, const char *a, const char *b)
@@ -72,15 +47,17 @@ static void defaults(void **state)
 	assert_int_equal(init(&c, NULL, (struct config_choice){0}, &err), 0);
 	docs = config_init_docs(&c, &n);
 	assert_int_equal(json_array_size(docs), 4);
-	d = doc(docs, "ClusterConfiguration");
+	d = config_doc_of_kind(docs, "ClusterConfiguration");
 	assert_string_equal(at(d, "apiVersion", NULL), "kubeadm.k8s.io/v1beta4");
 	assert_string_equal(at(d, "kubernetesVersion", NULL), "v1.37.2");
 	assert_string_equal(at(d, "controlPlaneEndpoint", NULL), "169.254.97.2:6443");
 	assert_string_equal(at(d, "networking", "podSubnet"), "10.244.0.0/16");
+	assert_string_equal(at(config_doc_of_kind(docs, "InitConfiguration"), "localAPIEndpoint",
+	                       "advertiseAddress"),
+	                    "10.0.0.1");
 	assert_string_equal(
-	    at(doc(docs, "InitConfiguration"), "localAPIEndpoint", "advertiseAddress"), "10.0.0.1");
-	assert_string_equal(at(doc(docs, "KubeletConfiguration"), "cgroupDriver", NULL), "systemd");
-	d = doc(docs, "KubeProxyConfiguration");
+	    at(config_doc_of_kind(docs, "KubeletConfiguration"), "cgroupDriver", NULL), "systemd");
+	d = config_doc_of_kind(docs, "KubeProxyConfiguration");
 	assert_string_equal(at(d, "mode", NULL), "iptables");
 	d = json_object_get(json_object_get(d, "ipvs"), "excludeCIDRs");
 	assert_string_equal(json_string_value(json_array_get(d, 0)), "169.254.97.2/32");
@@ -106,12 +83,12 @@ static void the_users_values_stay(void **state)
 	(void)state;
 	assert_int_equal(init(&c, yaml, (struct config_choice){0}, &err), 0);
 	docs = config_init_docs(&c, &n);
-	d = doc(docs, "ClusterConfiguration");
+	d = config_doc_of_kind(docs, "ClusterConfiguration");
 	assert_string_equal(at(d, "clusterName", NULL), "mine");
 	assert_string_equal(at(d, "controlPlaneEndpoint", NULL), "198.18.0.1:7443");
 	assert_string_equal(at(d, "networking", "dnsDomain"), "x.local");
 	assert_string_equal(at(d, "networking", "serviceSubnet"), "10.96.0.0/12");
-	assert_null(doc(docs, "JoinConfiguration"));
+	assert_null(config_doc_of_kind(docs, "JoinConfiguration"));
 	json_decref(docs);
 
 	docs = config_join_docs(&c, &n, "tok", "sha256:ca", "key");
@@ -247,7 +224,7 @@ static void swap_allowed(void **state)
 
 static const json_t *path(const json_t *docs, const char *kind, const char *p)
 {
-	return config_at(doc(docs, kind), p);
+	return config_at(config_doc_of_kind(docs, kind), p);
 }
 
 static const char *kubelet_flag(const json_t *document, const char *name)
@@ -330,11 +307,13 @@ static void port_version_and_directory(void **state)
 	docs = config_init_docs(&c, &n);
 	assert_int_equal(
 	    json_integer_value(path(docs, "InitConfiguration", "localAPIEndpoint.bindPort")), 8443);
-	assert_string_equal(at(doc(docs, "ClusterConfiguration"), "kubernetesVersion", NULL),
-	                    "v1.37.2");
+	assert_string_equal(
+	    at(config_doc_of_kind(docs, "ClusterConfiguration"), "kubernetesVersion", NULL),
+	    "v1.37.2");
 	/* the virtual IP's own port is another matter */
-	assert_string_equal(at(doc(docs, "ClusterConfiguration"), "controlPlaneEndpoint", NULL),
-	                    "169.254.97.2:6443");
+	assert_string_equal(
+	    at(config_doc_of_kind(docs, "ClusterConfiguration"), "controlPlaneEndpoint", NULL),
+	    "169.254.97.2:6443");
 	assert_int_equal(json_array_size(path(docs, "KubeProxyConfiguration", "ipvs.excludeCIDRs")),
 	                 1);
 	json_decref(docs);

@@ -1,5 +1,6 @@
 /* links: installer */
 // SPDX-License-Identifier: Apache-2.0
+#include "clusterconfig.h"
 #include "config.h"
 #include "err.h"
 #include "mem.h"
@@ -16,8 +17,6 @@
 
 #define NONCE "0123456789abcdef0123456789abcdef"
 #define OTHER "ffffffffffffffffffffffffffffffff"
-
-static struct cluster_config cfg;
 
 /* ---- the plan ---- */
 
@@ -283,22 +282,6 @@ static void bad_requests(void **state)
 	}
 }
 
-static int setup(void **state)
-{
-	static const struct strlist none;
-	struct err err = {0};
-
-	(void)state;
-	return cluster_config_init(&cfg, &(struct config_choice){0}, "v1.37.2", &none, &err);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	cluster_config_release(&cfg);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -311,5 +294,5 @@ int main(void)
 	    cmocka_unit_test(bad_requests),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, config_setup, config_teardown);
 }

@@ -1,5 +1,6 @@
 /* links: installer */
 // SPDX-License-Identifier: Apache-2.0
+#include "clusterconfig.h"
 #include "config.h"
 #include "err.h"
 #include "mem.h"
@@ -12,7 +13,6 @@
 #define GIB (1024LL * 1024 * 1024)
 
 static const struct space need[2] = {{100 << 20, 100 << 20}, {GIB, GIB}};
-static struct cluster_config cfg;
 
 /* A machine with which nothing is wrong. */
 static json_t *good(const char *name)
@@ -350,22 +350,6 @@ static void hostile_facts(void **state)
 	}
 }
 
-static int setup(void **state)
-{
-	static const struct strlist none;
-	struct err err = {0};
-
-	(void)state;
-	return cluster_config_init(&cfg, &(struct config_choice){0}, "v1.37.2", &none, &err);
-}
-
-static int teardown(void **state)
-{
-	(void)state;
-	cluster_config_release(&cfg);
-	return 0;
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,5 +367,5 @@ int main(void)
 	    cmocka_unit_test(hostile_facts),
 	};
 
-	return cmocka_run_group_tests(tests, setup, teardown);
+	return cmocka_run_group_tests(tests, config_setup, config_teardown);
 }

@@ -3,6 +3,7 @@
 /* Sequences of answers to op "status", with a clock of our own. */
 #include "diagnose.h"
 #include "mem.h"
+#include "quotes.h"
 #include "ready.h"
 #include "unit.h"
 
@@ -30,21 +31,6 @@ static int end(void **state)
 	(void)state;
 	ready_release(&r);
 	return 0;
-}
-
-static json_t *parse(const char *s)
-{
-	auto_free char *text = xstrdup(s);
-	json_error_t e;
-	json_t *v;
-
-	for (char *p = text; *p; p++)
-		if (*p == '\'')
-			*p = '"';
-	v = json_loads(text, 0, &e);
-	if (!v)
-		fail_msg("%s at %d", e.text, e.position);
-	return v;
 }
 
 #define N1 "{'name':'node1','address':'10.0.0.1','addresses':['10.0.0.1'],'ready':true}"

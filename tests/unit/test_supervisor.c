@@ -5,6 +5,7 @@
 #include "err.h"
 #include "link.h"
 #include "mem.h"
+#include "nodeside.h"
 #include "proto.h"
 #include "strbuf.h"
 #include "supervisor.h"
@@ -31,17 +32,6 @@ static volatile sig_atomic_t stop;
 static void on_stop(int sig)
 {
 	stop = sig;
-}
-
-static void answer(struct link *l, const char *text)
-{
-	auto_strbuf sb = {0};
-	struct err ignored = {0};
-	json_t *result = json_pack("{ss}", "text", text);
-
-	msg_ok(&sb, result);
-	json_decref(result);
-	link_send(l, &sb, &ignored);
 }
 
 /* Bytes that follow a "put", up to the end of the link. */

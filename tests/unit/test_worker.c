@@ -8,6 +8,7 @@
 #include "host.h"
 #include "link.h"
 #include "mem.h"
+#include "nodeside.h"
 #include "proto.h"
 #include "strbuf.h"
 #include "worker.h"
@@ -24,17 +25,6 @@
 #define WAIT_MS 30000
 
 /* ---- the node ---- */
-
-static void answer(struct link *l, const char *text)
-{
-	auto_strbuf sb = {0};
-	struct err ignored = {0};
-	json_t *result = json_pack("{ss}", "text", text);
-
-	msg_ok(&sb, result);
-	json_decref(result);
-	link_send(l, &sb, &ignored);
-}
 
 static void progress(struct link *l, const char *text)
 {
