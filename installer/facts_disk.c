@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
-#define ETCD "/var/lib/etcd"
+#define ETCD     "/var/lib/etcd"
+#define POD_LOGS "/var/log/pods"
 
 /* ---- mounts ---- */
 
@@ -161,6 +162,30 @@ static void add_disk(json_t *disks, const char *path)
 	free(m.type);
 }
 
+/* ---- below the pods' logs ---- */
+
+static void match_pod_log(void *ctx, char *line)
+{
+	char *next = line, *word = NULL;
+
+	for (int i = 0; i < 5 && next; i++)
+		word = strsep(&next, " ");
+	if (!next || !word)
+		return;
+	unescape(word);
+	if (strcmp(word, POD_LOGS) != 0 && is_below(word, POD_LOGS))
+		facts_add(ctx, word);
+}
+
+/* kubelet removes what lies there and is of no pod, mounted or not, once a minute. */
+static json_t *pod_log_mounts(void)
+{
+	json_t *points = json_array();
+
+	facts_each_line("/proc/self/mountinfo", match_pod_log, points);
+	return points;
+}
+
 /* A fresh ext file system is no data. */
 static bool only_lost_found(const char *path)
 {
@@ -185,5 +210,6 @@ void facts_disk(const json_t *args, json_t *out)
 		add_disk(disks, paths[i]);
 	add_disk(disks, etcd);
 	json_object_set_new(out, "disks", disks);
+	json_object_set_new(out, "pod_log_mounts", pod_log_mounts());
 	json_object_set_new(out, "etcd_only_lost_found", json_boolean(only_lost_found(etcd)));
 }

@@ -117,6 +117,23 @@ static void check_boot(const struct candidate *c, const char *etcd, struct findi
 	}
 }
 
+/* kubelet would empty it. */
+static void check_pod_logs(const struct candidate *c, struct findings *f)
+{
+	size_t i;
+	json_t *point;
+
+	json_array_foreach (json_object_get(c->facts, "pod_log_mounts"), i, point) {
+		auto_free char *fix = xasprintf("umount %s   # and mount it elsewhere",
+		                                json_string_value(point));
+
+		finding_add(f, c, "Mount", LEVEL_ERROR, fix,
+		            "%s is a mount below /var/log/pods: kubelet removes whatever "
+		            "lies there and belongs to no pod, what is mounted too",
+		            json_string_value(point));
+	}
+}
+
 /* ---- room ---- */
 
 /* A threshold ("10%", "1Gi", "500Mi", bytes) of a file system's total, in bytes. */
@@ -226,6 +243,7 @@ void check_disk(const struct candidate *c, const struct cluster_config *cfg,
 
 	check_options(c, f);
 	check_boot(c, config_etcd_dir(cfg), f);
+	check_pod_logs(c, f);
 	for (size_t i = 0; i < ARRAY_SIZE(w); i++)
 		if (!w[i].counted && disk(c, w[i].path))
 			check_file_system(c, cfg, w, ARRAY_SIZE(w), i, f);

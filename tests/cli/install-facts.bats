@@ -93,6 +93,9 @@ on() {
 		is '.disks["/var/lib/etcd"] | .mount' /var/lib
 		printf 'x /other ext4 defaults 0 0\n  /dev/x\t/opt ext4 defaults 0 0\n' > /etc/fstab
 		is '.disks["/opt/kubecask"].at_boot' true
+		is .pod_log_mounts '[]'
+		mkdir -p '/var/log/pods/a b' /var/log/pods-not && mount -t tmpfs tmpfs '/var/log/pods/a b' && mount -t tmpfs tmpfs /var/log/pods-not
+		is .pod_log_mounts '["/var/log/pods/a b"]'
 		mount -t tmpfs tmpfs /var/lib/a-b
 		is '.disks["/var/lib/etcd"] | [.mount, .at_boot]' '["/var/lib/a-b",false]'
 		touch '/etc/systemd/system/var-lib-a\x2db.mount'

@@ -22,11 +22,18 @@ setup() {
 
 users_disks() { # N: what a user has on the machine before the installation
 	on "$1" 'set -e
-		mkdir -p /data/etcd /data/kubelet /srv/audit /srv/logs /etc/kubernetes/audit /var/log/pods/mine
-		echo precious | tee /srv/audit/policy > /srv/logs/log
+		mkdir -p /data/etcd /data/kubelet /srv/audit /etc/kubernetes/audit
+		echo precious > /srv/audit/policy
 		mount --bind /srv/audit /etc/kubernetes/audit
-		mount --bind /srv/logs /var/log/pods/mine
 		ln -s /data/kubelet /var/lib/kubelet'
+}
+
+# users_logs N: a mount below /var/log/pods. kubelet would empty it, so it must not run.
+users_logs() {
+	on "$1" 'set -e
+		mkdir -p /srv/logs /var/log/pods/mine
+		echo precious > /srv/logs/log
+		mount --bind /srv/logs /var/log/pods/mine'
 }
 
 field_config() { # FILE: etcd's data in /data/etcd, kube-proxy in its ipvs mode, which must leave a stranger's service alone
@@ -53,6 +60,11 @@ etcd_has_data() {
 	users_disks 1
 	users_disks 2
 	field_words
+	users_logs 2
+	run installer 120 "${WORDS[@]}"
+	[ "$status" = 1 ]
+	grep -E "^$(addr 2) +error +Mount +/var/log/pods/mine is a mount below /var/log/pods" "$OUT/install.log"
+	on 2 'umount /var/log/pods/mine && rmdir /var/log/pods/mine'
 	"$LAB" exec timeout -k 10 500 "$INSTALL" "${WORDS[@]}" </dev/null >"$OUT/killed.log" 2>&1 3>&- &
 	pid=$!
 	eventually 300 etcd_has_data
@@ -92,6 +104,8 @@ strangers_service() { # N
 	for n in 1 2; do
 		strangers_service "$n"
 		[ -n "$(on "$n" ip -o link show kube-ipvs0)" ]
+		on "$n" systemctl stop kubelet
+		users_logs "$n"
 	done
 	eventually 60 on 1 'grep -q "^UDP.* wlc\|^UDP.* rr" /proc/net/ip_vs'
 	run installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --yes "${SSH[@]}"
@@ -235,9 +249,14 @@ coredns_whole() { # both of its pods are ready
 	[ "$status" -eq 0 ]
 }
 
+disk_pressure() { # as node2's kubelet says, which looks each ten seconds
+	[ "$(k 1 get node node2 -o 'jsonpath={.status.conditions[?(@.type=="DiskPressure")].status}')" = True ]
+}
+
 @test "a full disk" {
 	# shellcheck disable=SC2016 # for the shell there
 	on 2 'fallocate -l $(($(stat -f -c "%a * %S" /var/lib | sed "s/^/(/; s/$/)/") - 100 * 1024 * 1024)) /var/lib/filler'
+	eventually 120 disk_pressure
 	hopeless 300
 	[[ $MESSAGE == *"node node2: DiskPressure"* ]]
 	[[ $MESSAGE == *"; see: df -h /var/lib /opt   (on node2)" ]]
@@ -256,6 +275,10 @@ port_config() { # FILE: API servers on 8443, a label for all nodes that join, a 
 			seen && /^nodeRegistration:/ {print "  kubeletExtraArgs: " args}' > "$1"
 }
 
+two_masters() { # behind the virtual address on node2
+	[ "$(real_servers 2)" = "$(printf '%s:8443\n' "$(addr 1)" "$(addr 3)" | sort)" ]
+}
+
 @test "API servers on another port: the virtual IP keeps its own, the file that install got is given to join" {
 	"$LAB" up 3:2500M 4:1500M 3>&-
 	"$LAB" wait 3 4
@@ -268,7 +291,7 @@ port_config() { # FILE: API servers on 8443, a label for all nodes that join, a 
 	# the second control plane, with the very file
 	installer 540 join --from "$(addr 1)" --master "$(addr 3)" --bundle "$BUNDLE" --config "$OUT/port.yaml" --yes "${SSH[@]}"
 	eventually 120 ready 1 node3
-	[ "$(real_servers 2)" = "$(printf '%s:8443\n' "$(addr 1)" "$(addr 3)" | sort)" ]
+	eventually 60 two_masters
 	on 3 'grep -e --secure-port=8443 /etc/kubernetes/manifests/kube-apiserver.yaml'
 	# nothing secret stayed on a disk
 	for n in 1 2 3; do

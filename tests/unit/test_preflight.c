@@ -173,6 +173,8 @@ static void disks(void **state)
 	one(check_disk("/opt/kubecask", "at_boot", json_false()), "Mount", false,
 	    "/opt is a file system of its own that neither /etc/fstab");
 	one(check_disk("/opt/kubecask", "type", json_string("tmpfs")), "Mount", false, "in memory");
+	one(check("pod_log_mounts", json_pack("[s]", "/var/log/pods/mine"), true), "Mount", true,
+	    "/var/log/pods/mine is a mount below /var/log/pods: kubelet removes");
 	one(check_disk("/var/lib/containerd", "inodes_free", json_integer(60000)), "Inodes", true,
 	    "60000 inodes free of 1000000, 70000 needed");
 }
