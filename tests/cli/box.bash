@@ -5,7 +5,8 @@
 
 # box SCRIPT: bash runs SCRIPT (a file) with mounts, processes and network of its own. /etc is a copy that is thrown
 # away; /opt, /run, /root, /data, /var/lib and /var/log are empty; systemctl and ip only note what they were told in
-# /run/told; $KEEP/cache has etcd and etcdctl, $KEEP/files the bundles of $BOX_FILES. There, `ask OP [ARGS]` is one operation of `install node serve`: its answer is printed.
+# /run/told; $KEEP/cache has etcd and etcdctl, $KEEP/files the bundles of $BOX_FILES. There, `ask OP [ARGS]` is one
+# operation of `install node serve`: its answer is printed.
 box() {
 	local flags=(--mount --pid --fork --kill-child --net --uts)
 	[ "$(id -u)" = 0 ] || flags+=(--map-root-user)
@@ -14,7 +15,7 @@ box() {
 		set -euo pipefail
 		mount --make-rprivate /
 		mount -t proc proc /proc
-		keep=$(mktemp -d)
+		keep=$(mktemp -d -p "$BATS_TEST_TMPDIR")
 		mount -t tmpfs tmpfs "$keep"
 		mkdir "$keep/upper" "$keep/work"
 		cp "$INSTALL" "$keep/install"

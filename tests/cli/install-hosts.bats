@@ -20,6 +20,8 @@ setup_file() {
 	export ME
 }
 
+teardown() { [ -z "${pw-}" ] || rm -rf "$pw"; }
+
 teardown_file() { stop_sshd "$W/a"; }
 
 setup() {
@@ -143,7 +145,6 @@ logged_in() {
 }
 
 @test "password files that others can get at are refused" {
-	local pw
 	pw=$(mktemp -d /tmp/pw.XXXXXX)
 	chmod 755 "$pw"
 	echo secret-canary > "$pw/file"

@@ -7,7 +7,6 @@ load install-lib
 bats_require_minimum_version 1.5.0
 
 setup() {
-	[ "$(id -u)" = 0 ] || skip "needs root"
 	export D=$BATS_TEST_TMPDIR HOME=$BATS_TEST_TMPDIR/home INSTALL BATS_TEST_DIRNAME
 	export B=$D/kubecask-v1.37.2-linux-amd64.tar
 	mkdir -p "$HOME"
@@ -15,6 +14,8 @@ setup() {
 	pack "$D/l" "$B"
 	unset SSH_AUTH_SOCK
 }
+
+teardown() { as_root rm -rf "$D"; }
 
 # inside SCRIPT: with an sshd. begin WORD... starts install in a process group of its own, as a terminal's foreground job;
 # until COMMAND waits for that to be true; both ends of all are waited for.
@@ -52,7 +53,7 @@ inside() {
 		gone() { until_true '! ls -d /var/tmp/kubecask.* >/dev/null 2>&1'; }
 	C
 	cat >> "$D/script"
-	run timeout 100 unshare --mount --pid --fork --kill-child --mount-proc bash "$D/script"
+	run as_root timeout 100 unshare --mount --pid --fork --kill-child --mount-proc bash "$D/script"
 	echo "$output"
 	[ "$status" -eq 0 ]
 }

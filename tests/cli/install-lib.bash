@@ -6,6 +6,11 @@ TOP=$(cd "$BATS_TEST_DIRNAME/../.." && pwd)
 # shellcheck disable=SC2034 # for the test files
 INSTALL=${KUBECASK_BUILD:-$TOP/build}/install
 
+# as_root COMMAND...: as root; anybody else needs sudo without a password for it, or the test fails with sudo's words
+as_root() {
+	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n --preserve-env "$@"; fi
+}
+
 # blob DIR: stores stdin as a blob, prints {"digest","size"}
 blob() {
 	local f=$1/blobs/sha256/new h
