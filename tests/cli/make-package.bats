@@ -35,5 +35,6 @@ teardown() { rm -rf "$OUT"; }
 
 @test "every test file and script can be run" {
 	run find tests/cli tests/check tests/e2e -name '*.bats' ! -perm -u+x
+	echo "$output"
 	[ -z "$output" ]
 }
