@@ -62,14 +62,16 @@ static void append_route(json_t *list, const struct cidr *to, const char *dev)
 		    list, json_pack("{ss ss}", "to", cidr_str(to, text), "device", dev));
 }
 
-/* One line of /proc/net/route: device, destination and mask in host-order hex. */
+/* One line of /proc/net/route: device, destination and mask in host-order hex. The default route is
+ * 0.0.0.0/0; a route that refuses has no device. */
 static void add_route(void *ctx, char *line)
 {
 	char dev[32];
 	unsigned dest, mask;
 	struct cidr c = {.addr.family = AF_INET};
 
-	if (sscanf(line, "%31s %x %*x %*x %*d %*d %*d %x", dev, &dest, &mask) != 3 || mask == 0)
+	if (sscanf(line, "%31s %x %*x %*x %*d %*d %*d %x", dev, &dest, &mask) != 3 ||
+	    strcmp(dev, "*") == 0)
 		return;
 	c.addr.v4.s_addr = dest;
 	c.bits = (uint8_t)__builtin_popcount(mask);
@@ -85,7 +87,7 @@ static void add_route6(void *ctx, char *line)
 	struct cidr c = {.addr.family = AF_INET6};
 
 	if (sscanf(line, "%32s %x %*s %*x %*s %*x %*x %*x %*x %31s", hex, &bits, dev) != 3 ||
-	    strlen(hex) != 32 || bits == 0 || bits > 128 || strcmp(dev, "lo") == 0)
+	    strlen(hex) != 32 || bits > 128 || strcmp(dev, "lo") == 0)
 		return;
 	for (size_t i = 0; i < 16; i++) {
 		unsigned byte = 0;

@@ -144,7 +144,8 @@ struct net {
 	struct cidr cidr;
 };
 
-#define NETS_MAX 8
+#define NETS_MAX       8
+#define SERVICE_OPTION "--service-cidr"
 
 static void add_nets(struct net nets[static NETS_MAX], size_t *n, const char *what,
                      const char *option, const char *list)
@@ -177,7 +178,7 @@ static size_t cluster_nets(const struct cluster_config *cfg, struct net nets[sta
 	if (n)
 		snprintf(nets[0].text, sizeof(nets[0].text), "%s", host);
 	add_nets(nets, &n, "pod range", "--pod-cidr", cfg->pod_cidr);
-	add_nets(nets, &n, "service range", "--service-cidr", cfg->service_cidr);
+	add_nets(nets, &n, "service range", SERVICE_OPTION, cfg->service_cidr);
 	return n;
 }
 
@@ -230,6 +231,60 @@ static void check_own_vip(const struct candidate *c, const char *vip, struct fin
 			            json_text(v, "device"));
 }
 
+static bool is_same(const struct cidr *a, const struct cidr *b)
+{
+	return a->bits == b->bits && cidr_overlaps(a, b);
+}
+
+/* A route to the very service range that leads to no network of the machine's: Services are reached
+ * by it where there is no default route. */
+static bool is_service_route(const struct candidate *c, const struct cidr *route,
+                             const struct net *net)
+{
+	size_t i;
+	json_t *v;
+
+	if (strcmp(net->option, SERVICE_OPTION) != 0 || !is_same(route, &net->cidr))
+		return false;
+	json_array_foreach (json_object_get(c->facts, "addresses"), i, v) {
+		struct addr own;
+		struct err ignored = {0};
+
+		if (addr_parse(json_text(v, "address"), 0, "", &own, &ignored) == 0 &&
+		    cidr_contains(route, &own))
+			return false;
+	}
+	return true;
+}
+
+/* kube-proxy sees what a program of the machine sends to a Service only if there is a route for it,
+ * whatever that is; pods have one through their bridge. */
+static void check_service_route(const struct candidate *c, const struct net *net,
+                                struct findings *f)
+{
+	auto_free char *fix = xasprintf(
+	    "ip route add %s dev DEVICE   # a network card's; also where "
+	    "routes are configured",
+	    net->text);
+	size_t i;
+	json_t *v;
+
+	json_array_foreach (json_object_get(c->facts, "routes"), i, v) {
+		struct cidr route;
+		struct err ignored = {0};
+
+		if (cidr_parse(json_text(v, "to"), "", &route, &ignored) == 0 &&
+		    route.addr.family == net->cidr.addr.family &&
+		    (!route.bits || is_same(&route, &net->cidr)))
+			return;
+	}
+	finding_add(
+	    f, c, "Route", LEVEL_WARNING, fix,
+	    "no default %s route: programs of the machine itself (an API server that calls a "
+	    "webhook) do not reach Services, pods do",
+	    net->cidr.addr.family == AF_INET ? "IPv4" : "IPv6");
+}
+
 /* A machine's own networks against the cluster's. A route for the virtual IP itself is ours when we
  * were here before: this is for fresh machines. */
 void check_routes(const struct candidate *c, const struct cluster_config *cfg, struct findings *f)
@@ -245,7 +300,7 @@ void check_routes(const struct candidate *c, const struct cluster_config *cfg, s
 		struct cidr route;
 		struct err ignored = {0};
 
-		if (left_device(c, dev) || cidr_parse(to, "", &route, &ignored) < 0)
+		if (left_device(c, dev) || cidr_parse(to, "", &route, &ignored) < 0 || !route.bits)
 			continue;
 		for (size_t k = 0; k < n; k++) {
 			auto_free char *fix = xasprintf(
@@ -253,7 +308,8 @@ void check_routes(const struct candidate *c, const struct cluster_config *cfg, s
 			    "is taken)",
 			    nets[k].option);
 
-			if (!cidr_overlaps(&route, &nets[k].cidr))
+			if (!cidr_overlaps(&route, &nets[k].cidr) ||
+			    is_service_route(c, &route, &nets[k]))
 				continue;
 			if (k == 0)
 				finding_add(f, c, "VIP", LEVEL_ERROR, fix,
@@ -265,6 +321,9 @@ void check_routes(const struct candidate *c, const struct cluster_config *cfg, s
 				            nets[k].what, nets[k].text);
 		}
 	}
+	for (size_t k = 0; k < n; k++)
+		if (strcmp(nets[k].option, SERVICE_OPTION) == 0)
+			check_service_route(c, &nets[k], f);
 }
 
 /* ---- name servers ---- */

@@ -183,6 +183,13 @@ on() {
 		ip route add blackhole fd00:9::/48
 		is '[.routes[].to] | index("10.5.0.0/24", "fd00:5::/64") != null' 'true
 		true'
+		is '[.routes[].to] | map(select(endswith("/0")))' '[]'
+		ip route add unreachable default && ip -6 route add unreachable default
+		is '[.routes[].to] | map(select(endswith("/0")))' '[]'
+		ip route del default && ip -6 route del default
+		ip route add default via 10.5.0.2 && ip -6 route add default via fd00:5::2
+		is '[.routes[].to] | map(select(endswith("/0"))) | sort' '["0.0.0.0/0","::/0"]'
+		ip route del default && ip -6 route del default
 		is '[.routes[].to] | map(select(startswith("fe80") or startswith("ff"))) | length' 0
 		is '[.default_source, (.addresses | map(.address) | index("10.5.0.1") != null)]' '["",true]'
 		is '[.ports_busy, .udp_busy]' '[[],[]]'

@@ -372,6 +372,10 @@ pods_reached() {
 	done
 }
 
+services_reached() { # N: the API servers' Service answers machine N
+	on "$1" 'timeout 5 bash -c "exec 3<>/dev/tcp/10.96.0.1/443"'
+}
+
 # spread: a CoreDNS pod on each machine, so that one is always reached over the pod network
 spread() {
 	k 1 -n kube-system patch deployment coredns -p '{"spec":{"replicas":2,"template":{"spec":{"topologySpreadConstraints":[
@@ -417,6 +421,7 @@ spread() {
 			printf "nameserver 127.0.0.53\noptions edns0 trust-ad\nsearch .\n" > /etc/resolv.conf'
 	done
 	installer 540 "${WORDS[@]}" --yes
+	grep -E "^$(addr 1) +warning +Route +no default IPv4 route" "$OUT/install.log"
 	grep -E "^$(addr 1) +warning +DNS +no nameserver in /run/systemd/resolve/resolv.conf" "$OUT/install.log"
 	eventually 120 ready 1 node1 node2
 	spread
@@ -425,6 +430,10 @@ spread() {
 		eventually 60 pods_reached "$n"
 	done
 	[ "$(k 1 -n kube-system get pods -l k8s-app=kube-dns -o 'jsonpath={.items[*].status.containerStatuses[0].restartCount}' | tr -d ' 0')" = '' ]
+	# programs of the machine itself reach Services by the line of the table
+	run ! services_reached 1
+	fixes 1 Route | sed 's/DEVICE/vec0/' | on 1 bash -e
+	eventually 30 services_reached 1
 	installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --yes "${SSH[@]}"
 	for n in 1 2; do nft "$n" delete table inet fwlike; done
 }

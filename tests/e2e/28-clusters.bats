@@ -27,11 +27,12 @@ families_config() { # FILE: a pod and a service network of each family
 		print "networking: {podSubnet: \"10.244.0.0/16,fd10:244::/56\", serviceSubnet: \"10.96.0.0/16,fd96::/112\"}"}' "$CONFIG" > "$1"
 }
 
-# A second address for each machine, of IPv6, and what docs/install.md asks for
+# A second address for each machine, of IPv6, with a default route, and what docs/install.md asks for
 give_ipv6() { # N...
 	local n
 	for n; do
 		on "$n" "ip -6 address add fd77::1$n/64 dev vec0 nodad
+			ip -6 route add default via fd77::1 dev vec0
 			sysctl -q -w net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.forwarding=1"
 	done
 }
@@ -104,7 +105,7 @@ service_reached() { # N: at its addresses and at the other node's port, in both 
 	eventually 120 ready 1 node1 node2
 	for n in 1 2; do
 		[ "$(k 1 get node "node$n" -o 'jsonpath={.status.addresses[?(@.type=="InternalIP")].address}')" = "$(addr "$n") fd77::1$n" ]
-		[ "$(k 1 get node "node$n" -o 'jsonpath={.spec.podCIDRs}' | tr ',' '\n' | wc -l)" = 2 ]
+		[ "$(k 1 get node "node$n" -o 'jsonpath={.spec.podCIDRs[*]}' | wc -w)" = 2 ]
 	done
 }
 
@@ -121,6 +122,7 @@ service_reached() { # N: at its addresses and at the other node's port, in both 
 @test "and it is reset: no table, no route, no address of the cluster is left in either family" {
 	installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --yes "${SSH[@]}"
 	for n in 1 2; do
+		tools "$n"
 		nft "$n" list ruleset > "$OUT/ruleset.$n"
 		run ! grep -E 'kube-proxy|flannel|KUBE|FLANNEL' "$OUT/ruleset.$n"
 		[ -z "$(on "$n" 'ip -6 route; ip route; ip -6 address; ip address' | grep -E 'flannel|fd10:244|10\.244\.|fd96:|169\.254\.97')" ]

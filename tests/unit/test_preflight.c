@@ -21,11 +21,11 @@ static json_t *good(const char *name)
 	                                    "/var/lib/kubelet", "/var/lib/containerd",
 	                                    "/var/lib/etcd",    "/etc"};
 	json_t *facts = json_pack(
-	    "{si sb sb si si sb s[{ss ss}] s[{ss ss}] ss ss ss sI s{} s{} sb}", "uid", 0, "systemd",
-	    1, "cgroup2", 1, "cpus", 4, "memory_mib", 4000, "nameserver", 1, "addresses", "address",
-	    "10.0.0.1", "device", "eth0", "routes", "to", "10.0.0.0/24", "device", "eth0",
-	    "default_source", "10.0.0.1", "hostname", name, "kernel", "6.1", "time_ms",
-	    (json_int_t)1000000, "state", "disks", "flannel", 1);
+	    "{si sb sb si si sb s[{ss ss}] s[{ss ss}{ss ss}] ss ss ss sI s{} s{} sb}", "uid", 0,
+	    "systemd", 1, "cgroup2", 1, "cpus", 4, "memory_mib", 4000, "nameserver", 1, "addresses",
+	    "address", "10.0.0.1", "device", "eth0", "routes", "to", "10.0.0.0/24", "device",
+	    "eth0", "to", "0.0.0.0/0", "device", "eth0", "default_source", "10.0.0.1", "hostname",
+	    name, "kernel", "6.1", "time_ms", (json_int_t)1000000, "state", "disks", "flannel", 1);
 
 	json_object_set_new(facts, "machine_id", json_sprintf("id-%s", name));
 	if (strcmp(name, "a") != 0) {
@@ -179,6 +179,34 @@ static void disks(void **state)
 	    "60000 inodes free of 1000000, 70000 needed");
 }
 
+static json_t *routes(const char *one, const char *other)
+{
+	return json_pack("[{ss ss}{ss ss}]", "to", one, "device", "eth9", "to", other, "device",
+	                 "eth9");
+}
+
+static void services_have_a_route(void **state)
+{
+	struct findings f = check("routes", routes("10.0.0.0/24", "10.96.0.0/12"), true);
+
+	(void)state;
+	assert_int_equal(findings_worth(&f), 0);
+	findings_release(&f);
+	one(check("routes", routes("10.0.0.0/24", "::/0"), true), "Route", false,
+	    "no default IPv4 route: programs of the machine itself");
+	/* a network of the machine's own is no such route */
+	json_t *facts = good("a");
+	struct candidate c = candidate(facts, true);
+
+	json_object_set_new(facts, "routes", routes("0.0.0.0/0", "10.96.0.0/12"));
+	json_object_set_new(facts, "addresses",
+	                    json_pack("[{ss ss}]", "address", "10.96.0.7", "device", "eth9"));
+	json_object_set_new(facts, "default_source", json_string("10.96.0.7"));
+	preflight(&c, 1, &cfg, need, NULL, &f);
+	one(f, "Networks", true, "its network 10.96.0.0/12 (eth9) overlaps the service range");
+	json_decref(facts);
+}
+
 static void virtual_ip(void **state)
 {
 	static const struct strlist none;
@@ -189,10 +217,10 @@ static void virtual_ip(void **state)
 	one(check("addresses", json_pack("[{ss ss}]", "address", "169.254.97.2", "device", "eth9"),
 	          true),
 	    "VIP", true, "is an address of this machine (eth9)");
-	one(check("routes", json_pack("[{ss ss}]", "to", "169.254.0.0/16", "device", "eth9"), true),
-	    "VIP", true, "lies inside the network of eth9, 169.254.0.0/16");
-	one(check("routes", json_pack("[{ss ss}]", "to", "10.244.7.0/24", "device", "eth9"), true),
-	    "Networks", true, "10.244.7.0/24 (eth9) overlaps the pod range 10.244.0.0/16");
+	one(check("routes", routes("169.254.0.0/16", "0.0.0.0/0"), true), "VIP", true,
+	    "lies inside the network of eth9, 169.254.0.0/16");
+	one(check("routes", routes("10.244.7.0/24", "0.0.0.0/0"), true), "Networks", true,
+	    "10.244.7.0/24 (eth9) overlaps the pod range 10.244.0.0/16");
 	assert_int_equal(cluster_config_init(&cfg, &(struct config_choice){.vip = "10.96.3.4"},
 	                                     "v1.37.2", &none, &err),
 	                 0);
@@ -361,6 +389,7 @@ int main(void)
 	    cmocka_unit_test(clocks),
 	    cmocka_unit_test(disks),
 	    cmocka_unit_test(virtual_ip),
+	    cmocka_unit_test(services_have_a_route),
 	    cmocka_unit_test(twins),
 	    cmocka_unit_test(states),
 	    cmocka_unit_test(membership),
