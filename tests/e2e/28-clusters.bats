@@ -40,6 +40,7 @@ give_ipv6() { # N...
 # lacks_statistic N: as a distribution has it that keeps xt_statistic in a package of its own. (The module is built into the
 # lab's kernel: what this list says is what can be known of such a kernel. rules_of_nft shows that nothing used it.)
 lacks_statistic() {
+	# shellcheck disable=SC2016 # for the shell there
 	on "$1" 'sed -i /xt_statistic/d "/lib/modules/$(uname -r)/modules.builtin" "/lib/modules/$(uname -r)/modules.dep"
 		[ ! -e /sys/module/xt_statistic ]'
 }
@@ -125,7 +126,9 @@ service_reached() { # N: at its addresses and at the other node's port, in both 
 		tools "$n"
 		nft "$n" list ruleset > "$OUT/ruleset.$n"
 		run ! grep -E 'kube-proxy|flannel|KUBE|FLANNEL' "$OUT/ruleset.$n"
-		[ -z "$(on "$n" 'ip -6 route; ip route; ip -6 address; ip address' | grep -E 'flannel|fd10:244|10\.244\.|fd96:|169\.254\.97')" ]
+		on "$n" 'ip -6 route; ip route; ip -6 address; ip address' > "$OUT/addresses.$n"
+		grep "$(addr "$n")" "$OUT/addresses.$n"
+		run ! grep -E 'flannel|fd10:244|10\.244\.|fd96:|169\.254\.97' "$OUT/addresses.$n"
 	done
 }
 
