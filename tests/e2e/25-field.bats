@@ -123,6 +123,7 @@ strangers_service() { # N
 		[ -z "$(on "$n" 'ls -d /sys/class/net/kube-ipvs0 /opt/kubecask /var/lib/kubecask /etc/kubernetes/admin.conf 2>/dev/null')" ]
 		[ -z "$(on "$n" 'grep -E "kubecask|containerd|/pods/.*volumes" /proc/mounts')" ]
 		[ -z "$(on "$n" 'pidof containerd-shim-runc-v2 containerd kubelet kube')" ]
+		on "$n" umount /var/log/pods/mine
 	done
 }
 
