@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck disable=SC2154 # status, output: of bats
+# shellcheck disable=SC2016,SC2154 # text for comparison; status, output: of bats
 # Unit and command-line tests once more, built with AddressSanitizer and UndefinedBehaviorSanitizer.
 
 load failures

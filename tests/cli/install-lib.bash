@@ -11,6 +11,40 @@ as_root() {
 	if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n --preserve-env "$@"; fi
 }
 
+# beside NAME COMMAND...: in setup_file, a case that waits long: it runs while the file's other cases do, with a folder D of
+# its own. result NAME waits for its end and gives status and output as run does; end_beside, in teardown_file, ends what
+# nobody waited for.
+beside() {
+	local name=$1
+	shift
+	mkdir -p "$BATS_FILE_TMPDIR/beside/$name"
+	(
+		D=$BATS_FILE_TMPDIR/beside/$name rc=0
+		"$@" || rc=$?
+		echo "$rc" > "$BATS_FILE_TMPDIR/beside/$name.status"
+	) > "$BATS_FILE_TMPDIR/beside/$name.output" 2>&1 3>&- &
+	echo $! > "$BATS_FILE_TMPDIR/beside/$name.pid"
+}
+
+# shellcheck disable=SC2034 # for the test files
+result() {
+	local b=$BATS_FILE_TMPDIR/beside/$1
+	timeout 150 tail --pid="$(cat "$b.pid")" -f /dev/null || echo "$1: does not end"
+	output=$(cat "$b.output")
+	echo "$output"
+	status=$(cat "$b.status")
+}
+
+end_beside() {
+	local f pid
+	for f in "$BATS_FILE_TMPDIR"/beside/*.pid; do
+		[ ! -e "${f%.pid}.status" ] || continue
+		pid=$(cat "$f")
+		pkill -P "$pid" || :
+		timeout 20 tail --pid="$pid" -f /dev/null || :
+	done
+}
+
 # blob DIR: stores stdin as a blob, prints {"digest","size"}
 blob() {
 	local f=$1/blobs/sha256/new h
