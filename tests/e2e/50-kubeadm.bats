@@ -58,7 +58,7 @@ init_config() {
 		control=--control-plane
 		[ "$n" != 3 ] || control=
 		# shellcheck disable=SC2086 # empty or one word
-		DEADLINE=300 on "$n" "/root/kubecask/install node prepare $control --bundle /root/kubecask/$(basename "$BUNDLE")" 3>&- &
+		DEADLINE=300 on "$n" "/root/kubecask/install node prepare $control --ignore-preflight-errors NumCPU --bundle /root/kubecask/$(basename "$BUNDLE")" 3>&- &
 		pids+=($!)
 	done
 	for n in "${pids[@]}"; do wait "$n"; done

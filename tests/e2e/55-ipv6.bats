@@ -17,7 +17,7 @@ setup_file() {
 		# as kubeadm asks of nodes with IPv6 (docs/install.md)
 		on "$n" sysctl -q -w net.ipv6.conf.all.forwarding=1 net.ipv6.conf.default.forwarding=1
 	done
-	DEADLINE=300 on 1 "/root/kubecask/install node prepare --control-plane --bundle /root/kubecask/$(basename "$BUNDLE")"
+	DEADLINE=300 on 1 "/root/kubecask/install node prepare --control-plane --ignore-preflight-errors NumCPU --bundle /root/kubecask/$(basename "$BUNDLE")"
 	DEADLINE=300 on 2 "/root/kubecask/install node prepare --bundle /root/kubecask/$(basename "$BUNDLE")"
 }
 
