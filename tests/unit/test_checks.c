@@ -18,12 +18,13 @@
 #define DISK                                                                              \
 	"{\"free\":10737418240,\"total\":21474836480,\"inodes\":1000000,\"inodes_free\":" \
 	"900000,\"dev\":1,\"at_boot\":true,\"mount\":\"/\",\"type\":\"ext4\"}"
+#define DEFAULTS "{\"to\":\"0.0.0.0/0\",\"device\":\"eth0\"},{\"to\":\"::/0\",\"device\":\"eth0\"},"
 #define GOOD                                                                                   \
 	"{\"uid\":0,\"systemd\":true,\"cgroup2\":true,\"cpus\":2,\"memory_mib\":1900,"         \
 	"\"nameserver\":true,\"hostname\":\"a\",\"machine_id\":\"x\",\"kernel\":\"6.1\","      \
 	"\"time_ms\":1000,\"state\":{},\"flannel\":true,\"default_source\":\"10.0.0.1\","      \
 	"\"addresses\":[{\"address\":\"10.0.0.1\",\"device\":\"eth0\"}],"                      \
-	"\"routes\":[{\"to\":\"10.0.0.0/24\",\"device\":\"eth0\"}],\"disks\":{"                \
+	"\"routes\":[" DEFAULTS "{\"to\":\"10.0.0.0/24\",\"device\":\"eth0\"}],\"disks\":{"    \
 	"\"/opt/kubecask\":" DISK ",\"/usr/local/bin\":" DISK ",\"/var/lib/containerd\":" DISK \
 	",\"/var/lib/kubelet\":" DISK ",\"/var/lib/etcd\":" DISK "}}"
 
@@ -175,7 +176,8 @@ static const struct row rows[] = {
      .check = "Chains",
      .level = "warning",
      .text = "KUBE-SERVICES, cali-INPUT"},
-    {.facts = "{\"devices_left\":[\"cni0\"],\"routes\":[{\"to\":\"10.244.0.0/24\",\"device\":"
+    {.facts = "{\"devices_left\":[\"cni0\"],\"routes\":[" DEFAULTS
+              "{\"to\":\"10.244.0.0/24\",\"device\":"
               "\"cni0\"}]}",
      .check = "Devices",
      .level = "warning",
@@ -212,17 +214,18 @@ static const struct row rows[] = {
      .level = "error",
      .text = "no IPv6 address"},
     /* networks */
-    {.facts = "{" BOTH ",\"routes\":[{\"to\":\"fd00:244:0:7::/64\",\"device\":\"eth1\"}]}",
+    {.facts = "{" BOTH ",\"routes\":[" DEFAULTS
+              "{\"to\":\"fd00:244:0:7::/64\",\"device\":\"eth1\"}]}",
      .config = CLUSTER,
      .check = "Networks",
      .level = "error",
      .text = "fd00:244:0:7::/64 (eth1) overlaps the pod range fd00:244::/56"},
-    {.facts = "{" BOTH ",\"routes\":[{\"to\":\"fd00:96::/64\",\"device\":\"eth1\"}]}",
+    {.facts = "{" BOTH ",\"routes\":[" DEFAULTS "{\"to\":\"fd00:96::/64\",\"device\":\"eth1\"}]}",
      .config = CLUSTER,
      .check = "Networks",
      .level = "error",
      .text = "the service range fd00:96::/112"},
-    {.facts = "{\"routes\":[{\"to\":\"fd00:96::/64\",\"device\":\"eth1\"}]}"},
+    {.facts = "{\"routes\":[" DEFAULTS "{\"to\":\"fd00:96::/64\",\"device\":\"eth1\"}]}"},
     /* ports */
     {.facts = "{\"ports_busy\":[2379]}", .check = "Port", .level = "error", .fix = "ss -ltnp"},
     {.facts = "{\"ports_busy\":[6443]}", .config = INIT "localAPIEndpoint: {bindPort: 8443}\n"},
