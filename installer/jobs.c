@@ -10,40 +10,31 @@
 #include "ssh.h"
 #include "worker.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
-/* The process has answered for its own deadlines; this is for the case that it hangs itself. */
+/* ms for the rest of a message that has begun to come: a machine's process keeps its own deadlines
+ */
 #define WORKER_MS 5000
 
 static int start(struct jobs *jobs, struct job *j, const struct ssh_config *ssh,
                  const struct bundle *bundle, struct err *err)
 {
-	int sv[2];
-	pid_t pid;
+	int fd;
+	pid_t pid = link_fork(&fd, err);
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_set(err, "socketpair: %s", strerror(errno));
-	pid = fork();
-	if (pid < 0) {
-		close(sv[0]);
-		close(sv[1]);
-		return err_set(err, "fork: %s", strerror(errno));
-	}
+	if (pid < 0)
+		return -1;
 	if (pid == 0) {
-		/* the other machines' processes are none of its business */
+		/* sockets of the other machines' processes */
 		for (struct job *o = jobs->v; o < j; o++)
 			close(link_fd(&o->link));
-		close(sv[0]);
-		_exit(worker_main(sv[1], j->host, ssh, bundle));
+		_exit(worker_main(fd, j->host, ssh, bundle));
 	}
-	close(sv[1]);
-	link_init_fd(&j->link, sv[0], pid);
+	link_init_fd(&j->link, fd, pid);
 	return 0;
 }
 

@@ -146,7 +146,7 @@ static void add_masters(struct strlist *argv, const json_t *args)
 	}
 }
 
-/* What the kubelet is told to give to pods on a node that has no nameserver (config.c). */
+/* The resolv.conf that the kubelet gives to pods on a node without a name server (config.c). */
 static int write_resolv_conf(const json_t *args, struct err *err)
 {
 	const char *vip = json_string_value(json_object_get(args, "vip"));
@@ -254,8 +254,8 @@ static char *certs_token(void)
 	return xstrndup(out.buf, strcspn(out.buf, " \n"));
 }
 
-/* The join token, which is a Secret; with certs also the uploaded certificates and theirs. What is
- * not there is fine. */
+/* Deletes the Secret of the join token; with certs also the uploaded certificates and their token.
+ * A Secret that does not exist is no failure. */
 static int delete_secrets(const char *token_id, bool certs, struct err *err)
 {
 	auto_free char *join = xasprintf(TOKEN_SECRET "%s", token_id);
@@ -290,6 +290,18 @@ static int patches_there(const json_t *docs, struct err *err)
 	return 0;
 }
 
+/* Whether kubeadm may run with these arguments; *left: what an earlier run left. Takes the lock. */
+static int check_run(struct node *n, const json_t *args, enum half_run *left, struct err *err)
+{
+	const json_t *docs = json_object_get(args, "docs");
+
+	if (!json_is_array(docs))
+		return err_set(err, "protocol: \"docs\" is missing");
+	if (patches_there(docs, err) < 0 || node_lock(n, err) < 0)
+		return -1;
+	return half_run_prepare(n, args, left, err);
+}
+
 int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const json_t *docs = json_object_get(args, "docs");
@@ -298,10 +310,7 @@ int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 	char id[8];
 
 	(void)result;
-	if (!json_is_array(docs))
-		return err_set(err, "protocol: \"docs\" is missing");
-	if (patches_there(docs, err) < 0 || node_lock(n, err) < 0 ||
-	    half_run_prepare(n, args, &left, err) < 0)
+	if (check_run(n, args, &left, err) < 0)
 		return -1;
 	if (left == HALF_MEMBER)
 		return state_set_string("kubeadm", "init", err);
@@ -325,10 +334,7 @@ int op_join(struct node *n, const json_t *args, json_t *result, struct err *err)
 	enum half_run left;
 
 	(void)result;
-	if (!json_is_array(docs))
-		return err_set(err, "protocol: \"docs\" is missing");
-	if (patches_there(docs, err) < 0 || node_lock(n, err) < 0 ||
-	    half_run_prepare(n, args, &left, err) < 0)
+	if (check_run(n, args, &left, err) < 0)
 		return -1;
 	if (left == HALF_MEMBER)
 		return state_set_string("kubeadm", "join", err);
@@ -369,7 +375,7 @@ int op_token(struct node *n, const json_t *args, json_t *result, struct err *err
 	(void)n;
 	(void)args;
 	if (proc_check(argv, &opts, &out, err) <
-	    0) /* not through kubeadm(): the log must not see it */
+	    0) /* not through kubeadm(), which writes the output to the log */
 		return -1;
 	token = word_after(strbuf_str(&out), "--token ");
 	hash = word_after(strbuf_str(&out), "--discovery-token-ca-cert-hash ");

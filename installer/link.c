@@ -112,7 +112,7 @@ void link_pollfd(const struct link *l, struct pollfd *p)
 	l->ops->pollfd(l->ctx, p);
 }
 
-int link_init_local(struct link *l, struct err *err)
+pid_t link_fork(int *fd, struct err *err)
 {
 	int sv[2];
 	pid_t pid;
@@ -120,20 +120,31 @@ int link_init_local(struct link *l, struct err *err)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_set(err, "socketpair: %s", strerror(errno));
 	pid = fork();
-	if (pid < 0) {
-		close(sv[0]);
+	if (pid < 0)
+		err_set(err, "fork: %s", strerror(errno));
+	if (pid != 0)
 		close(sv[1]);
-		return err_set(err, "fork: %s", strerror(errno));
-	}
+	if (pid <= 0)
+		close(sv[0]);
+	*fd = pid == 0 ? sv[1] : sv[0];
+	return pid; /* -1: both are closed */
+}
+
+int link_init_local(struct link *l, struct err *err)
+{
+	int fd;
+	pid_t pid = link_fork(&fd, err);
+
+	if (pid < 0)
+		return -1;
 	if (pid == 0) {
 		setsid();
-		if (dup2(sv[1], 0) < 0 || dup2(sv[1], 1) < 0)
+		if (dup2(fd, 0) < 0 || dup2(fd, 1) < 0)
 			_exit(127);
 		execl("/proc/self/exe", "kubecask", "node", "serve", (char *)NULL);
 		_exit(127);
 	}
-	close(sv[1]);
-	link_init_fd(l, sv[0], pid);
+	link_init_fd(l, fd, pid);
 	return 0;
 }
 

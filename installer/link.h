@@ -42,7 +42,7 @@ long long now_ms(void);
 
 /* A link over one socket; pid >= 0: a child, reaped by link_release. Takes over fd. */
 void link_init_fd(struct link *l, int fd, pid_t pid);
-void link_release(struct link *l); /* zeroed is fine */
+void link_release(struct link *l); /* accepts a zeroed link */
 int link_fd(const struct link *l); /* of link_init_fd, for poll(2) */
 void link_pollfd(const struct link *l, struct pollfd *p);
 
@@ -53,5 +53,7 @@ int link_receive(struct link *l, unsigned timeout_ms, struct msg *out, struct er
  * more. */
 int link_take(struct link *l, struct msg *out, struct err *err);
 
+/* fork(2) with a socket between both: *fd is each side's end of it. -1: failure. */
+pid_t link_fork(int *fd, struct err *err);
 /* Starts this program again as `node serve` on this machine, in a session of its own. */
 int link_init_local(struct link *l, struct err *err);
