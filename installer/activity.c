@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHORT_MS 500 /* a step that ends within that is worth no line */
+#define SHORT_MS 500 /* a step that ends sooner gets no line */
 #define MB       1000000.0
 
 static struct activity *find(struct activities *a, const char *machine)
@@ -53,7 +53,7 @@ static bool ended(struct activities *a, const struct event *e, char *line)
 	struct activity *v = find(a, e->machine);
 	long long took = now_ms() - e->began_ms;
 
-	if (v) { /* the others keep their order */
+	if (v) { /* the order of the remaining ones is kept */
 		memmove(v, v + 1, (size_t)(a->v + a->n - (v + 1)) * sizeof(*v));
 		a->n--;
 	}

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #define KUBECTL DIR_CURRENT "/bin/kubectl"
-/* What the manifests of a bundle have in their places (docs/bundle.md), besides ADDONS_NETWORK: */
+/* Placeholders in a bundle's manifests (docs/bundle.md), besides ADDONS_NETWORK: */
 #define DEFAULT_HOST "\"169.254.97.2\""
 #define DEFAULT_PORT "\"6443\""
 #define COMMAND_S    120
@@ -53,7 +53,7 @@ char *addons_network(const char *pod_cidr, bool nftables, struct err *err)
 	return strbuf_detach(&out);
 }
 
-/* Every place of from in text becomes to. */
+/* Replaces every occurrence of from in text with to. */
 static void replace(struct strbuf *text, const char *from, const char *to)
 {
 	struct strbuf out = {0};

@@ -142,13 +142,13 @@ static int add_blob(struct bundle *b, const struct tar_entry *e, uint64_t offset
 	return 0;
 }
 
-/* The three members that are no blobs. */
-struct heads {
+/* Members of the bundle that are not blobs: oci-layout, index.json, index.json.sha256. */
+struct other_members {
 	struct strbuf layout, sum;
 };
 
-static int add_member(struct bundle *b, struct heads *h, const struct tar_entry *e, uint64_t offset,
-                      struct err *err)
+static int add_member(struct bundle *b, struct other_members *h, const struct tar_entry *e,
+                      uint64_t offset, struct err *err)
 {
 	if (e->kind == TAR_DIR) {
 		if (strcmp(e->name, "blobs/") == 0 || strcmp(e->name, BLOB_PREFIX) == 0)
@@ -193,7 +193,7 @@ static int check_padding(const struct bundle *b, const struct tar_entry *e, uint
 	return tar_is_zero(pad, n) ? 0 : BAD(err, "%s: damaged behind its end", e->name);
 }
 
-static int index_members(struct bundle *b, struct heads *h, struct err *err)
+static int index_members(struct bundle *b, struct other_members *h, struct err *err)
 {
 	struct stat st;
 	uint64_t pos = 0, size;
@@ -225,7 +225,7 @@ static int index_members(struct bundle *b, struct heads *h, struct err *err)
 	return check_end(b, pos, size, err);
 }
 
-static int check_heads(struct bundle *b, const struct heads *h, struct err *err)
+static int check_other_members(struct bundle *b, const struct other_members *h, struct err *err)
 {
 	auto_free char *want = NULL;
 
@@ -398,7 +398,7 @@ static int check_sum_file(const struct bundle *b, struct err *err)
 
 int bundle_open(const char *path, const char *arch, struct bundle *b, struct err *err)
 {
-	struct heads h = {0};
+	struct other_members h = {0};
 	int rc;
 
 	*b = (struct bundle){.path = xstrdup(path)};
@@ -411,7 +411,7 @@ int bundle_open(const char *path, const char *arch, struct bundle *b, struct err
 		rc = index_members(b, &h, err);
 	}
 	if (rc == 0)
-		rc = check_heads(b, &h, err);
+		rc = check_other_members(b, &h, err);
 	if (rc == 0)
 		rc = verify_all(b, arch, err);
 	if (rc == 0)

@@ -84,7 +84,7 @@ void change_release(struct change *c)
 	*c = (struct change){0};
 }
 
-/* Differ the files NAME below the two directories? One that cannot be read is different. */
+/* Whether the files NAME below the two directories differ; one that cannot be read does. */
 static bool differs(const char *a, const char *b, const char *name)
 {
 	auto_free char *in_a = xasprintf("%s/%s", a, name), *in_b = xasprintf("%s/%s", b, name);

@@ -122,7 +122,7 @@ static int mount_id_of_fdinfo(int fd, uint64_t *id)
 struct walk {
 	struct clear_report *r;
 	const struct clear_opts *opts;
-	uint64_t mount; /* in which everything that goes lies */
+	uint64_t mount; /* of the directory that is cleared: other mounts stay */
 };
 
 /* Of an open file; -1: not known, and then nothing may be removed. */
@@ -166,7 +166,7 @@ static int look(const struct walk *w, int dirfd, const char *name, struct what *
 		errno = ENOTSUP;
 		return -1;
 	}
-	if (out->mount != w->mount) /* of a dead file server: no more can be asked */
+	if (out->mount != w->mount) /* a file server may not answer more questions */
 		return 0;
 	if (fstat(fd, &st) < 0)
 		return -1;
@@ -189,7 +189,8 @@ static bool failed(const struct walk *w, const char *shown)
 	if (errno == ENOENT)
 		return true;
 	clear_failed(w->r, shown, "%s",
-	             errno == ENOTSUP ? "what is mounted there cannot be told" : strerror(errno));
+	             errno == ENOTSUP ? "what is mounted there cannot be found out"
+	                              : strerror(errno));
 	return false;
 }
 
@@ -297,7 +298,7 @@ static bool clear_entries(struct walk *w, int fd, const char *shown, bool top, b
 
 /* ---- a directory of ours ---- */
 
-/* Directories that no link of a user's can be meant to give to us. */
+/* System directories: a user's link that leads to one does not make its contents ours. */
 static bool is_system_dir(const char *path)
 {
 	static const char *const dirs[] = {
@@ -421,7 +422,7 @@ void clear_dir(const char *dir, const struct clear_opts *opts, struct clear_repo
 		return;
 	}
 	if (mount_id(w.opts, fd, &w.mount) < 0 || is_mount_root(&w, fd, &root) < 0) {
-		clear_failed(r, dir, "what is mounted there cannot be told");
+		clear_failed(r, dir, "what is mounted there cannot be found out");
 		return;
 	}
 	list = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -18,7 +18,7 @@ static int ask(const struct reset_run *r, struct err *err)
 
 	for (size_t i = 0; i < r->decided.n; i++)
 		any |= r->views[i].facts && reset_plan_concerns(&r->decided.v[i]);
-	if (!any) /* each will say that it did nothing */
+	if (!any) /* the result of each says that nothing was there */
 		return 0;
 	if (*r->decided.loss && o->yes && !o->accept_loss)
 		return err_set(err, "%s: nothing was changed; add --accept-data-loss to go on",

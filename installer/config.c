@@ -469,7 +469,8 @@ static json_t *cluster_doc(const struct cluster_config *c, const char *api)
 	return doc;
 }
 
-/* kube-proxy in ipvs mode removes services it does not know, unless it is told. */
+/* kube-proxy in ipvs mode removes services it does not know, unless its configuration excludes
+ * them. */
 static json_t *proxy_doc(const struct cluster_config *c)
 {
 	json_t *doc = document(c, "kubeproxy.config.k8s.io/v1alpha1", "KubeProxyConfiguration");

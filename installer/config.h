@@ -30,7 +30,7 @@ struct cluster_config {
 	const char *proxy_mode;       /* that fits the machines; NULL: iptables. The user's wins */
 	bool own_network;             /* the user brings the pod network (--cni none) */
 	uint16_t api_port;            /* of the masters of the cluster that is joined; 0: none */
-	bool joining;                 /* the cluster exists: InitConfiguration has had its use */
+	bool joining;                 /* the cluster exists: InitConfiguration is not used */
 };
 
 /* What the command line says; NULL: not given. */
@@ -80,8 +80,7 @@ const json_t *config_user_doc(const struct cluster_config *c, const char *kind);
 /* The member of a document at a path such as "etcd.local.dataDir", borrowed; NULL: none. */
 const json_t *config_at(const json_t *doc, const char *path);
 
-/* The user's patience with slow machines ("timeouts" of v1beta4), for the steps between init and
- * join; borrowed, NULL: none. */
+/* The user's "timeouts" (v1beta4), for the steps between init and join; borrowed, NULL: none. */
 json_t *config_timeouts(const struct cluster_config *c);
 /* Does the user's KubeletConfiguration allow swap? */
 bool config_allows_swap(const struct cluster_config *c);

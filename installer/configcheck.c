@@ -39,7 +39,7 @@ __attribute__((format(printf, 2, 3))) static void add(struct strlist *out, const
 	strlist_addf(out, "--config: %s", text);
 }
 
-/* A value as the user wrote it, more or less. The caller's. */
+/* A value as text for a message, cut to VALUE_LEN. The caller's. */
 static char *shown(const json_t *v)
 {
 	char *json = json_dumps(v, JSON_ENCODE_ANY | JSON_COMPACT);
@@ -161,7 +161,7 @@ static size_t machines_of(const struct cluster_config *c, const char *kind, size
 	if (!total)
 		return 2;
 	if (strcmp(kind, "InitConfiguration") == 0)
-		return c->joining ? 1 : total; /* it has had its use */
+		return c->joining ? 1 : total; /* init ran already, the document is not used */
 	if (strcmp(kind, "JoinConfiguration") == 0)
 		return c->joining ? total : total == 1 ? 2 : total - 1;
 	return c->joining ? 2 : total;

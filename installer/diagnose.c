@@ -17,7 +17,7 @@
 #define MANY_STARTS  3  /* restarts of a program with short runs from which it counts as broken */
 #define MANY_RUNS    6  /* the same for one that works for a while each time */
 #define UNTOUCHED_S  10 /* after which a kubelet should have begun with a pod */
-#define TALKATIVE_S  20 /* age from which the log of a container that is not ready is read */
+#define LOG_AGE_S    20 /* age from which the log of a container that is not ready is read */
 #define CRASH_S      45 /* how long a state must last before it is final */
 #define CONTROL_S    120
 #define IMAGE_S      30
@@ -456,7 +456,7 @@ static long long event_time(const json_t *e)
 	return 0;
 }
 
-/* Is event e about the object of the problem, and does it tell why? */
+/* Whether event e is about the problem's object and has a message that names a cause. */
 static bool explains(const json_t *e, const json_t *problem)
 {
 	static const char *const disk[] = {"FreeDiskSpaceFailed", "ImageGCFailed",
@@ -536,5 +536,5 @@ bool diagnose_wants_log(const json_t *problem, bool *previous)
 	if (*previous ||
 	    (*json_text(problem, "exit") && json_is_true(json_object_get(problem, "blocks"))))
 		return !*json_text(problem, "last_log");
-	return strcmp(reason, "NotReady") == 0 && age_s >= TALKATIVE_S;
+	return strcmp(reason, "NotReady") == 0 && age_s >= LOG_AGE_S;
 }

@@ -47,11 +47,11 @@ void diagnose_add_events(const json_t *items, json_t *problems);
 /* Sorts: by rank, final ones first, then by name. */
 void diagnose_sort(json_t *problems);
 
-/* Does the log of this problem's container tell more? *previous: that of its last run. */
+/* Whether the log of the problem's container should be read; *previous: that of its last run. */
 bool diagnose_wants_log(const json_t *problem, bool *previous);
 
-/* The line of a log that tells most: its last error, else its last line; without the time stamp,
- * at most 240 bytes. The caller owns it. */
+/* The line of a log to quote: its last error, else its last line; without the time stamp, at most
+ * 240 bytes. The caller owns it. */
 char *diagnose_last_line(const char *text, size_t len);
 
 /*

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What of a program's last lines is worth quoting: klog's, etcd's (JSON) and CoreDNS's forms. */
+/* Chooses the line of a log to quote; reads the forms of klog, etcd (JSON) and CoreDNS. */
 #include "diagnose.h"
 
 #include "mem.h"
@@ -35,7 +35,7 @@ static bool has(const char *line, size_t len, const char *word)
 	return memmem(line, len, word, strlen(word)) != NULL;
 }
 
-/* Does the line tell of a failure? */
+/* Whether the line reports a failure. */
 static bool is_error(const char *line, size_t len)
 {
 	static const char *const words[] = {"[ERROR]",
@@ -103,7 +103,7 @@ static char *clean(const char *line, size_t len)
 	return out;
 }
 
-/* *error: the line that is returned tells of a failure. */
+/* Returns the line to quote; *error: it reports a failure. */
 static char *pick_line(const char *text, size_t len, bool *error)
 {
 	const char *end = text + len, *best = NULL, *p = text;

@@ -36,7 +36,7 @@ static bool field(const char *line, const char *key, char *out, size_t len)
 	return true;
 }
 
-/* Ids are 64 bits: JSON numbers lose some of them, and etcdctl wants to be told hex. */
+/* Ids are 64 bits: JSON numbers lose some of them, and etcdctl wants hex. */
 static json_t *hex_id(const char *decimal)
 {
 	char hex[24];

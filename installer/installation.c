@@ -134,7 +134,7 @@ static size_t report_failures(struct installation *in)
 	for (size_t i = 0; i < jobs->n; i++) {
 		const struct err *cause = runner_failure(&in->runner, i);
 
-		/* the last step speaks for the cluster */
+		/* the last step, which waits, fails for the cluster and not for this machine */
 		if (!cause || err_exit(cause) == EXIT_PARTIAL)
 			continue;
 		jobs->v[i].failed = true;

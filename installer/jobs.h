@@ -30,7 +30,7 @@ struct job {
 	/* running request */
 	bool busy;
 	int step; /* its number in the plan, whose runner says when it begins and ends; 0: none */
-	const char *label;               /* how the user knows what runs: "kubeadm init" */
+	const char *label;               /* shown to the user: "kubeadm init" */
 	long long began;                 /* ms, monotonic */
 	long long asked_ms, answered_ms; /* the last op by our wall clock */
 };
@@ -40,7 +40,7 @@ struct jobs {
 	size_t n;
 	unsigned concurrency; /* requests at the same time */
 	struct events *events;
-	bool stopping; /* the machines were told to stop */
+	bool stopping; /* op "stop" was sent to the machines */
 };
 
 /* Starts the processes; connections are made by the op "connect". */

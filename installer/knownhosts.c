@@ -144,7 +144,7 @@ struct names {
 	char *full, *plain; /* plain NULL: they are the same */
 };
 
-/* Does this line say something about the host? line is cut to pieces. */
+/* Whether the line is about the host. The line is changed: its fields are ended by NUL. */
 static bool read_line(char *line, const struct names *n, struct entry *e)
 {
 	auto_free char *again = NULL;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* What a control plane is asked to do or tell once its API server runs. */
+/* Operations of a control plane that need its API server. */
 #include "diagnose.h"
 #include "digest.h"
 #include "err.h"
@@ -91,7 +91,7 @@ static json_t *get_items(const struct budget *b, int limit_s, const char *const 
 	return items;
 }
 
-/* Warning events say why a pod has not started. Without them the rest is still told. */
+/* Warning events say why a pod has not started. A failure here is ignored. */
 static void add_events(const struct budget *b, json_t *problems)
 {
 	const char *words[] = {"get",          "events", "-A",   "--field-selector",
@@ -103,7 +103,7 @@ static void add_events(const struct budget *b, json_t *problems)
 	json_decref(events);
 }
 
-/* The last telling line of the container; or why the log cannot be read, which tells too. */
+/* The line of the container's log to quote, or why the log cannot be read. */
 static int read_log(const struct budget *b, const json_t *problem, bool previous,
                     struct strbuf *log, struct err *err)
 {
@@ -252,7 +252,7 @@ int op_remember(struct node *n, const json_t *args, json_t *result, struct err *
 	known = json_object_get(state, "cluster");
 	same = known && json_equal(known, cluster);
 	how = json_text(state, "kubeadm");
-	if (strstr(how, "-started")) { /* only members are told: an interrupted run did end */
+	if (strstr(how, "-started")) { /* only members are asked: the run had ended */
 		auto_free char *verb = xstrndup(how, strcspn(how, "-"));
 
 		rc = state_set_string("kubeadm", verb, err);

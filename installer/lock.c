@@ -40,7 +40,7 @@ static unsigned long long start_time(pid_t pid)
 	return p && sscanf(p, "%llu", &ticks) == 1 ? ticks : 0;
 }
 
-/* Is the process that the file names gone? A file that names none yet counts as attended. */
+/* Whether the process that the file names is gone; false for a file that names none yet. */
 static bool orphaned(int fd)
 {
 	char text[64];

@@ -23,5 +23,5 @@ struct lock_wait {
 
 /* Returns the descriptor that holds the lock, or -1. */
 int lock_take(const char *path, const struct lock_wait *w, struct err *err);
-/* Closes fd and removes the file, unless a command still holds the lock. fd -1 is fine. */
+/* Closes fd and removes the file, unless a command still holds the lock. fd -1: nothing. */
 void lock_release(const char *path, int fd);

@@ -13,7 +13,7 @@ struct hostlist;
 struct remembered;
 struct sshconf;
 
-/* Everything the commands can be told; each command's table (options.c) says which of it it takes.
+/* The options of all commands; each command's table (options.c) says which of it it takes.
  */
 struct options {
 	struct strlist masters, nodes;
@@ -68,5 +68,5 @@ int options_host(const struct options *o, struct hostlist *hosts, const char *sp
 int options_ssh(const struct options *o, struct ssh_config *ssh, struct err *err);
 /* --bundle, or the one beside this program. The caller's. NULL on failure. */
 char *options_bundle(const struct options *o, struct err *err);
-/* Asks on the terminal; --yes answers. -1 when there is nobody to ask, or the answer is no. */
+/* Asks on the terminal; --yes answers. -1 without a terminal, or when the answer is no. */
 int options_confirm(const struct options *o, const char *question, struct err *err);

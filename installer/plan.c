@@ -12,7 +12,7 @@
 #include <sys/random.h>
 #include <time.h>
 
-/* Members of arguments whose text nobody may see. */
+/* Members of arguments whose text is secret. */
 static const char *const secret_keys[] = {"token", "tlsBootstrapToken", "certificateKey",
                                           "password"};
 

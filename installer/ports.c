@@ -275,7 +275,7 @@ static void make_nonce(char out[static PORTS_NONCE_LEN + 1])
 {
 	uint8_t raw[PORTS_NONCE_LEN / 2];
 
-	/* the answer of the right listener is told from others by it; it protects nothing */
+	/* marks the answers of our own listeners; it is no secret */
 	if (getrandom(raw, sizeof(raw), 0) != (ssize_t)sizeof(raw))
 		memset(raw, 0x5a, sizeof(raw));
 	for (size_t i = 0; i < sizeof(raw); i++)

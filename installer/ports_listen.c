@@ -96,7 +96,7 @@ static void answer_until_end(struct listener *l)
 	}
 }
 
-/* The connection to the controller and the lock are not for this process. */
+/* Closes the connection to the controller and the lock, which this process must not hold. */
 static void close_others(const struct listener *l)
 {
 	for (int fd = 0; fd < 1024; fd++) {

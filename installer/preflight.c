@@ -31,7 +31,7 @@ enum node_state candidate_state(const struct candidate *c)
 {
 	const char *how = kubeadm_state(c->facts);
 
-	/* the record does not outrank what the cluster says */
+	/* our record counts less than what the cluster says */
 	if (strcmp(how, "init-started") == 0 || strcmp(how, "join-started") == 0)
 		return half_run_decide(c->facts, c->cluster, NULL, 0) == HALF_MEMBER ? NODE_MEMBER
 		                                                                     : NODE_HALF;

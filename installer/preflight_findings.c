@@ -20,7 +20,7 @@ void finding_add(struct findings *f, const struct candidate *c, const char *chec
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
-	text_neutralise(text, false); /* facts are a node's words */
+	text_neutralise(text, false); /* facts come from the node, which is not trusted */
 	text_neutralise(way, false);
 	f->v = xreallocarray(f->v, f->n + 1, sizeof(*f->v));
 	f->v[f->n++] = (struct finding){.node = xstrdup(c->name),

@@ -13,7 +13,7 @@
 #define SKEW_ERROR_MS   60000
 #define MASTER_CPUS     2    /* kubeadm's NumCPU */
 #define MASTER_MIB      1700 /* kubeadm's Mem */
-#define WORKER_MIB      900  /* of a machine sold as 1 GB the kernel leaves a little more */
+#define WORKER_MIB      900  /* a machine with 1 GB has a little more than that left */
 #define LABEL_VALUE_MAX 63   /* kubernetes.io/hostname is a label */
 
 void check_size(const struct candidate *c, struct findings *f)

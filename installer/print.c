@@ -38,7 +38,7 @@ void print_problems(const json_t *status)
 	}
 }
 
-/* Whoever needed sudo for the installation needs it for what comes after it. */
+/* "sudo " in front of printed commands when the installation needed it, else "". */
 static const char *as_root(const struct options *o)
 {
 	return strcmp(o->user, "root") != 0 || getenv("SUDO_USER") ? "sudo " : "";

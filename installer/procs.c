@@ -63,7 +63,7 @@ void procs_kill_pods(void)
 
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
 		while (fs_exists(groups[i]) && populated(groups[i]) && now_ms() < end) {
-			kill_in(groups[i]); /* again: a process may have forked meanwhile */
+			kill_in(groups[i]); /* once more: a process may have forked */
 			poll(NULL, 0, EVERY_MS);
 		}
 }
@@ -85,7 +85,7 @@ static bool runs_ours(const char *pid, const char *opt)
 	if (n <= 0)
 		return false;
 	target[n] = '\0';
-	return begins(target, ours) && !begins(target, self); /* us, or who called us */
+	return begins(target, ours) && !begins(target, self); /* nor the caller's program */
 }
 
 static size_t signal_ours(int sig)

@@ -120,7 +120,7 @@ static char *ask(const char *question, bool echo, const char *no_terminal, struc
 		if (s)
 			explicit_bzero(s, strlen(s));
 		free(s);
-		raise(sig); /* with the action that the program has for it */
+		raise(sig); /* the program's own handler runs now */
 		if (sig != SIGTSTP) {
 			err_set(err, "interrupted");
 			return NULL;

@@ -126,7 +126,7 @@ static void remember(struct ready *r, const json_t *problem, bool detailed, long
 	keep_text(&s->last_log, json_text(problem, "last_log"));
 }
 
-/* It will plainly not get better. */
+/* Whether the problem is final: its kind does not go away by itself and its time is over. */
 static bool is_final(struct ready *r, const json_t *problem, long long now_ms)
 {
 	const struct ready_seen *s = seen(r, problem);
@@ -219,7 +219,7 @@ static bool is_expected(const json_t *status, const char *const *addresses, size
 	return false;
 }
 
-/* Does the problem stand between these machines and a cluster that is ready? */
+/* Whether the problem keeps these machines or the whole cluster from being ready. */
 static bool concerns(const struct ready *r, const json_t *status, const char *const *addresses,
                      size_t n, const json_t *problem)
 {
@@ -228,7 +228,7 @@ static bool concerns(const struct ready *r, const json_t *status, const char *co
 	return is_expected(status, addresses, n, json_text(problem, "node"));
 }
 
-/* What a program that cannot connect does not know. */
+/* A way out for messages of programs that cannot connect, or "". */
 static const char *hint(const char *log)
 {
 	if (strstr(log, "no route to host"))
@@ -277,7 +277,7 @@ static void describe(struct ready *r, const json_t *problem, struct strbuf *out)
 	describe_as(problem, s->message ? s->message : "", s->last_log ? s->last_log : "", out);
 }
 
-/* Tells no more than the one before: the other pod of CoreDNS. */
+/* Whether the two say the same: two pods of one Deployment. */
 static bool is_same(const json_t *a, const json_t *b)
 {
 	static const char *const keys[] = {"container", "reason", "namespace"};
@@ -305,7 +305,8 @@ static void add_problems(struct ready *r, const json_t *const *list, size_t n)
 		                        "kubelet on the machine");
 }
 
-/* While it is waited for: the first problem that is more than a pod on its way. */
+/* For the line that is shown while waiting: the first problem that is not a pod that is just
+ * starting. */
 static void add_first_problem(struct ready *r, const json_t *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

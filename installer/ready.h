@@ -28,7 +28,7 @@ struct ready {
 	long long unreachable_ms; /* since when the API server has not answered; 0: it does */
 	bool cni_none;            /* the user brings the network: nodes need not be Ready */
 	bool wants_details;       /* something looks final, and its log is not known yet */
-	struct ready_seen *seen;  /* each problem that was ever told, by its object */
+	struct ready_seen *seen;  /* each problem seen so far, by its object */
 	size_t n;
 	struct strbuf text;
 };

@@ -384,7 +384,7 @@ static int await_serving(struct remote *r, const char *how, bool prompts, struct
 	return 0;
 }
 
-/* A failure in sudo's own words. */
+/* A failure that quotes sudo. */
 static int sudo_failure(const char *said, struct err *err)
 {
 	if (!*said)

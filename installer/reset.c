@@ -44,7 +44,7 @@ static int run(const char *const argv[], struct err *err)
 	return proc_check(argv, &opts, NULL, err);
 }
 
-/* For commands whose failure only means that there was nothing. */
+/* Runs a command whose failure means that there was nothing to remove. */
 static void try(const char *const argv[])
 {
 	struct err ignored = {0};
@@ -63,7 +63,7 @@ static bool has_state(void)
 	return has;
 }
 
-/* A kubelet that belongs to others: ours has its unit in DIR_OPT. */
+/* Whether a cluster is here whose kubelet this program did not install. */
 static bool foreign_cluster(void)
 {
 	return (fs_exists(KUBELET_CONF) || fs_exists(ADMIN_CONF)) && !units_is_ours(KUBELET_UNIT);
@@ -109,10 +109,10 @@ static void leaving_release(struct leaving *l)
 	free(l->name);
 }
 
-/* As etcd says; when the local member does not answer, as the controller has learnt elsewhere. */
+/* From the local etcd; when it does not answer, from the request, by another member's list. */
 static void find_member(const struct static_pods *p, const json_t *args, struct leaving *l)
 {
-	const json_t *told = json_object_get(args, "etcd");
+	const json_t *request = json_object_get(args, "etcd");
 	json_t *now = json_object();
 	const json_t *list;
 	struct err ignored = {0};
@@ -124,15 +124,15 @@ static void find_member(const struct static_pods *p, const json_t *args, struct 
 		l->members = json_array_size(list);
 		l->name = xstrdup(json_text(etcd_member(list, l->id), "name"));
 	} else {
-		l->id = xstrdup(json_text(told, "id"));
-		l->others = xstrdup(json_text(told, "others"));
-		l->name = xstrdup(json_text(told, "name"));
-		l->members = 2; /* it would not have been told to leave the last one */
+		l->id = xstrdup(json_text(request, "id"));
+		l->others = xstrdup(json_text(request, "others"));
+		l->name = xstrdup(json_text(request, "name"));
+		l->members = 2; /* the controller sends "others" only when members remain */
 	}
 	json_decref(now);
 }
 
-/* Asks the others whether the member is gone, and for who is left. */
+/* Asks the remaining members whether the member is gone; sets who remains. */
 static void verify_left(const struct static_pods *p, const struct leaving *l, json_t *result,
                         struct clear_report *r)
 {

@@ -89,8 +89,8 @@ static bool same_ca(const struct reset_machine *a, const struct reset_machine *b
 	return !*x || !*y || strcmp(x, y) == 0;
 }
 
-/* A list of members that says something about this machine: its own, or another machine's of the
- * same cluster. NULL: there is none. */
+/* The list of members of this machine's cluster: from its own etcd, or from another machine's.
+ * NULL: there is none. */
 static const json_t *list_for(const struct reset_plan *p, const struct reset_machine *m)
 {
 	if (json_array_size(members_of(m)))
@@ -272,10 +272,11 @@ static void judge(struct reset_plan *p, const struct reset_machine *m)
 	auto_free char *text = NULL;
 
 	if (m->unknown)
-		text = xasprintf("%s: its etcd does not answer (%s): its data in %s is lost, and "
-		                 "whether other members remain and keep a quorum cannot be told",
-		                 m->view->name, json_text(etcd_of(m), "error"),
-		                 json_text(etcd_of(m), "data_dir"));
+		text = xasprintf(
+		    "%s: its etcd does not answer (%s): its data in %s is lost, and "
+		    "whether other members remain and keep a quorum cannot be found out",
+		    m->view->name, json_text(etcd_of(m), "error"),
+		    json_text(etcd_of(m), "data_dir"));
 	else if (m->leaves && !leaving_works(p, list_for(p, m)))
 		text = xasprintf("etcd has or would have no quorum: of its members stay %s",
 		                 p->remain);

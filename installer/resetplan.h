@@ -19,7 +19,7 @@ struct reset_machine {
 	const struct cluster_view *view;
 	char *id, *name; /* of its etcd member; NULL: it has none, or etcd does not know it */
 	char *others;    /* client URLs of the other members, comma separated */
-	bool unknown;    /* it has data of etcd's, and nobody can say which members there are */
+	bool unknown;    /* it has data of etcd's, and no etcd that answers knows its member */
 	bool unreached;  /* nothing can be done there, but it was named */
 	bool leaves;     /* others remain: its member is removed before its etcd is stopped */
 };
@@ -30,7 +30,7 @@ struct reset_plan {
 	size_t *order; /* in which members leave: those that do not answer first, then from the
 	                  last machine to the first */
 	char *remain;  /* names of etcd members that stay, comma separated; "": none */
-	char *loss;    /* what is lost for good, or cannot be judged; "": nothing unasked */
+	char *loss;    /* data that would be lost, or may be; "": none */
 };
 
 void reset_plan_init(struct reset_plan *p, const struct cluster_view *v, size_t n);

@@ -255,7 +255,7 @@ static void remove_sets(struct strlist *ports, struct clear_report *r)
 	auto_strlist names = {0};
 	struct err err = {0};
 
-	if (!fs_exists("/sys/module/ip_set")) /* the kernel has never had any */
+	if (!fs_exists("/sys/module/ip_set")) /* never loaded: there are none */
 		return;
 	if (in_image(list, &saved, &err) < 0) {
 		clear_failed(r, "sets of addresses (ipset)", "%s", err.msg);

@@ -37,14 +37,14 @@ static void emit(struct runner *r, size_t i, enum event_kind kind, const char *t
 	                                             .began_ms = r->steps[i].began_ms});
 }
 
-/* Why is in the step's err. */
+/* The cause is in the step's err. */
 static void skip(struct runner *r, size_t i)
 {
 	r->steps[i].state = STEP_SKIPPED;
 	emit(r, i, EVENT_SKIPPED, r->steps[i].err.msg);
 }
 
-/* Is it time for it? Skips it when it can never be. */
+/* Whether the step can start now; skips it when it never can. */
 static bool is_due(struct runner *r, size_t i)
 {
 	const struct step *s = &r->plan->v[i];

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What is asked for a cluster that exists must be what it has: nothing of it is changed here, and
- * machines that join must be told the same as those before. */
+ * machines that join must get the values that the members have. */
 #include "agreement.h"
 #include "configcheck.h"
 #include "err.h"

@@ -21,9 +21,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LOCK_GRACE_MS        1500           /* a holder that ends right now */
+#define LOCK_GRACE_MS        1500           /* for a holder that is about to end */
 #define LOCK_WAIT_MS         (1600u * 1000) /* no operation takes longer */
-#define IDLE_MS              INT_MAX        /* the supervisor judges */
+#define IDLE_MS              INT_MAX        /* the supervisor has the time limit */
 #define CONTROLLER_SILENT_MS 45000          /* it pings each 10 s */
 #define HEARTBEAT_MS         2000
 
@@ -155,7 +155,7 @@ static int run_step(struct node *n, node_op *op, const struct msg *m, json_t *re
 	struct err ignored = {0};
 	int rc;
 
-	if (state_read(&state, err) < 0) /* what it would decide by is not known */
+	if (state_read(&state, err) < 0) /* without the state nothing can be decided */
 		return -1;
 	json_decref(state);
 	if (!id || !name)
@@ -191,7 +191,7 @@ static int serve_one(struct node *n, struct err *err)
 		return err_set(err, "protocol: not a request");
 	}
 	result = json_object();
-	if (stop == STOP_OPERATION) /* it was meant for the one before */
+	if (stop == STOP_OPERATION) /* a stop for the operation before this one */
 		stop = GO_ON;
 	if (node_safe_point(m.text, &failure) == 0 && dispatch(n, &m, result, &failure) == 0)
 		msg_ok(&sb, result);
@@ -221,12 +221,12 @@ static int run_operations(int fd, void *ctx)
 		;
 	lock_release(FILE_LOCK, n.lock);
 	link_release(&n.link);
-	return EXIT_OK; /* the controller went away: nobody is left to tell */
+	return EXIT_OK; /* the controller is gone: no answer is sent */
 }
 
 /* ---- the process ---- */
 
-/* Whatever is opened later must not become stdin, stdout or stderr. */
+/* Opens descriptors 0 to 2 where they are closed, so that no file opened later gets one of them. */
 static void fill_standard_descriptors(void)
 {
 	int fd = open("/dev/null", O_RDWR);
@@ -237,7 +237,8 @@ static void fill_standard_descriptors(void)
 		close(fd);
 }
 
-/* Children must behave the same whoever called us, and nothing secret may end in a core file. */
+/* Sets what children inherit (umask, signals, directory) and forbids core files, which could hold
+ * secrets. */
 static void prepare_process(void)
 {
 	struct rlimit none = {0, 0};

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Anything of a cluster, or of ours, that could answer? */
+/* Whether the machine has a cluster or files of ours, so that op "cluster" has something to say. */
 static bool has_something(const struct job *j, void *ctx)
 {
 	static const char *const facts[] = {"ours", "kubelet_conf", "admin_conf",
@@ -54,7 +54,7 @@ static int check_bundle(struct session *s, struct err *err)
 	                            s->opt->yes, err);
 }
 
-/* The run did end: what follows sees a member. */
+/* The interrupted run had ended: the machine counts as a member from here on. */
 static void set_member(const struct candidate *c)
 {
 	const json_t *interrupted = json_object_get(c->cluster, "interrupted");

@@ -50,7 +50,7 @@ static void on_event(struct sink *s, const struct event *e)
 		say_activity(l, l->all.changed, false);
 }
 
-/* The machine that has been at work for longest speaks for all. */
+/* Prints the step that has run longest. */
 static void tick(struct sink *s)
 {
 	struct lines *l = (struct lines *)s;

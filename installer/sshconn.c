@@ -267,7 +267,7 @@ static struct host_id host_id(const struct ssh_login *l)
 }
 
 /* When an authority speaks for this host: its certificate, from a connection of its own. Empty: it
- * has none. A server that does not answer is told by the connection proper. */
+ * has none, or does not answer, which the connection proper reports. */
 static void fetch_certificate(const struct place *p, struct strbuf *out, struct err *err)
 {
 	auto_close int fd = -1;
@@ -508,7 +508,7 @@ void ssh_free(struct ssh *s)
 {
 	if (!s)
 		return;
-	/* Without the closing courtesies: the server may be silent, and close(2) says it all. */
+	/* No SSH disconnect message: the server may not read any more; close(2) is enough. */
 	close(s->fd);
 	s->fd = -1;
 	if (s->session)

@@ -32,16 +32,17 @@ struct ssh {
 	struct strbuf errout;           /* of the running command */
 	struct strbuf unsent;           /* encrypted, for the socket */
 	struct strbuf early;            /* of its output: came while it was written to */
-	struct strbuf reason;           /* the server's words when it ended the connection */
+	struct strbuf reason;           /* the server's disconnect message */
 	struct strbuf said;             /* what the server wrote while it asked for the login */
-	int rounds;                     /* how often keyboard-interactive has asked */
+	int rounds;                     /* rounds of keyboard-interactive so far */
 	bool unanswered;                /* something but the password was asked for */
 	bool ended;                     /* by the server, or by the network */
 	struct strbuf hello, own_hello; /* first bytes from and to the server; empty later */
 	bool hello_done;
 };
 
-/* Why the last libssh2 call failed; after the server's goodbye that. Borrowed, printable. */
+/* Why the last libssh2 call failed, or the server's disconnect message when there was one.
+ * Borrowed, printable. */
 const char *ssh_why(struct ssh *s);
 /* Waits until something has come, or unsent has become shorter. -1 at the deadline. */
 int ssh_wait(struct ssh *s, long long deadline, struct err *err);

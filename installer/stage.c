@@ -231,7 +231,8 @@ static void remove_leftovers(void)
 	}
 }
 
-/* Who unpacked it, for unstage: noted before, so that nothing is left that nobody noted. */
+/* Notes the run that unpacks the version, for unstage; before it begins, so that a killed run
+ * leaves no directory without a note. */
 static int note_staged(const struct version *v, const char *run, struct err *err)
 {
 	json_t *state = NULL, *staged;

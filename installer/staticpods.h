@@ -14,7 +14,7 @@ struct static_pods {
 	char *etcd_dir, *certs_dir; /* on the host */
 	char *etcd_url;             /* of the local member, for clients */
 	char *etcd_ca, *etcd_cert, *etcd_key;
-	char *etcd_servers;           /* that the API server is told to use */
+	char *etcd_servers;           /* of the API server's --etcd-servers */
 	char *api_address, *api_port; /* of the local API server */
 	char *vip;                    /* virtual IP of lvscare's static pod */
 };

@@ -120,7 +120,7 @@ static void take_from_controller(struct supervisor *s, const char *data, size_t 
 		len -= n;
 	}
 	if (s->line.len > PROTO_LINE_MAX)
-		s->gone = true; /* whoever that is */
+		s->gone = true; /* no controller of ours sends that */
 }
 
 static void read_controller(struct supervisor *s)
@@ -188,7 +188,7 @@ static void send_heartbeat(struct supervisor *s)
 	s->sent = now_ms();
 }
 
-/* A controller that we do not read from, as the child is behind, cannot be told from a dead one. */
+/* A controller that we do not read from, as the child is behind, looks the same as a dead one. */
 static bool reads_controller(const struct supervisor *s)
 {
 	return s->to_child.len < QUEUE_MAX;

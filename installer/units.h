@@ -24,7 +24,7 @@ struct units {
 		char *path, *tmp; /* tmp is NULL when the file is right as it is */
 	} v[4];
 	size_t n;
-	struct strlist saved; /* copies of files of ours that somebody had edited */
+	struct strlist saved; /* copies of our files that had been edited */
 };
 
 /* Prepares all files from the version's directory dir, modules and sysctl being the texts of

@@ -19,7 +19,7 @@
 #define BYTES_MAX    (8LL << 30)
 #define NAME_MAX_LEN 512
 
-/* Relative, without "..", nothing that could leave the directory. "./" in front is fine. */
+/* A relative path without ".."; "./" in front is allowed. */
 static int inside(const char *path)
 {
 	const char *p = path;

@@ -38,7 +38,7 @@ struct worker {
 	const struct bundle *bundle;
 };
 
-/* How long an operation may say nothing new: kubeadm's own limits are far below. */
+/* ms that an operation may run without new progress; kubeadm's own limits are far below. */
 static unsigned silence_ms(const char *op)
 {
 	static const struct {
@@ -303,7 +303,7 @@ static void end_on_stop(struct worker *w, bool on)
 	fcntl(connecting_fd, F_SETOWN, getpid());
 	fcntl(connecting_fd, F_SETFL, on ? flags | O_ASYNC : flags & ~O_ASYNC);
 	if (on)
-		on_controller(SIGIO); /* said already? */
+		on_controller(SIGIO); /* it may have sent something already */
 	else
 		signal(SIGIO, SIG_IGN);
 }
@@ -549,7 +549,7 @@ int worker_main(int fd, const struct host *host, const struct ssh_config *ssh,
 	struct rlimit none = {0, 0};
 	pid_t controller = getppid();
 
-	setsid(); /* ^C at the terminal is the controller's to judge */
+	setsid(); /* ^C at the terminal is handled by the controller */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != controller) /* it ended before that */
 		return EXIT_FAILED;
