@@ -134,7 +134,7 @@ strangers_service() { # N
 	[ -n "$(on 1 'ls /data/etcd/member')" ]
 	installer 300 reset --master "$(addr 1)" --yes "${SSH[@]}"
 	for n in 1 2; do
-		on "$n" 'umount /etc/kubernetes/audit /var/log/pods/mine && rm -rf /var/lib/kubelet /data /srv/audit /srv/logs'
+		on "$n" 'umount /etc/kubernetes/audit && rm -rf /var/lib/kubelet /data /srv/audit /srv/logs'
 	done
 }
 
