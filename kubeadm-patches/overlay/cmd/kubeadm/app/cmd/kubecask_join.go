@@ -226,6 +226,7 @@ func (v joinVirtualIP) lvscareAlone(args []string) error {
 		if dryRunDir, err = os.MkdirTemp("", "kubeadm-join-dryrun"); err != nil {
 			return err
 		}
+		defer os.RemoveAll(dryRunDir) // it was printed
 	}
 	return v.writePod(g, dryRunDir)
 }

@@ -310,8 +310,11 @@ func TestPhasesAloneOnJoinedNode(t *testing.T) {
 	before, _ := os.ReadFile(kubecask.ManifestPath())
 	path, dryRunDir := kubecask.ManifestPath(), t.TempDir()
 	apiServerManifest(t, own)
-	t.Setenv("KUBEADM_JOIN_DRYRUN_DIR", dryRunDir)
+	t.Setenv("TMPDIR", dryRunDir)
 	wantError(t, lvscare("--dry-run", "--master", "10.0.0.9"), "")
+	if left, err := os.ReadDir(dryRunDir); err != nil || len(left) != 0 {
+		t.Errorf("a dry run left %v (%v)", left, err)
+	}
 	after, _ := os.ReadFile(path)
 	if !bytes.Equal(before, after) {
 		t.Error("a dry run wrote the manifest")
