@@ -160,7 +160,7 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	const struct cli_option reset[] = {
 	    MASTERS(o, "Control plane machine to reset. Without any machine: this one."),
 	    NODES(o, "Worker machine to reset."),
-	    FLAG("yes", yes, "Do not ask, as long as no data is lost that nobody asked about."),
+	    FLAG("yes", yes, "Do not ask, as long as no data would be lost."),
 	    FLAG("accept-data-loss", accept_loss,
 	         "Go on also when etcd does not answer or would lose its quorum."),
 	    FLAG("dry-run", dry_run, "Say what would be done, change nothing."),
@@ -394,14 +394,15 @@ char *options_bundle(const struct options *o, struct err *err)
 
 int options_confirm(const struct options *o, const char *question, struct err *err)
 {
-	static const char nobody[] = "nobody to ask: add --yes to go on without a question";
+	static const char no_terminal[] =
+	    "no terminal to ask on: add --yes to go on without a question";
 	auto_free char *answer = NULL, *prompt = xasprintf("%s [y/N] ", question);
 
 	if (o->yes)
 		return 0;
 	if (!isatty(STDIN_FILENO))
-		return err_set_code(err, EXIT_USAGE, "%s", nobody);
-	answer = prompt_line(prompt, nobody, err);
+		return err_set_code(err, EXIT_USAGE, "%s", no_terminal);
+	answer = prompt_line(prompt, no_terminal, err);
 	if (!answer)
 		return -1;
 	if (strcmp(answer, "y") == 0 || strcmp(answer, "yes") == 0)

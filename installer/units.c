@@ -147,7 +147,7 @@ static int keep_edited(struct units *u, const char *path, struct err *err)
 	if (fs_copy(path, copy, err) < 0)
 		return -1;
 	strlist_add(&u->saved, copy);
-	journal("%s was edited by somebody: kept as %s", path, copy);
+	journal("%s had been edited: kept as %s", path, copy);
 	return 0;
 }
 

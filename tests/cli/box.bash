@@ -4,8 +4,8 @@
 # one script, so that nothing of the real machine can be reached by what is tested.
 
 # box SCRIPT: bash runs SCRIPT (a file) with mounts, processes and network of its own. /etc is a copy that is thrown
-# away; /opt, /run, /root, /data, /var/lib and /var/log are empty; systemctl and ip only note what they were told in
-# /run/told; $KEEP/cache has etcd and etcdctl, $KEEP/files the bundles of $BOX_FILES. There, `ask OP [ARGS]` is one
+# away; /opt, /run, /root, /data, /var/lib and /var/log are empty; systemctl and ip only note their words in
+# /run/calls; $KEEP/cache has etcd and etcdctl, $KEEP/files the bundles of $BOX_FILES. There, `ask OP [ARGS]` is one
 # operation of `install node serve`: its answer is printed.
 box() {
 	local flags=(--mount --pid --fork --kill-child --net --uts)
@@ -28,7 +28,7 @@ box() {
 		for d in /opt /run /root /mnt /var/lib /var/log /usr/local/bin /usr/local/sbin; do mount -t tmpfs tmpfs "$d"; done
 		mkdir -p /run/lock
 		for c in systemctl ip; do
-			printf "#!/bin/sh\necho %s \"\$@\" >> /run/told\n" "$c" > "/usr/local/sbin/$c"
+			printf "#!/bin/sh\necho %s \"\$@\" >> /run/calls\n" "$c" > "/usr/local/sbin/$c"
 			chmod +x "/usr/local/sbin/$c"
 		done
 		ip() { /usr/sbin/ip "$@"; }

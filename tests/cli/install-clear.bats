@@ -248,12 +248,12 @@ in_box() {
 		diff before after
 		jq -e '.ok.changed == false' answer
 		jq -re .ok.why answer | grep 'a cluster is here that was not made by kubecask: nothing was touched'
-		[ ! -e /run/told ] # nothing was stopped
+		[ ! -e /run/calls ] # nothing was stopped
 		"$INSTALL" reset --yes | grep 'this machine: a cluster is here that was not made by kubecask'
 	S
 }
 
-@test "packet filter rules that cannot be removed are told, with 75" {
+@test "packet filter rules that cannot be removed are named, exit status 75" {
 	in_box <<-'S'
 		echo '{"version":"1","images":"sha256:aa","kubeadm":"init"}' > /var/lib/kubecask/state.json
 		status=0

@@ -156,7 +156,7 @@ in_box() {
 	S
 }
 
-@test "the only member: nobody is left to leave" {
+@test "the only member of etcd: nothing to leave" {
 	in_box <<-'S'
 		members 1
 		"$INSTALL" reset --yes > answer
@@ -175,7 +175,7 @@ in_box() {
 		[ $status = 1 ]
 		grep 'etcd has or would have no quorum: of its members stay m2, m3 (does not answer): nothing was changed; add --accept-data-loss' answer
 		[ "$(names 1)" = "m1 m2 m3" ]
-		[ -e /var/lib/kubecask/state.json ] && [ ! -e /run/told ]
+		[ -e /var/lib/kubecask/state.json ] && [ ! -e /run/calls ]
 		status=0
 		"$INSTALL" reset --accept-data-loss > answer 2>&1 || status=$?
 		cat answer
@@ -219,12 +219,12 @@ in_box() {
 	S
 }
 
-@test "without a terminal and without --yes nobody is asked" {
+@test "without a terminal and without --yes it is refused before anything is asked of the machines" {
 	in_box <<-'S'
 		status=0
 		"$INSTALL" reset < /dev/null > answer 2>&1 || status=$?
 		[ $status = 2 ]
-		grep 'nobody to ask' answer
+		grep 'no terminal to ask on' answer
 	S
 }
 
@@ -240,7 +240,7 @@ in_box() {
 			cat answer
 			[ $status = 1 ]
 			grep -e "$words" answer
-			[ ! -e /run/told ]
+			[ ! -e /run/calls ]
 		}
 		kubectl v1.36.3
 		touch /etc/kubernetes/kubelet.conf
@@ -311,7 +311,7 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 		grep '^init --config ' /run/kubeadm
 		tr -d ' \n' < /run/kubeadm | grep -F '"ignorePreflightErrors":["all"]'
 		health 1 && [ -e /root/m1/member ] && [ -e /etc/kubernetes/admin.conf ]
-		[ ! -e /run/told ]
+		[ ! -e /run/calls ]
 	S
 }
 
@@ -323,7 +323,7 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 		cat answer
 		jq -e .ok answer
 		tr -d ' \n' < /run/kubeadm | grep -F '"ignorePreflightErrors":["all"]'
-		health 1 && [ -e /root/m1/member ] && [ ! -e /run/told ]
+		health 1 && [ -e /root/m1/member ] && [ ! -e /run/calls ]
 	S
 }
 
@@ -377,7 +377,7 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 		grep 'The cluster goes on; members of its etcd that stay: m2 (does not answer)' answer
 		grep 'Lost for good: etcd has or would have no quorum' answer
 		grep 'stopped, nothing was changed' answer
-		[ -e /root/m1/member ] && [ ! -e /run/told ]
+		[ -e /root/m1/member ] && [ ! -e /run/calls ]
 		at_terminal yes
 		cat answer
 		[ ! -e /root/m1/member ]

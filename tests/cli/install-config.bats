@@ -320,7 +320,7 @@ K
 	printf 'apiVersion: kubeadm.k8s.io/v1beta4\nkind: %s\n%s\n' InitConfiguration 'localAPIEndpoint: {bindPort: 9443}' >$W/c.yaml
 	again 2 --vip 198.18.0.1 --config $W/c.yaml
 	grep -F "InitConfiguration.localAPIEndpoint.bindPort: 9443, but the cluster's API servers have 8443" $W/out
-	# an API server that does not answer: told where it matters
+	# an API server that does not answer: reported where it matters
 	rm /run/maps
 	again 2
 	grep -F 'install: --vip: 169.254.97.2:6443, but the cluster has 198.18.0.1:6443: say the same' $W/out

@@ -19,7 +19,8 @@ beside() {
 	shift
 	mkdir -p "$BATS_FILE_TMPDIR/beside/$name"
 	(
-		D=$BATS_FILE_TMPDIR/beside/$name rc=0
+		export D=$BATS_FILE_TMPDIR/beside/$name
+		rc=0
 		"$@" || rc=$?
 		echo "$rc" > "$BATS_FILE_TMPDIR/beside/$name.status"
 	) > "$BATS_FILE_TMPDIR/beside/$name.output" 2>&1 3>&- &

@@ -26,7 +26,7 @@ tree() {
 	"$MESSAGES" reverse
 }
 
-@test "words that nobody says any more are noticed" {
+@test "messages of the table that the source no longer has are found" {
 	tree '| `the disk ... is full` | c | w |' 'int f(void) { return err_set(err, "the disk %s is full", d); }'
 	"$MESSAGES" forward
 	tree '| `the disk ... is full` | c | w |' 'int f(void) { return err_set(err, "the disk %s is empty", d); }'
@@ -60,7 +60,7 @@ many() {
 	printf 'err_set(err, "open %%s: %%s", path, "%d");\n' {1..50}
 }
 
-@test "an error that is nowhere told is noticed, in each of its forms" {
+@test "an error that neither list has is found, in each of its forms" {
 	local call
 	for call in 'err_set(err, "the moon is not %s", "full")' 'err_set_code(err, f(1, 2), "the moon is not" " %s", x)' \
 		'err_wrap(&e[1], "the moon is not " "%s", x)'; do

@@ -200,7 +200,7 @@ none_stays() {
 	[[ $output == *"--ask-pass: no terminal to ask on; use --password-file"* ]]
 }
 
-@test "nobody listens there" {
+@test "a port on which nothing listens" {
 	run "$INSTALL" --bundle "$W/kubecask-v1.37.2-linux-amd64.tar" --known-hosts "$K" --master 127.0.0.1:1 --node "127.0.0.1:$PORT" \
 		--user "$ME" --identity "$W/id"
 	[ "$status" -eq 1 ]

@@ -355,7 +355,7 @@ S
 S
 }
 
-@test "a damaged state is recovered from its copy, or told; it never looks like a new machine" {
+@test "a damaged state is recovered from its copy, or reported; it never looks like a new machine" {
 	machine <<'S'
 	ask "@$L/old" "$(request stage "$L/old")" "$(request activate "$L/old")" "@$L/new" "$(request stage "$L/new")" | all_ok
 	cmp /var/lib/kubecask/state.json /var/lib/kubecask/state.json.bak

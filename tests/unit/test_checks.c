@@ -367,7 +367,7 @@ static void eviction(void **state)
 	static const struct {
 		const char *config;
 		long long free_gib; /* of 20 GiB */
-		const char *text;   /* NULL: fine */
+		const char *text;   /* NULL: no finding */
 	} tries[] = {
 	    {NULL, 6, NULL}, /* 2.5 GiB needed, 3 to keep */
 	    {NULL, 5, "kubelet evicts pods below 3072 (imagefs.available)"},

@@ -219,7 +219,7 @@ static void one_machine(void **state)
 	assert_int_equal(count(joins, (struct scope){.masters = 1, .workers = 1}), 0);
 	assert_int_equal(count(joins, (struct scope){.workers = 1, .joining = true}), 0);
 	assert_int_equal(count(joins, (struct scope){.workers = 2, .joining = true}), 1);
-	/* kubeadm's examples are nobody's */
+	/* the addresses of kubeadm's examples belong to no machine */
 	assert_int_equal(
 	    count(INIT "nodeRegistration: {name: node}\n", (struct scope){.masters = 1}), 1);
 	assert_int_equal(count(INIT "localAPIEndpoint: {advertiseAddress: 1.2.3.4}\n",

@@ -156,7 +156,7 @@ static int give_up(void *ctx, struct err *err)
 	return err_set(err, "given up");
 }
 
-/* The holder's controller is gone: what it does is waited for, and that is told. */
+/* The holder's controller is gone: its operation is waited for, and a message says so. */
 static void waits_for_an_orphan(void **state)
 {
 	struct place *p = *state;

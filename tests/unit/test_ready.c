@@ -256,7 +256,7 @@ static void test_time_is_over(void **state)
 	says("; see: kubectl get pods -A -o wide, and journalctl -u kubelet");
 }
 
-/* The end is not told before events and logs have been looked at. */
+/* A final problem ends nothing before events and logs have been read. */
 static void test_details_first(void **state)
 {
 	json_t *status = parse("{'nodes':[" N1 "," N2 "],'coredns':'1/2','problems':[" IMAGE "]}");

@@ -58,7 +58,7 @@ static int end(void **state)
 	return 0;
 }
 
-static bool told_to_leave(size_t i)
+static bool leaves_etcd(size_t i)
 {
 	json_t *args = reset_plan_args(&plan, i, false);
 	bool leaves = json_is_object(json_object_get(args, "etcd"));
@@ -76,7 +76,7 @@ static void whole_cluster(void **state)
 	machine(3, "10.0.0.9", FACTS("9"), WORKER);
 	decide(4);
 	for (size_t i = 0; i < 4; i++)
-		assert_false(told_to_leave(i));
+		assert_false(leaves_etcd(i));
 	assert_string_equal(plan.remain, "");
 	assert_string_equal(plan.loss, "");
 }
@@ -89,7 +89,7 @@ static void one_of_three_leaves(void **state)
 	(void)state;
 	machine(0, "10.0.0.2", FACTS("2"), RUNS("2", ALL_UP));
 	decide(1);
-	assert_true(told_to_leave(0));
+	assert_true(leaves_etcd(0));
 	assert_string_equal(plan.remain, "m1, m3");
 	assert_string_equal(plan.loss, "");
 	args = reset_plan_args(&plan, 0, true);
@@ -108,8 +108,8 @@ static void two_of_three_leave_one_after_the_other(void **state)
 	machine(0, "10.0.0.1", FACTS("1"), RUNS("1", ALL_UP));
 	machine(1, "10.0.0.2", FACTS("2"), RUNS("2", ALL_UP));
 	decide(2);
-	assert_true(told_to_leave(0));
-	assert_true(told_to_leave(1));
+	assert_true(leaves_etcd(0));
+	assert_true(leaves_etcd(1));
 	assert_string_equal(plan.remain, "m3");
 	assert_string_equal(plan.loss, "");
 	assert_int_equal(plan.order[0], 1); /* the first master last */
@@ -117,18 +117,18 @@ static void two_of_three_leave_one_after_the_other(void **state)
 }
 
 /* Of three two are alive: when one of them leaves, one of two is. */
-static void leaving_that_costs_the_quorum_is_told(void **state)
+static void leaving_that_costs_the_quorum_is_a_loss(void **state)
 {
 	(void)state;
 	machine(0, "10.0.0.1", FACTS("1"), RUNS("1", THIRD_DOWN));
 	decide(1);
-	assert_true(told_to_leave(0));
+	assert_true(leaves_etcd(0));
 	assert_non_null(strstr(plan.loss, "no quorum"));
 	assert_non_null(strstr(plan.loss, "m2, m3 (does not answer)"));
 }
 
-/* The dead one leaves by the help of the others. */
-static void the_dead_one_leaves(void **state)
+/* A dead member is removed by the others. */
+static void a_dead_member_leaves(void **state)
 {
 	(void)state;
 	machine(0, "10.0.0.1", FACTS("1"), RUNS("1", THIRD_DOWN));
@@ -141,7 +141,7 @@ static void the_dead_one_leaves(void **state)
 	assert_string_equal(plan.loss, "");
 }
 
-static void nobody_answers(void **state)
+static void no_member_answers(void **state)
 {
 	(void)state;
 	machine(0, "10.0.0.1", FACTS("1"), DATA);
@@ -149,7 +149,7 @@ static void nobody_answers(void **state)
 	assert_true(plan.v[0].unknown);
 	assert_non_null(strstr(plan.loss, "10.0.0.1: its etcd does not answer (no answer)"));
 	assert_non_null(strstr(plan.loss, "/d"));
-	assert_true(told_to_leave(0));
+	assert_true(leaves_etcd(0));
 }
 
 /* A member that was removed earlier has data that means nothing any more. */
@@ -162,11 +162,11 @@ static void no_member_any_more(void **state)
 		    "1", "true") "]}}");
 	decide(2);
 	assert_null(plan.v[1].id);
-	assert_false(told_to_leave(1));
+	assert_false(leaves_etcd(1));
 	assert_string_equal(plan.loss, "");
 }
 
-/* All are named, one of them is switched off: the cluster ends, nobody has to leave it. */
+/* All are named, one of them is switched off: the cluster ends, no member has to leave it. */
 static void an_unreached_machine_counts_as_named(void **state)
 {
 	(void)state;
@@ -175,17 +175,17 @@ static void an_unreached_machine_counts_as_named(void **state)
 	machine(2, "10.0.0.3", NULL, NULL);
 	decide(3);
 	for (size_t i = 0; i < 3; i++)
-		assert_false(told_to_leave(i));
+		assert_false(leaves_etcd(i));
 	assert_string_equal(plan.loss, "");
 }
 
-static void an_unreached_machine_that_stays_is_told(void **state)
+static void an_unreached_machine_that_stays_is_named(void **state)
 {
 	(void)state;
 	machine(0, "10.0.0.1", FACTS("1"), RUNS("1", THIRD_DOWN));
 	machine(1, "10.0.0.3", NULL, NULL);
 	decide(2);
-	assert_true(told_to_leave(0));
+	assert_true(leaves_etcd(0));
 	assert_string_equal(plan.remain, "m2, m3 (does not answer)");
 	assert_non_null(strstr(plan.loss, "no quorum"));
 }
@@ -200,7 +200,7 @@ static void without_quorum_the_list_is_known(void **state)
 	decide(3);
 	assert_string_equal(plan.remain, "");
 	assert_string_equal(plan.loss, "");
-	assert_false(told_to_leave(1));
+	assert_false(leaves_etcd(1));
 }
 
 static void another_cluster_says_nothing(void **state)
@@ -336,12 +336,12 @@ int main(void)
 	    CASE(whole_cluster),
 	    CASE(one_of_three_leaves),
 	    CASE(two_of_three_leave_one_after_the_other),
-	    CASE(leaving_that_costs_the_quorum_is_told),
-	    CASE(the_dead_one_leaves),
-	    CASE(nobody_answers),
+	    CASE(leaving_that_costs_the_quorum_is_a_loss),
+	    CASE(a_dead_member_leaves),
+	    CASE(no_member_answers),
 	    CASE(no_member_any_more),
 	    CASE(an_unreached_machine_counts_as_named),
-	    CASE(an_unreached_machine_that_stays_is_told),
+	    CASE(an_unreached_machine_that_stays_is_named),
 	    CASE(without_quorum_the_list_is_known),
 	    CASE(another_cluster_says_nothing),
 	    CASE(the_question_says_what_is_lost),

@@ -140,9 +140,9 @@ static void refused_by_name(void **state)
 	                                    "IdentitiesOnly maybe",
 	                                    "IdentityFile ~other/x",
 	                                    "IdentityFile %Z"};
-	static const char *const fine[] = {"CanonicalizeHostname no\nCanonicalizeHostname yes",
-	                                   "ControlMaster auto", "PKCS11Provider none",
-	                                   "IgnoreUnknown wh*,x\nWhat ever"};
+	static const char *const accepted[] = {"CanonicalizeHostname no\nCanonicalizeHostname yes",
+	                                       "ControlMaster auto", "PKCS11Provider none",
+	                                       "IgnoreUnknown wh*,x\nWhat ever"};
 	struct ssh_login l;
 
 	(void)state;
@@ -152,10 +152,10 @@ static void refused_by_name(void **state)
 		assert_int_equal(look(lines[i], "h", &l, &err), -1);
 		assert_int_equal(err.code, EXIT_USAGE);
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(fine); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(accepted); i++) {
 		struct err err = {0};
 
-		assert_int_equal(look(fine[i], "h", &l, &err), 0);
+		assert_int_equal(look(accepted[i], "h", &l, &err), 0);
 		ssh_login_release(&l);
 	}
 }
