@@ -22,6 +22,10 @@ int etcd_ask(const struct static_pods *p, const char *urls, json_t *out, struct 
 int etcd_remove_member(const struct static_pods *p, const char *urls, const char *id,
                        struct err *err);
 
+/* Saves a snapshot of the member at url into the file path, which must not exist. Its digest is
+ * compared with the data. */
+int etcd_snapshot(const struct static_pods *p, const char *url, const char *path, struct err *err);
+
 /* Number of the cluster's nodes that etcd has a record of; -1: it does not say. */
 int etcd_count_nodes(const struct static_pods *p, const char *urls);
 

@@ -240,6 +240,23 @@ int hostlist_mark_local(struct hostlist *l, struct err *err)
 	return 0;
 }
 
+int hostlist_join_local(struct hostlist *l, struct err *err)
+{
+	size_t kept = 0;
+	bool seen = false;
+
+	if (hostlist_mark_local(l, err) < 0)
+		return -1;
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->v[i].local && seen)
+			continue;
+		seen |= l->v[i].local;
+		l->v[kept++] = l->v[i];
+	}
+	l->n = kept;
+	return 0;
+}
+
 size_t hostlist_masters(const struct hostlist *l)
 {
 	size_t n = 0;

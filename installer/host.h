@@ -54,5 +54,7 @@ struct host *hostlist_add_local(struct hostlist *l, const struct addr *addr, boo
 void hostlist_append(struct hostlist *l, const struct host *h);
 /* Marks the entries whose address is one of this machine's own (and whose port is 22) as local. */
 int hostlist_mark_local(struct hostlist *l, struct err *err);
+/* The same, and this machine stands only once in the list: the first of its entries stays. */
+int hostlist_join_local(struct hostlist *l, struct err *err);
 size_t hostlist_masters(const struct hostlist *l);
 void hostlist_release(struct hostlist *l);

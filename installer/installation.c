@@ -109,6 +109,8 @@ static enum step_verdict on_answer(void *ctx, const struct step *s, const json_t
 		                    json_incref(json_object_get(result, "nodes")));
 		return judge_ready(in, result, err);
 	}
+	if (strcmp(s->op, "cluster") == 0 || strcmp(s->op, "configuration") == 0)
+		return upgrade_judge(in, s, result, err);
 	if (!result)
 		return failed_step(in, s, err);
 	if (strcmp(s->op, "token") == 0)
@@ -191,6 +193,13 @@ int installation_run(struct installation *in, struct err *err)
 		                    "no master among the machines: name one with --master");
 	if (check_same_config(in, err) < 0 || cluster_plan(in, err) < 0)
 		return -1;
+	return installation_execute(in, err);
+}
+
+int installation_execute(struct installation *in, struct err *err)
+{
+	struct session *s = &in->session;
+
 	show_plan(in);
 	if (s->opt->dry_run)
 		return 0;
@@ -234,5 +243,6 @@ int installation_end(struct installation *in, const char *command, int rc, const
 	json_decref(in->record);
 	ready_release(&in->ready);
 	free(in->missing);
+	free(in->well);
 	return session_end(&in->session, command, rc, err);
 }

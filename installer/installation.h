@@ -11,7 +11,8 @@
 
 struct err;
 
-/* What install and join do: machines become members of one cluster. Zeroed but for session.opt. */
+/* What install, join and upgrade do: machines become members of one cluster, at its version. Zeroed
+ * but for session.opt. */
 struct installation {
 	struct session session;
 	json_t *record; /* of the cluster as it was, as its members keep it; join only */
@@ -19,13 +20,16 @@ struct installation {
 	    *seed; /* the control plane that is initialised, or asked for secrets and status */
 	struct plan plan;
 	struct runner runner;
-	bool changed;       /* anything was done */
+	bool changed;    /* anything was done */
+	long long *well; /* upgrade: since when each machine is as it should be, ms; 0: not yet */
 	struct ready ready; /* of the last step, which waits */
 	char *missing;      /* what was missing when it was shown last */
 };
 
 /* From connected machines to a cluster that is ready, and the result on stdout. */
 int installation_run(struct installation *in, struct err *err);
+/* The second half of it: shows the plan, runs it unless --dry-run, judges. */
+int installation_execute(struct installation *in, struct err *err);
 /* The result for people and sinks; returns rc. */
 int installation_end(struct installation *in, const char *command, int rc, const struct err *err);
 
@@ -43,6 +47,15 @@ struct job *choose_seed(struct installation *in);
 int cluster_plan(struct installation *in, struct err *err);
 /* What becomes of each machine, in a line each, and the steps. */
 void cluster_plan_print(struct installation *in);
+
+/* ---- upgradeplan.c ---- */
+
+/* Every step that is needed to bring the cluster to the bundle's version, from the facts. */
+int upgrade_plan(struct installation *in, struct err *err);
+/* An answer to a step of op "cluster", which waits until the machine is well and at that version,
+ * or of op "configuration". NULL with err: the machine failed in it. */
+enum step_verdict upgrade_judge(struct installation *in, const struct step *s, const json_t *answer,
+                                struct err *err);
 
 /* ---- record.c ---- */
 

@@ -4,6 +4,8 @@
  * that goes with the processes that use it; nothing secret is on a disk, in an argument, the
  * environment, a log or a message.
  */
+#include "kubeadm.h"
+
 #include "config.h"
 #include "err.h"
 #include "fs.h"
@@ -39,7 +41,7 @@ static const char *const admin_env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
 
 /* ---- running it ---- */
 
-struct kubeadm_run {
+struct kubeadm_output {
 	struct node *node;
 	const char *verb; /* "init", "join" */
 	struct redactor redactor;
@@ -50,7 +52,7 @@ struct kubeadm_run {
 };
 
 /* Lines such as "[etcd] Creating static Pod manifest ..." become the step that the user sees. */
-static void report_step(struct kubeadm_run *r, const char *line)
+static void report_step(struct kubeadm_output *r, const char *line)
 {
 	const char *end = strchr(line, ']');
 	char step[sizeof(r->last)];
@@ -66,7 +68,7 @@ static void report_step(struct kubeadm_run *r, const char *line)
 /* Output whose secrets are gone: to the log, to the user and to the message of a failure. */
 static void on_clear_text(void *ctx, int stream, const char *text, size_t len)
 {
-	struct kubeadm_run *r = ctx;
+	struct kubeadm_output *r = ctx;
 	struct strbuf *said = &r->said[stream], *line = &r->progress[stream];
 
 	if (r->log >= 0)
@@ -86,13 +88,13 @@ static void on_clear_text(void *ctx, int stream, const char *text, size_t len)
 
 static void on_output(void *ctx, int stream, const char *data, size_t len)
 {
-	struct kubeadm_run *r = ctx;
+	struct kubeadm_output *r = ctx;
 
 	redactor_feed(&r->redactor, stream, data, len);
 }
 
 /* The failure of a program, with the last lines of what it said. */
-static int program_failed(const char *name, int status, struct kubeadm_run *r, struct err *err)
+static int program_failed(const char *name, int status, struct kubeadm_output *r, struct err *err)
 {
 	const struct strbuf *said = r->said[2].len ? &r->said[2] : &r->said[1];
 	const char *text = strbuf_str(said), *p;
@@ -109,12 +111,11 @@ static int program_failed(const char *name, int status, struct kubeadm_run *r, s
 	return err_set(err, "%s: exit status %d: %.*s", name, status, (int)(text + len - p), p);
 }
 
-/* Runs kubeadm; what it prints goes to LOG_FILE without the secrets. */
-static int kubeadm(struct node *n, const char *verb, const char *const argv[],
-                   const struct strlist *secrets, int timeout_s, struct err *err)
+int kubeadm_run(struct node *n, const char *verb, const char *const argv[],
+                const struct strlist *secrets, int timeout_s, struct err *err)
 {
 	auto_close int log = -1;
-	struct kubeadm_run r = {.node = n, .verb = verb};
+	struct kubeadm_output r = {.node = n, .verb = verb};
 	const struct proc_opts opts = {
 	    .timeout_s = timeout_s, .env = admin_env, .on_output = on_output, .ctx = &r};
 	int status;
@@ -202,7 +203,7 @@ static int run_with_config(struct node *n, const char *verb, const json_t *docs,
 	if (strcmp(verb, "init") == 0)
 		strlist_add(&argv, "--skip-token-print");
 	add_masters(&argv, args);
-	rc = kubeadm(n, verb, (const char *const *)argv.v, &secrets, INIT_S, err);
+	rc = kubeadm_run(n, verb, (const char *const *)argv.v, &secrets, INIT_S, err);
 	close(file);
 	return rc;
 }
@@ -270,8 +271,9 @@ static int delete_secrets(const char *token_id, bool certs, struct err *err)
 	return proc_check(argv, &opts, NULL, err);
 }
 
-/* Patches of kubeadm's manifests lie on each machine: before anything is changed. */
-static int patches_there(const json_t *docs, struct err *err)
+/* Patches of kubeadm's manifests lie on each machine: before anything is changed. An upgrade needs
+ * them again. */
+static int find_patches(const json_t *docs, struct err *err)
 {
 	size_t i;
 	json_t *doc;
@@ -286,6 +288,8 @@ static int patches_there(const json_t *docs, struct err *err)
 			               "%s.patches.directory of --config: %s: %s: copy it to this "
 			               "machine first",
 			               kind, dir, strerror(errno));
+		if (kind && dir && *dir && state_set_string("patches", dir, err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -297,7 +301,7 @@ static int check_run(struct node *n, const json_t *args, enum half_run *left, st
 
 	if (!json_is_array(docs))
 		return err_set(err, "protocol: \"docs\" is missing");
-	if (patches_there(docs, err) < 0 || node_lock(n, err) < 0)
+	if (node_lock(n, err) < 0 || find_patches(docs, err) < 0)
 		return -1;
 	return half_run_prepare(n, args, left, err);
 }
@@ -412,7 +416,7 @@ int op_certs(struct node *n, const json_t *args, json_t *result, struct err *err
 	if (file < 0)
 		return -1;
 	argv[6] = path;
-	rc = kubeadm(n, "upload-certs", argv, &secrets, CERTS_S, err);
+	rc = kubeadm_run(n, "upload-certs", argv, &secrets, CERTS_S, err);
 	close(file);
 	if (rc == 0)
 		json_object_set_new(result, "key", json_string(key));
@@ -466,5 +470,5 @@ int op_lvscare(struct node *n, const json_t *args, json_t *result, struct err *e
 	add_masters(&argv, args);
 	strlist_add(&argv, vip);
 	json_object_set_new(result, "changed", json_true());
-	return kubeadm(n, "lvscare", (const char *const *)argv.v, &none, SHORT_S, err);
+	return kubeadm_run(n, "lvscare", (const char *const *)argv.v, &none, SHORT_S, err);
 }

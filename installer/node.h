@@ -72,6 +72,11 @@ node_op op_certs;      /* {timeouts,endpoint} -> {key}: upload-certs with a fres
 node_op op_forget;     /* {token_id}: delete token and uploaded certificates */
 node_op op_lvscare;    /* {masters,vip}: static pod with today's masters */
 node_op op_configuration; /* {all} -> {docs}: what kubeadm stored in the cluster (stored.c) */
+node_op op_snapshot;      /* {run} -> {file}: etcd's data, kept on this machine (upgrade.c) */
+node_op op_upgrade;       /* {index,verb}: the unpacked kubeadm's upgrade apply, or node */
+node_op op_kubelet;       /* {}: restart it */
+node_op op_drain;         /* {node,seconds}: no new pods there, and those that are leave */
+node_op op_uncordon;      /* {node} */
 node_op op_addons;        /* {cni,pod_cidr}: kubectl apply (addons.c) */
 node_op op_status;        /* {} -> nodes and CoreDNS as the API server sees them */
 node_op op_kubeconfig;    /* {} : ~/.kube/config when there is none */

@@ -143,7 +143,8 @@ static size_t add_run(struct options *o, struct cli_option *to, size_t n)
 	return n;
 }
 
-static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to)
+/* Of the commands that change a cluster; 0: it is none of them. */
+static size_t cluster_rows(struct options *o, enum command cmd, struct cli_option *to)
 {
 	const struct cli_option install[] = {
 	    MASTERS(
@@ -157,6 +158,21 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	    NODES(o, "New worker machine."),
 	    TEXT("from", "HOST", from, "An existing master, when this machine is none."),
 	};
+	const struct cli_option upgrade[] = {
+	    MASTERS(o, "Control plane machine that ./install does not know: it joined by hand."),
+	    NODES(o, "Worker machine that joined by hand."),
+	    TEXT("bundle", "FILE", bundle,
+	         "The bundle of the new version (the only kubecask-*-linux-*.tar beside this "
+	         "program)."),
+	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
+	    {.name = "drain",
+	     .kind = CLI_DURATION,
+	     .arg = "TIME",
+	     .help = "How long pods may take to leave a worker (5m).",
+	     .dest = &o->drain_ms,
+	     .min = 1000,
+	     .max = 7200000},
+	};
 	const struct cli_option reset[] = {
 	    MASTERS(o, "Control plane machine to reset. Without any machine: this one."),
 	    NODES(o, "Worker machine to reset."),
@@ -166,6 +182,33 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	    FLAG("dry-run", dry_run, "Say what would be done, change nothing."),
 	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
+	size_t n = 0;
+
+	switch (cmd) {
+	case CMD_INSTALL:
+		ADD(install);
+		n = add_cluster(o, to, n, true);
+		n = add_run(o, to, n);
+		return add_ssh(o, to, n, true);
+	case CMD_JOIN:
+		ADD(join);
+		n = add_cluster(o, to, n, false);
+		n = add_run(o, to, n);
+		return add_ssh(o, to, n, true);
+	case CMD_UPGRADE:
+		ADD(upgrade);
+		n = add_run(o, to, n);
+		return add_ssh(o, to, n, true);
+	case CMD_RESET:
+		ADD(reset);
+		return add_ssh(o, to, n, true);
+	default:
+		return 0;
+	}
+}
+
+static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to)
+{
 	const struct cli_option status[] = {
 	    TEXT("from", "HOST", from, "A master, when this machine is none."),
 	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
@@ -189,19 +232,6 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	size_t n = 0;
 
 	switch (cmd) {
-	case CMD_INSTALL:
-		ADD(install);
-		n = add_cluster(o, to, n, true);
-		n = add_run(o, to, n);
-		return add_ssh(o, to, n, true);
-	case CMD_JOIN:
-		ADD(join);
-		n = add_cluster(o, to, n, false);
-		n = add_run(o, to, n);
-		return add_ssh(o, to, n, true);
-	case CMD_RESET:
-		ADD(reset);
-		return add_ssh(o, to, n, true);
 	case CMD_STATUS:
 		ADD(status);
 		return add_ssh(o, to, n, false);
@@ -217,12 +247,9 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	case CMD_NODE_ACTIVATE:
 		ADD(prepare);
 		return add_cluster(o, to, n, false);
-	case CMD_PLAN_CHECK:
-		break;
-	case CMD_COUNT:
-		break;
+	default:
+		return cluster_rows(o, cmd, to);
 	}
-	return n;
 }
 
 static const struct cli_command commands[CMD_COUNT] = {
@@ -231,7 +258,8 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .prog = "install",
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
-	    .text = "Commands: install (default), join, preflight, reset, status, verify, node "
+	    .text = "Commands: install (default), join, upgrade, preflight, reset, status, verify, "
+		    "node "
 		    "prepare, node "
 		    "stage, node "
 		    "activate, plan-check; "
@@ -249,6 +277,18 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .text = "Runs on a master, or anywhere else with --from. Plain kubeadm join does as "
 		    "well: see "
 		    "node prepare.",
+	},
+    [CMD_UPGRADE] =
+	{
+	    .prog = "install upgrade",
+	    .synopsis = "[options] --bundle FILE",
+	    .summary = "bring the whole cluster to the version of another bundle",
+	    .text = "Runs on a master, or anywhere else with --from. By one minor version at most. "
+		    "Checks every machine and changes nothing when one is not well. Files and "
+		    "images are brought to all machines, etcd's data is saved on each master, "
+		    "then follow the control planes one by one, the programs of the masters, and "
+		    "the workers one by one, each emptied before. A run that was interrupted is "
+		    "repeated with the same command. There is no way back by command yet.",
 	},
     [CMD_RESET] =
 	{
@@ -323,8 +363,8 @@ static struct cli_command with_rows(enum command cmd, const struct cli_option *r
 
 static bool logs_in(enum command cmd)
 {
-	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_RESET || cmd == CMD_STATUS ||
-	       cmd == CMD_PREFLIGHT;
+	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_UPGRADE || cmd == CMD_RESET ||
+	       cmd == CMD_STATUS || cmd == CMD_PREFLIGHT;
 }
 
 int options_parse(struct options *o, enum command cmd, int argc, char **argv, struct err *err)
@@ -333,8 +373,11 @@ int options_parse(struct options *o, enum command cmd, int argc, char **argv, st
 	struct cli_command c = with_rows(cmd, rows);
 	int rc;
 
-	*o = (struct options){
-	    .user = options_default_user, .cni = "flannel", .concurrency = 16, .wait_ms = 600000};
+	*o = (struct options){.user = options_default_user,
+	                      .cni = "flannel",
+	                      .concurrency = 16,
+	                      .wait_ms = 600000,
+	                      .drain_ms = 300000};
 	rows_of(o, cmd, rows);
 	rc = cli_parse(&c, argc, argv, cmd == CMD_PLAN_CHECK ? &o->operands : NULL, err);
 	return rc == 0 && logs_in(cmd) ? options_load_ssh(o, err) : rc;

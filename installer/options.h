@@ -27,12 +27,13 @@ struct options {
 	struct strlist operands; /* words that are no options: plan-check only */
 	bool ask_pass, dry_run, json, yes, control_plane;
 	bool accept_loss; /* of data of etcd's: --yes does not say that */
-	unsigned concurrency, wait_ms;
+	unsigned concurrency, wait_ms, drain_ms;
 };
 
 enum command {
 	CMD_INSTALL,
 	CMD_JOIN,
+	CMD_UPGRADE,
 	CMD_RESET,
 	CMD_STATUS,
 	CMD_VERIFY,

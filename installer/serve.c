@@ -48,6 +48,11 @@ static const struct {
     {"token", op_token},
     {"certs", op_certs},
     {"forget", op_forget},
+    {"snapshot", op_snapshot},
+    {"upgrade", op_upgrade},
+    {"kubelet", op_kubelet},
+    {"drain", op_drain},
+    {"uncordon", op_uncordon},
     {"lvscare", op_lvscare},
     {"addons", op_addons},
     {"status", op_status},
@@ -132,8 +137,9 @@ const char *arg_string(const json_t *args, const char *key, struct err *err)
 static bool is_journaled(const char *op)
 {
 	static const char *const names[] = {
-	    "images", "stage", "unstage", "activate", "deactivate", "init",       "join",
-	    "token",  "certs", "forget",  "lvscare",  "addons",     "kubeconfig", "remember"};
+	    "images",   "stage",   "unstage", "activate", "deactivate", "init",       "join",
+	    "token",    "certs",   "forget",  "lvscare",  "addons",     "kubeconfig", "remember",
+	    "snapshot", "upgrade", "kubelet", "drain",    "uncordon"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(names[i], op) == 0)

@@ -44,7 +44,9 @@ void session_config_findings(struct session *s, const struct strlist *findings);
 int session_connect(struct session *s, struct err *err);
 /* Ends the connections; their facts and candidates go with them. */
 void session_disconnect(struct session *s);
-/* Asks the clusters that the machines are in. -1 when they do not fit the bundle, or an interrupted
+/* Asks the clusters that the machines are in; candidates have the answers. */
+int session_ask_clusters(struct session *s, struct err *err);
+/* Asks and judges them. -1 when they do not fit the bundle, or an interrupted
  * run on a machine may not be cleared (cluster.h). */
 int session_check_clusters(struct session *s, struct err *err);
 /* May members switch to the bundle's programs? Only when the API servers are of that version. */
@@ -70,6 +72,7 @@ int session_end(struct session *s, const char *command, int rc, const struct err
 /* The commands; each returns an exit status through err, or EXIT_OK. */
 int cmd_install(const struct options *o, struct err *err);
 int cmd_join(const struct options *o, struct err *err);
+int cmd_upgrade(const struct options *o, struct err *err);
 int cmd_reset(const struct options *o, struct err *err);
 int cmd_status(const struct options *o, struct err *err);
 int cmd_verify(const struct options *o, struct err *err);

@@ -22,7 +22,7 @@ static bool has_something(const struct job *j, void *ctx)
 	return false;
 }
 
-static int ask_clusters(struct session *s, struct err *err)
+int session_ask_clusters(struct session *s, struct err *err)
 {
 	if (jobs_run(&s->jobs, "cluster", "ask the cluster", has_something, NULL, NULL)) {
 		session_report(s);
@@ -101,7 +101,7 @@ static int half_run(struct session *s, const struct job *j, struct err *err)
 
 int session_check_clusters(struct session *s, struct err *err)
 {
-	if (ask_clusters(s, err) < 0 || check_bundle(s, err) < 0)
+	if (session_ask_clusters(s, err) < 0 || check_bundle(s, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->jobs.n && !s->alone; i++)
 		if (s->jobs.v[i].facts && half_run(s, &s->jobs.v[i], err) < 0)
@@ -114,7 +114,7 @@ int session_check_activate(struct session *s, struct err *err)
 	const char *version = s->bundle.k8s_version, *runs;
 	const json_t *api;
 
-	if (ask_clusters(s, err) < 0)
+	if (session_ask_clusters(s, err) < 0)
 		return -1;
 	for (size_t i = 0; i < s->jobs.n; i++) {
 		const struct candidate *c = &s->candidates[i];

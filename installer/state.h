@@ -12,6 +12,8 @@ struct err;
  *   images   digest of the index whose images are imported    role   "control-plane" or "worker"
  *   kubeadm  "init-started", "init", "join-started", "join"   sysctl values before us
  *   network  "flannel" or "none": given to the cluster that this node began
+ *   control_plane  Kubernetes version to which this node was brought by kubeadm upgrade
+ *   patches  directory of the user's patches of kubeadm's manifests
  *   absent   directories that were not there before us
  *   kubeconfig {path,digest} that we wrote                    cluster {masters,nodes,vip,...}
  *   staged     {NAME:{index,run}}: unpacked versions and the run that unpacked them (stage.c)

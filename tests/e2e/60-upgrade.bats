@@ -11,10 +11,7 @@ OLDER=$TOP/build/older # programs of an older kubecask, so that its lvscare imag
 
 setup_file() {
 	export BATS_TEST_TIMEOUT=1500
-	local b=build/older
-	make -C "$TOP" -s "BUILD=$b" VERSION=0.0.9 all
-	(cd "$TOP" && $b/kubecask-pack --k8s-version "$FROM" --out $b/dist --zstd-level 3 --lvscare $b/lvscare \
-		--pause $b/pause --netfilter-select $b/netfilter-select --install $b/install --work build/pack) >&2
+	older_bundle
 	machines 1:2500M 2:1500M
 }
 
@@ -83,11 +80,11 @@ activate() { # N [--control-plane]
 
 @test "another version over the living cluster is refused, naming both, and changes nothing" {
 	local n before
+	bundle_on 2
 	for n in 1 2; do script "$n" fingerprint.sh | sed "s/^/$n /"; done > "$OUT/before.refused"
 	run installer 120 --master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$CONFIG" --yes "${SSH[@]}"
 	[ "$status" = 1 ]
 	[[ $output == *"$FROM"*"$TO"* ]]
-	bundle_on 2
 	run here 2 node prepare
 	[ "$status" = 1 ]
 	[[ $output == *"$FROM"*"$TO"* ]]

@@ -191,3 +191,11 @@ bundle_on() {
 	on "$1" mkdir -p /root/kubecask
 	"$LAB" push "$1" "$INSTALL" "$BUNDLE" /root/kubecask/
 }
+
+# older_bundle: $OLDER/dist, a bundle of version $FROM made by an older kubecask, so that its lvscare image has another name
+older_bundle() {
+	local b=build/older
+	make -C "$TOP" -s "BUILD=$b" VERSION=0.0.9 all
+	(cd "$TOP" && $b/kubecask-pack --k8s-version "$FROM" --out $b/dist --zstd-level 3 --lvscare $b/lvscare \
+		--pause $b/pause --netfilter-select $b/netfilter-select --install $b/install --work build/pack) >&2
+}

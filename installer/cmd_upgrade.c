@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+/* upgrade: all machines of a cluster are brought to the version of another bundle. */
+#include "err.h"
+#include "installation.h"
+#include "knowncluster.h"
+#include "preflight.h"
+#include "upgradecheck.h"
+
+#include <stdio.h>
+
+/* The master that is asked first, then those that were named, then those of the record. */
+static int gather(struct session *s, const struct host *seed, const json_t *record, struct err *err)
+{
+	struct hostlist all = {0};
+
+	hostlist_append(&all, seed);
+	for (size_t i = 0; i < s->hosts.n; i++)
+		hostlist_append(&all, &s->hosts.v[i]);
+	hostlist_release(&s->hosts);
+	s->hosts = all;
+	if (known_machines(s, record, false, err) < 0)
+		return -1;
+	return hostlist_join_local(&s->hosts, err);
+}
+
+static int check_cluster(struct session *s, struct err *err)
+{
+	struct findings f = {0};
+	bool refused;
+
+	if (session_ask_clusters(s, err) < 0)
+		return -1;
+	upgrade_check(s->candidates, s->jobs.n, s->bundle.k8s_version, &f);
+	session_show_findings(s, &f, s->opt->json ? NULL : stderr);
+	refused = findings_errors(&f) > 0;
+	findings_release(&f);
+	if (refused)
+		return err_set(err, "the cluster cannot be upgraded now, nothing was changed");
+	return session_check(s, err);
+}
+
+static int confirm(const struct session *s, struct err *err)
+{
+	char question[200];
+
+	if (s->opt->dry_run)
+		return 0;
+	snprintf(question, sizeof(question),
+	         "Bring %zu machine%s to Kubernetes %s? There is no way back by command.",
+	         s->jobs.n, s->jobs.n == 1 ? "" : "s", s->bundle.k8s_version);
+	return options_confirm(s->opt, question, err);
+}
+
+static int upgrade(struct installation *in, struct options *own, struct hostlist *seed,
+                   struct err *err)
+{
+	struct session *s = &in->session;
+
+	if (options_hosts(own, &s->hosts, err) < 0 || known_seed(own, seed, err) < 0 ||
+	    session_open_bundle(s, err) < 0 || options_ssh(own, &s->ssh, err) < 0)
+		return -1;
+	s->ssh_known = s->joining = true;
+	in->record = known_record(s, &seed->v[0], "upgrade", err);
+	if (!in->record)
+		return -1;
+	known_options(own, in->record);
+	if (session_config(s, err) < 0)
+		return -1;
+	s->cfg.api_port = (uint16_t)json_integer_value(json_object_get(in->record, "bind_port"));
+	if (gather(s, &seed->v[0], in->record, err) < 0 || session_connect(s, err) < 0 ||
+	    session_unreachable(s, err) < 0 || check_cluster(s, err) < 0)
+		return -1;
+	in->seed = choose_seed(in);
+	if (upgrade_plan(in, err) < 0 || confirm(s, err) < 0)
+		return -1;
+	return installation_execute(in, err);
+}
+
+int cmd_upgrade(const struct options *o, struct err *err)
+{
+	struct options own = *o; /* lists are borrowed */
+	struct installation in = {.session.opt = &own};
+	struct hostlist seed = {0};
+	int rc;
+
+	session_begin(&in.session);
+	rc = upgrade(&in, &own, &seed, err);
+	hostlist_release(&seed);
+	return installation_end(&in, "upgrade", rc, err);
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a machine does in an upgrade of its cluster: etcd's data is saved, the new version's kubeadm
+ * changes the static pods, kubelet is started anew after activate, pods are moved away before it.
+ * Each operation can be repeated.
+ */
+#include "err.h"
+#include "etcd.h"
+#include "fs.h"
+#include "json.h"
+#include "kubeadm.h"
+#include "mem.h"
+#include "node.h"
+#include "proc.h"
+#include "stage.h"
+#include "state.h"
+#include "staticpods.h"
+#include "strbuf.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KUBECTL        DIR_CURRENT "/bin/kubectl"
+#define SNAPSHOTS      DIR_STATE "/snapshots"
+#define SNAPSHOTS_KEPT 3
+#define UPGRADE_S      1800 /* kubeadm's own waits end before */
+#define COMMAND_S      60
+
+/* ---- a snapshot of etcd ---- */
+
+/* The newest stay; their names begin with the time. */
+static void remove_old_snapshots(void)
+{
+	auto_strlist names = {0};
+	struct err ignored = {0};
+
+	if (fs_list(SNAPSHOTS, &names, &ignored) < 0)
+		return;
+	strlist_sort(&names);
+	for (size_t i = 0; i + SNAPSHOTS_KEPT < names.n; i++) {
+		auto_free char *path = xasprintf(SNAPSHOTS "/%s", names.v[i]);
+
+		unlink(path);
+	}
+}
+
+static int save_snapshot(const struct static_pods *p, const char *run, json_t *result,
+                         struct err *err)
+{
+	auto_free char *path = xasprintf(SNAPSHOTS "/%s.db", run);
+	auto_free char *part = xasprintf("%s.part", path);
+
+	json_object_set_new(result, "file", json_string(path));
+	if (fs_exists(path))
+		return 0;
+	if (fs_mkdir_p(SNAPSHOTS, 0700, err) < 0)
+		return -1;
+	unlink(part); /* of a run that was cut off */
+	if (etcd_snapshot(p, p->etcd_url, part, err) < 0 || fs_rename(part, path, err) < 0) {
+		unlink(part);
+		return -1;
+	}
+	remove_old_snapshots();
+	journal("etcd's data saved as %s", path);
+	json_object_set_new(result, "changed", json_true());
+	return 0;
+}
+
+int op_snapshot(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const char *run = json_text(json_object_get(args, "run"), "id");
+	struct static_pods p;
+	int rc = 0;
+
+	if (!*run || strchr(run, '/'))
+		return err_set(err, "protocol: \"run\" is missing");
+	if (node_lock(n, err) < 0 || node_safe_point("etcd was saved", err) < 0)
+		return -1;
+	static_pods_read(&p);
+	if (p.etcd && p.etcd_url) /* etcd servers of the user's are theirs to save */
+		rc = save_snapshot(&p, run, result, err);
+	static_pods_release(&p);
+	return rc;
+}
+
+/* ---- kubeadm upgrade ---- */
+
+static int run_upgrade(struct node *n, const struct version *v, const char *verb,
+                       const char *patches, struct err *err)
+{
+	auto_strlist argv = {0}, secrets = {0};
+
+	strlist_addf(&argv, "%s/bin/kubeadm", v->dir);
+	strlist_add(&argv, "upgrade");
+	strlist_add(&argv, verb);
+	if (strcmp(verb, "apply") == 0) {
+		strlist_add(&argv, v->k8s);
+		strlist_add(&argv, "--yes");
+	}
+	if (*patches)
+		strlist_addf(&argv, "--patches=%s", patches);
+	return kubeadm_run(n, "upgrade", (const char *const *)argv.v, &secrets, UPGRADE_S, err);
+}
+
+int op_upgrade(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const char *verb = arg_string(args, "verb", err);
+	auto_version v = {0};
+	json_t *state = NULL;
+	int rc = 0;
+
+	if (!verb || (strcmp(verb, "apply") != 0 && strcmp(verb, "node") != 0))
+		return err_set(err, "protocol: bad verb");
+	if (node_lock(n, err) < 0 || version_find(args, &v, err) < 0 || state_read(&state, err) < 0)
+		return -1;
+	if (!v.there)
+		rc = err_set(err, "%s is not unpacked on this machine: stage comes before upgrade",
+		             v.k8s);
+	if (rc == 0)
+		rc = node_safe_point("kubeadm upgrade", err);
+	if (rc == 0) {
+		journal("kubeadm upgrade %s to %s begins", verb, v.k8s);
+		rc = run_upgrade(n, &v, verb, json_text(state, "patches"), err);
+		journal("kubeadm upgrade %s to %s %s", verb, v.k8s, rc < 0 ? "failed" : "done");
+	}
+	if (rc == 0)
+		rc = state_set_string("control_plane", v.k8s, err);
+	json_object_set_new(result, "changed", json_true());
+	json_decref(state);
+	return rc;
+}
+
+int op_kubelet(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const char *argv[] = {"systemctl", "restart", "kubelet", NULL};
+	const struct proc_opts opts = {.timeout_s = COMMAND_S};
+
+	(void)args;
+	(void)result;
+	if (node_lock(n, err) < 0)
+		return -1;
+	journal("kubelet starts anew");
+	return proc_check(argv, &opts, NULL, err);
+}
+
+/* ---- pods leave a node ---- */
+
+static int kubectl(const struct strlist *argv, int seconds, struct err *err)
+{
+	static const char *const env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
+	const struct proc_opts opts = {.timeout_s = seconds, .env = env};
+
+	return proc_check((const char *const *)argv->v, &opts, NULL, err);
+}
+
+static int cordon(const char *verb, const char *name, struct err *err)
+{
+	auto_strlist argv = {0};
+
+	strlist_add(&argv, KUBECTL);
+	strlist_add(&argv, verb);
+	strlist_add(&argv, "--");
+	strlist_add(&argv, name);
+	return kubectl(&argv, COMMAND_S, err);
+}
+
+/* Evictions respect PodDisruptionBudgets. When the time is over the node takes pods again. */
+int op_drain(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const char *name = arg_string(args, "node", err);
+	int seconds = (int)json_integer_value(json_object_get(args, "seconds"));
+	auto_strlist argv = {0};
+	struct err ignored = {0};
+
+	(void)result;
+	if (!name || node_lock(n, err) < 0 || node_safe_point("pods were moved", err) < 0)
+		return -1;
+	strlist_add(&argv, KUBECTL);
+	strlist_add(&argv, "drain");
+	strlist_add(&argv, "--ignore-daemonsets");
+	strlist_add(&argv, "--delete-emptydir-data");
+	strlist_addf(&argv, "--timeout=%ds", seconds);
+	strlist_add(&argv, "--");
+	strlist_add(&argv, name);
+	if (kubectl(&argv, seconds + COMMAND_S, err) == 0)
+		return 0;
+	if (cordon("uncordon", name, &ignored) == 0)
+		return err_wrap(err, "pods do not leave %s, which takes new ones again", name);
+	return err_wrap(err, "pods do not leave %s, and it takes no new ones", name);
+}
+
+int op_uncordon(struct node *n, const json_t *args, json_t *result, struct err *err)
+{
+	const char *name = arg_string(args, "node", err);
+
+	(void)result;
+	return name && node_lock(n, err) == 0 ? cordon("uncordon", name, err) : -1;
+}

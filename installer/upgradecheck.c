@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "upgradecheck.h"
+
+#include "json.h"
+#include "mem.h"
+#include "preflight_checks.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* By how many minor versions kubelets may be older than API servers. */
+#define KUBELET_MINORS 3
+
+struct version_number {
+	int major, minor, patch;
+};
+
+static bool parse(const char *s, struct version_number *v)
+{
+	return sscanf(s + (*s == 'v'), "%d.%d.%d", &v->major, &v->minor, &v->patch) == 3;
+}
+
+static long order(const struct version_number *v)
+{
+	return v->major * 1000000L + v->minor * 1000L + v->patch;
+}
+
+/* ---- versions ---- */
+
+static const char *api_version(const struct candidate *c)
+{
+	return json_text(json_object_get(c->cluster, "apiserver"), "version");
+}
+
+static void check_api_version(const struct candidate *c, const char *to, struct findings *f)
+{
+	const char *has = api_version(c);
+	struct version_number from, target;
+
+	if (!*has || !parse(has, &from) || !parse(to, &target))
+		return;
+	if (order(&from) > order(&target))
+		finding_add(f, c, "Version", LEVEL_ERROR, "take a bundle of a later version",
+		            "its API server has Kubernetes %s, the bundle %s: an older one is no "
+		            "upgrade",
+		            has, to);
+	else if (from.major != target.major || target.minor - from.minor > 1)
+		finding_add(f, c, "Version", LEVEL_ERROR,
+		            "upgrade with a bundle of each minor version between, one after the "
+		            "other",
+		            "its API server has Kubernetes %s, the bundle %s: more than one minor "
+		            "version",
+		            has, to);
+}
+
+static void check_kubelet(const struct candidate *c, const json_t *node, const char *to,
+                          struct findings *f)
+{
+	const char *has = json_text(node, "version");
+	struct version_number kubelet, target;
+
+	if (!parse(has, &kubelet) || !parse(to, &target))
+		return;
+	if (kubelet.major != target.major || target.minor - kubelet.minor > KUBELET_MINORS)
+		finding_add(f, c, "Skew", LEVEL_ERROR, "bring that node to a later version first",
+		            "the kubelet of %s has %s: API servers of %s take none that is more "
+		            "than %d minor versions older",
+		            json_text(node, "name"), has, to, KUBELET_MINORS);
+	else if (order(&kubelet) > order(&target))
+		finding_add(f, c, "Skew", LEVEL_ERROR,
+		            "take a bundle of that version or a later one",
+		            "the kubelet of %s has %s, which is later than the bundle's %s",
+		            json_text(node, "name"), has, to);
+}
+
+/* ---- what must be well before anything is changed ---- */
+
+static void check_control_plane(const struct candidate *c, struct findings *f)
+{
+	const json_t *api = json_object_get(c->cluster, "apiserver");
+	const json_t *etcd = json_object_get(c->cluster, "etcd");
+	const char *state = json_text(etcd, "state");
+
+	if (!json_flag(api, "local"))
+		finding_add(f, c, "ControlPlane", LEVEL_ERROR,
+		            "journalctl -u kubelet; ctr -n k8s.io containers ls",
+		            "its own API server does not answer%s%s",
+		            *json_text(api, "error") ? ": " : "", json_text(api, "error"));
+	if (strcmp(state, "running") != 0 && strcmp(state, "external") != 0)
+		finding_add(f, c, "Etcd", LEVEL_ERROR, "journalctl -u kubelet",
+		            "its member of etcd does not answer%s%s",
+		            *json_text(etcd, "error") ? ": " : "", json_text(etcd, "error"));
+}
+
+/* As one master sees them; each of them would say the same. */
+static void check_members(const struct candidate *c, struct findings *f)
+{
+	const json_t *etcd = json_object_get(c->cluster, "etcd");
+	size_t i;
+	json_t *m;
+
+	json_array_foreach (json_object_get(etcd, "members"), i, m) {
+		const char *name = json_text(m, "name");
+
+		if (!*name)
+			name = json_text(m, "id");
+		if (!json_flag(m, "alive"))
+			finding_add(f, c, "Etcd", LEVEL_ERROR,
+			            "start it, or remove it: etcdctl member remove",
+			            "member %s of etcd does not answer", name);
+		else if (json_flag(m, "learner"))
+			finding_add(f, c, "Etcd", LEVEL_ERROR, "wait until it is a voting member",
+			            "member %s of etcd is still a learner", name);
+	}
+}
+
+static bool among(const struct candidate *c, size_t n, const char *address)
+{
+	for (size_t i = 0; i < n; i++) {
+		char own[64];
+
+		if (strcmp(candidate_address(&c[i], own), address) == 0)
+			return true;
+	}
+	return false;
+}
+
+static void check_nodes(const struct candidate *seed, const struct candidate *c, size_t n,
+                        const char *to, struct findings *f)
+{
+	size_t i;
+	json_t *node;
+
+	json_array_foreach (json_object_get(seed->cluster, "nodes"), i, node) {
+		const char *name = json_text(node, "name"), *address = json_text(node, "address");
+
+		check_kubelet(seed, node, to, f);
+		if (!json_flag(node, "ready"))
+			finding_add(f, seed, "Node", LEVEL_ERROR,
+			            "./install status tells why; or kubectl delete node NAME when "
+			            "it is gone for good",
+			            "node %s (%s) is not Ready", name, address);
+		if (!among(c, n, address))
+			finding_add(f, seed, "Node", LEVEL_ERROR,
+			            "name it too: --master ADDRESS or --node ADDRESS",
+			            "node %s (%s) is none of the machines that are known", name,
+			            address);
+	}
+}
+
+void upgrade_check(const struct candidate *c, size_t n, const char *to, struct findings *f)
+{
+	const struct candidate *seed = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		if (candidate_state(&c[i]) != NODE_MEMBER) {
+			finding_add(f, &c[i], "Node", LEVEL_ERROR,
+			            "./install reset, or ./install join it first",
+			            "it is no member of the cluster");
+			continue;
+		}
+		if (!c[i].master)
+			continue;
+		check_api_version(&c[i], to, f);
+		check_control_plane(&c[i], f);
+		if (!seed && json_object_get(c[i].cluster, "nodes"))
+			seed = &c[i];
+	}
+	if (!seed)
+		return;
+	check_members(seed, f);
+	check_nodes(seed, c, n, to, f);
+}

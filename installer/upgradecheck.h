@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <stddef.h>
+
+struct candidate;
+struct findings;
+
+/*
+ * May the cluster of these machines be brought to version to ("v1.37.2")? Each machine has the
+ * answers to op "facts" and op "cluster". Adds an error for each thing that speaks against it:
+ * a version that is too far or older, an API server, a member of etcd or a node that is not well,
+ * a node that is none of the machines. Pure: nothing is asked or changed here.
+ */
+void upgrade_check(const struct candidate *c, size_t n, const char *to, struct findings *f);

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The plan of an upgrade: files and images to all machines beside what runs, etcd's data saved, the
+ * control planes one by one, then the programs of the masters, then the workers one by one, the pod
+ * network last. What is done already gives no step, so that a run can be repeated at any point.
+ */
+#include "err.h"
+#include "installation.h"
+#include "json.h"
+#include "mem.h"
+#include "oci.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A control plane or node is well for that long before the next one follows. */
+#define WELL_MS 30000
+
+struct upgrade {
+	struct installation *in;
+	int *staged; /* of each machine: its last step of the first part; 0: none */
+	int last;    /* the step that the next one waits for */
+};
+
+static const json_t *state_of(const struct job *j)
+{
+	return json_object_get(j->facts, "state");
+}
+
+static const char *target(const struct installation *in)
+{
+	return in->session.bundle.k8s_version;
+}
+
+static size_t number_of(const struct upgrade *u, const struct job *j)
+{
+	return (size_t)(j - u->in->session.jobs.v);
+}
+
+static int add(struct upgrade *u, const struct job *on, const char *op, const char *name,
+               json_t *args, const char *undo)
+{
+	return plan_add(&u->in->plan, op, name, number_of(u, on), on->host->name, args, undo);
+}
+
+/* One more step of the sequence: after all that is in it, and only when that succeeded. */
+static void then(struct upgrade *u, int step)
+{
+	plan_needs(&u->in->plan, step, u->last);
+	u->last = step;
+}
+
+static json_t *file_args(const struct upgrade *u, const struct job *j)
+{
+	return json_pack("{ss ss}", "index", u->in->session.bundle.index_digest.str, "role",
+	                 j->host->master ? OCI_ROLE_CP : "worker");
+}
+
+static bool has_files(const struct upgrade *u, const struct job *j)
+{
+	const char *want = u->in->session.bundle.index_digest.str;
+
+	return strcmp(json_text(state_of(j), "bundle"), want) == 0 &&
+	       strcmp(json_text(state_of(j), "images"), want) == 0;
+}
+
+static const json_t *cluster_of(const struct upgrade *u, const struct job *j)
+{
+	return session_candidate(&u->in->session, j)->cluster;
+}
+
+/* The node of the machine, as the cluster names it. */
+static const json_t *own_node(const json_t *cluster)
+{
+	size_t i;
+	json_t *n;
+
+	json_array_foreach (json_object_get(cluster, "nodes"), i, n)
+		if (json_flag(n, "self"))
+			return n;
+	return NULL;
+}
+
+/* ---- before anything is switched ---- */
+
+static void plan_stage(struct upgrade *u)
+{
+	for (size_t i = 0; i < u->in->session.jobs.n; i++) {
+		const struct job *j = &u->in->session.jobs.v[i];
+		int stage;
+
+		if (has_files(u, j))
+			continue;
+		stage = add(u, j, "stage", "stage files", file_args(u, j), "unstage");
+		u->staged[i] = add(u, j, "images", "import images", file_args(u, j), NULL);
+		plan_needs(&u->in->plan, u->staged[i], stage);
+	}
+}
+
+/* ---- control planes ---- */
+
+static bool control_plane_done(const struct upgrade *u, const struct job *j)
+{
+	const json_t *api = json_object_get(cluster_of(u, j), "apiserver");
+
+	return strcmp(json_text(state_of(j), "control_plane"), target(u->in)) == 0 &&
+	       strcmp(json_text(api, "version"), target(u->in)) == 0;
+}
+
+static void needs_all_staged(struct upgrade *u, int step)
+{
+	for (size_t i = 0; i < u->in->session.jobs.n; i++)
+		plan_needs(&u->in->plan, step, u->staged[i]);
+}
+
+static void plan_snapshots(struct upgrade *u)
+{
+	for (size_t i = 0; i < u->in->session.jobs.n; i++) {
+		const struct job *j = &u->in->session.jobs.v[i];
+		int step;
+
+		if (!j->host->master || control_plane_done(u, j))
+			continue;
+		step = add(u, j, "snapshot", "save etcd's data", NULL, NULL);
+		needs_all_staged(u, step);
+		then(u, step);
+	}
+}
+
+static void plan_control_plane(struct upgrade *u, const struct job *j, const char *verb)
+{
+	json_t *args = file_args(u, j);
+	int step;
+
+	json_object_set_new(args, "verb", json_string(verb));
+	step = add(u, j, "upgrade",
+	           strcmp(verb, "apply") == 0 ? "kubeadm upgrade apply" : "kubeadm upgrade node",
+	           args, NULL);
+	needs_all_staged(u, step);
+	then(u, step);
+	then(u, add(u, j, "cluster", "wait for the control plane", NULL, NULL));
+}
+
+/* `apply` changes the cluster's configuration too and is run on the first one. */
+static void plan_control_planes(struct upgrade *u)
+{
+	const struct jobs *jobs = &u->in->session.jobs;
+	bool applied = false;
+
+	for (size_t i = 0; i < jobs->n; i++)
+		applied |= jobs->v[i].host->master && control_plane_done(u, &jobs->v[i]);
+	for (size_t i = 0; i < jobs->n; i++) {
+		const struct job *j = &jobs->v[i];
+
+		if (!j->host->master || control_plane_done(u, j))
+			continue;
+		plan_control_plane(u, j, applied ? "node" : "apply");
+		applied = true;
+	}
+}
+
+/* ---- programs and kubelets ---- */
+
+static bool kubelet_done(const struct upgrade *u, const struct job *j)
+{
+	const json_t *kubelet = json_object_get(cluster_of(u, j), "kubelet");
+
+	return has_files(u, j) && json_flag(kubelet, "running") &&
+	       strcmp(json_text(kubelet, "version"), target(u->in)) == 0 &&
+	       json_flag(own_node(cluster_of(u, j)), "ready");
+}
+
+static void plan_programs(struct upgrade *u, const struct job *j)
+{
+	int step = add(u, j, "activate", "activate files", file_args(u, j), "deactivate");
+
+	needs_all_staged(u, step);
+	then(u, step);
+	then(u, add(u, j, "images", "keep images", file_args(u, j), NULL));
+	then(u, add(u, j, "kubelet", "start kubelet anew", NULL, NULL));
+	then(u, add(u, j, "cluster", "wait for the node", NULL, NULL));
+}
+
+/* Pods can leave only where another node takes them. */
+static bool can_drain(const struct upgrade *u)
+{
+	return u->in->session.jobs.n - hostlist_masters(&u->in->session.hosts) > 1;
+}
+
+static void plan_worker(struct upgrade *u, const struct job *j)
+{
+	const char *name = json_text(own_node(cluster_of(u, j)), "name");
+	json_t *args = file_args(u, j);
+
+	json_object_set_new(args, "verb", json_string("node"));
+	if (can_drain(u))
+		then(u, add(u, u->in->seed, "drain", "move pods away",
+		            json_pack("{ss si}", "node", name, "seconds",
+		                      (int)(u->in->session.opt->drain_ms / 1000)),
+		            "uncordon"));
+	then(u, add(u, j, "upgrade", "kubeadm upgrade node", args, NULL));
+	plan_programs(u, j);
+	if (can_drain(u))
+		then(u, add(u, u->in->seed, "uncordon", "take pods again",
+		            json_pack("{ss}", "node", name), NULL));
+}
+
+static void plan_nodes(struct upgrade *u, bool masters)
+{
+	for (size_t i = 0; i < u->in->session.jobs.n; i++) {
+		const struct job *j = &u->in->session.jobs.v[i];
+
+		if (j->host->master != masters || kubelet_done(u, j))
+			continue;
+		if (masters)
+			plan_programs(u, j);
+		else
+			plan_worker(u, j);
+	}
+}
+
+/* ---- the end ---- */
+
+/* Did an earlier run end before all machines knew of the version? */
+static bool all_know(const struct upgrade *u)
+{
+	for (size_t i = 0; i < u->in->session.jobs.n; i++) {
+		const json_t *known = json_object_get(state_of(&u->in->session.jobs.v[i]),
+		                                      "cluster");
+
+		if (strcmp(json_text(known, "k8s"), target(u->in)) != 0)
+			return false;
+	}
+	return true;
+}
+
+static void plan_end(struct upgrade *u)
+{
+	const struct installation *in = u->in;
+	const struct addr *vip = &in->session.cfg.vip;
+	const char *network = json_text(state_of(in->seed), "network");
+	char host[ADDR_STR_MAX];
+
+	if (*network && strcmp(network, "none") != 0) {
+		then(u, add(u, in->seed, "configuration", "read the configuration",
+		            json_pack("{sb}", "all", true), NULL));
+		then(u, add(u, in->seed, "addons", "pod network",
+		            json_pack("{ss ss ss ss si}", "cni", network, "proxy_mode",
+		                      "$(proxy_mode)", "pod_cidr", in->session.cfg.pod_cidr, "vip",
+		                      addr_host(vip, host), "port", vip->port),
+		            NULL));
+	}
+	for (size_t i = 0; i < in->session.jobs.n; i++)
+		then(u, add(u, &in->session.jobs.v[i], "remember", "remember the cluster",
+		            json_pack("{ss}", "cluster", "$(record)"), NULL));
+}
+
+/* ---- waiting ---- */
+
+/* Why the machine is not yet what the step waits for; "" when it is. */
+static const char *missing(const struct installation *in, const struct job *j, bool control_plane,
+                           const json_t *cluster)
+{
+	const json_t *api = json_object_get(cluster, "apiserver");
+	const json_t *node = own_node(cluster);
+	const char *etcd = json_text(json_object_get(cluster, "etcd"), "state");
+
+	if (j->host->master && !json_flag(api, "local"))
+		return "its API server does not answer";
+	if (control_plane && strcmp(json_text(api, "version"), target(in)) != 0)
+		return "its API server has the old version";
+	if (j->host->master && strcmp(etcd, "running") != 0 && strcmp(etcd, "external") != 0)
+		return "its member of etcd does not answer";
+	if (!json_flag(node, "ready"))
+		return "its node is not Ready";
+	if (!control_plane && strcmp(json_text(node, "version"), target(in)) != 0)
+		return "its kubelet has the old version";
+	return "";
+}
+
+static enum step_verdict take_proxy_mode(struct installation *in, const json_t *answer)
+{
+	const json_t *doc = config_doc_of_kind(json_object_get(answer, "docs"),
+	                                       "KubeProxyConfiguration");
+	const char *mode = json_text(doc, "mode");
+
+	json_object_set_new(in->runner.values, "proxy_mode",
+	                    json_string(*mode ? mode : "iptables"));
+	return VERDICT_DONE;
+}
+
+/* A control plane or node must be as it should be for a while. */
+static enum step_verdict judge_machine(struct installation *in, const struct step *s,
+                                       const json_t *cluster, struct err *err)
+{
+	const struct job *j = &in->session.jobs.v[s->machine];
+	bool control_plane = strcmp(s->name, "wait for the control plane") == 0;
+	const char *lacks = missing(in, j, control_plane, cluster);
+	long long now = now_ms(), *well = &in->well[s->machine];
+
+	if (!*lacks) {
+		*well = *well ? *well : now;
+		if (now - *well < WELL_MS)
+			return VERDICT_AGAIN;
+		*well = 0;
+		return VERDICT_DONE;
+	}
+	*well = 0;
+	if (now - in->runner.steps[s - in->plan.v].began_ms < in->session.opt->wait_ms)
+		return VERDICT_AGAIN;
+	err_set(err,
+	        "%s for %u s (journalctl -u kubelet there); the other machines serve as they "
+	        "did, the same command goes on",
+	        lacks, in->session.opt->wait_ms / 1000);
+	return VERDICT_FAILED;
+}
+
+enum step_verdict upgrade_judge(struct installation *in, const struct step *s, const json_t *answer,
+                                struct err *err)
+{
+	if (!answer)
+		return VERDICT_FAILED;
+	if (strcmp(s->op, "configuration") == 0)
+		return take_proxy_mode(in, answer);
+	return judge_machine(in, s, answer, err);
+}
+
+int upgrade_plan(struct installation *in, struct err *err)
+{
+	size_t n = in->session.jobs.n;
+	auto_free int *staged = xcalloc(n, sizeof(*staged));
+	struct upgrade u = {.in = in, .staged = staged};
+
+	if (plan_init(&in->plan, err) < 0)
+		return -1;
+	in->well = xcalloc(n, sizeof(*in->well));
+	plan_stage(&u);
+	plan_snapshots(&u);
+	plan_control_planes(&u);
+	plan_nodes(&u, true);
+	plan_nodes(&u, false);
+	if (in->plan.n || !all_know(&u))
+		plan_end(&u);
+	then(&u, add(&u, in->seed, "status", "wait until ready", NULL, NULL));
+	return 0;
+}

@@ -1,0 +1,145 @@
+#!/usr/bin/env bats
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck disable=SC2154 # status, output: of bats
+# ./install upgrade: three masters and two workers go from UPGRADE_FROM to K8S_VERSION while somebody writes through the
+# virtual address.
+
+load lib
+FROM=${UPGRADE_FROM:-v1.36.3}
+TO=${K8S_VERSION:-v1.37.2}
+OLDER=$TOP/build/older
+
+setup_file() {
+	export BATS_TEST_TIMEOUT=1800
+	older_bundle
+	machines 1:2500M 2:2500M 3:2500M 4:1500M 5:1500M
+}
+
+teardown_file() {
+	[ ! -f "$OUT/writer.pid" ] || kill "$(cat "$OUT/writer.pid")" 2>/dev/null || :
+	"$LAB" down -9 -a
+}
+
+setup() {
+	over_ssh
+	say "$BATS_TEST_DESCRIPTION"
+}
+
+upgrade() { # SECONDS WORD...
+	local limit=$1
+	shift
+	installer "$limit" upgrade --from "$(addr 1)" --bundle "$BUNDLE" --wait 10m "${SSH[@]}" "$@"
+}
+
+version_of() { # N: of its kubelet
+	k 1 get node "node$1" -o 'jsonpath={.status.nodeInfo.kubeletVersion}'
+}
+
+api_of() { # N: of its own API server
+	on "$1" "kubectl --kubeconfig /etc/kubernetes/admin.conf --server https://$(addr "$1"):6443 version -o json" | jq -r .serverVersion.gitVersion
+}
+
+fingerprints() { # FILE
+	local n
+	for n in 1 2 3 4 5; do script "$n" fingerprint.sh | sed "s/^/$n /"; done > "$1"
+}
+
+not_ready() { # NODE
+	[ "$(k 1 get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" != True ]
+}
+
+# On worker 4: a ConfigMap each half second through the virtual address; the names of those that were acknowledged are kept
+start_writer() {
+	on 1 cat /etc/kubernetes/admin.conf | on 4 'cat > /root/admin.conf'
+	on 4 'cat > /root/write.sh' <<-'S'
+		for ((i = 0; ; i++)); do
+			if kubectl --kubeconfig /root/admin.conf --request-timeout=10s create configmap "w$i" --from-literal=n="$i" >/dev/null 2>>/root/failed.log
+			then echo "w$i" >> /root/acknowledged; else echo "w$i $(date +%T)" >> /root/failed; fi
+			sleep 0.5
+		done
+	S
+	on 4 'nohup bash /root/write.sh >/dev/null 2>&1 & echo $! > /root/writer.pid'
+}
+
+# Each acknowledged write is in the cluster
+writes_are_there() {
+	on 4 'cat /root/acknowledged' | sort > "$OUT/acknowledged"
+	k 1 get configmaps -o name | sed 's#configmap/##' | sort > "$OUT/there"
+	say "$(wc -l < "$OUT/acknowledged") writes acknowledged, $(on 4 'cat /root/failed 2>/dev/null | wc -l') refused or not answered"
+	[ "$(wc -l < "$OUT/acknowledged")" -gt 50 ]
+	[ -z "$(comm -23 "$OUT/acknowledged" "$OUT/there")" ]
+}
+
+@test "a cluster of the older version, three masters and two workers" {
+	INSTALL=$OLDER/dist/install installer 900 --master "$(addr 1)" --master "$(addr 2)" --master "$(addr 3)" \
+		--node "$(addr 4)" --node "$(addr 5)" --bundle "$OLDER/dist/kubecask-$FROM-linux-amd64.tar" \
+		--config "$("$LAB" config "$FROM")" --yes "${SSH[@]}"
+	eventually 120 ready 1 node1 node2 node3 node4 node5
+}
+
+@test "a node that is not Ready is named, and nothing is changed" {
+	on 5 systemctl stop kubelet
+	eventually 120 not_ready node5
+	fingerprints "$OUT/before"
+	run upgrade 120 --yes
+	[ "$status" = 1 ]
+	grep -E "^$(addr 1) +error +Node +node node5 \($(addr 5)\) is not Ready" "$OUT/install.log"
+	grep 'the cluster cannot be upgraded now, nothing was changed' "$OUT/install.log"
+	fingerprints "$OUT/after"
+	diff "$OUT/before" "$OUT/after"
+	on 5 systemctl start kubelet
+	eventually 120 ready 1 node5
+}
+
+@test "the plan is shown, and nothing is changed" {
+	fingerprints "$OUT/before"
+	upgrade 120 --dry-run
+	[ "$(grep -c 'kubeadm upgrade apply' "$OUT/install.log")" = 1 ]
+	[ "$(grep -c 'kubeadm upgrade node' "$OUT/install.log")" = 4 ]
+	[ "$(grep -c 'move pods away' "$OUT/install.log")" = 2 ]
+	fingerprints "$OUT/after"
+	diff "$OUT/before" "$OUT/after"
+}
+
+second_master_is_upgraded() {
+	[ "$(api_of 2)" = "$TO" ]
+}
+
+@test "the operator's machine dies while the second master is upgraded" {
+	local pid
+	start_writer
+	"$LAB" exec timeout -k 10 900 "$INSTALL" upgrade --from "$(addr 1)" --bundle "$BUNDLE" --yes "${SSH[@]}" \
+		</dev/null >"$OUT/killed.log" 2>&1 3>&- &
+	pid=$!
+	eventually 800 second_master_is_upgraded
+	kill -9 "$(pgrep -P "$pid" | head -1)" "$pid" || :
+	wait "$pid" || :
+	for n in 1 2 3 4 5; do [ "$(version_of "$n")" = "$FROM" ]; done
+	[ "$(api_of 3)" = "$FROM" ]
+}
+
+@test "the same command brings all machines to the new version" {
+	upgrade 1500 --yes
+	for n in 1 2 3 4 5; do
+		[ "$(version_of "$n")" = "$TO" ]
+		[ "$(on "$n" readlink /opt/kubecask/current)" = "$TO" ]
+	done
+	for n in 1 2 3; do
+		[ "$(api_of "$n")" = "$TO" ]
+		on "$n" 'test -s /var/lib/kubecask/snapshots/*.db'
+	done
+	[ -z "$(k 1 get nodes -o 'jsonpath={.items[*].spec.unschedulable}')" ]
+	writes_are_there
+}
+
+@test "once more: everything is in place, nothing is changed" {
+	on 4 xargs kill < <(on 4 cat /root/writer.pid)
+	upgrade 200 --yes
+	grep 'everything was in place already, nothing changed' "$OUT/install.log"
+}
+
+@test "the older bundle is no upgrade" {
+	run installer 120 upgrade --from "$(addr 1)" --bundle "$OLDER/dist/kubecask-$FROM-linux-amd64.tar" --yes "${SSH[@]}"
+	[ "$status" = 1 ]
+	grep "Version .* an older one is no upgrade" "$OUT/install.log"
+}

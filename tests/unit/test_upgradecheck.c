@@ -1,0 +1,174 @@
+/* links: installer */
+// SPDX-License-Identifier: Apache-2.0
+#include "upgradecheck.h"
+
+#include "preflight.h"
+#include "unit.h"
+
+#include <string.h>
+
+#define VERSION "v1.37.2"
+
+/* Two masters and a worker that are well; a test spoils one thing. */
+static json_t *master(const char *version)
+{
+	json_t *cluster = json_pack(
+	    "{s{ss ss sb} s{ss s[{ss sb sb}{ss sb sb}]}"
+	    " s[{ss ss ss sb sb}{ss ss ss sb sb}{ss ss ss sb sb}]}",
+	    "apiserver", "state", "answers", "version", version, "local", 1, "etcd", "state",
+	    "running", "members", "name", "a", "alive", 1, "learner", 0, "name", "b", "alive", 1,
+	    "learner", 0, "nodes", "name", "a", "address", "10.0.0.1", "version", version, "ready",
+	    1, "control_plane", 1, "name", "b", "address", "10.0.0.2", "version", version, "ready",
+	    1, "control_plane", 1, "name", "c", "address", "10.0.0.3", "version", version, "ready",
+	    1, "control_plane", 0);
+
+	assert_non_null(cluster);
+	return cluster;
+}
+
+struct world {
+	struct candidate c[3];
+	json_t *facts[3], *cluster[3];
+};
+
+static void make(struct world *w, const char *version)
+{
+	static const char *const names[] = {"a", "b", "c"};
+
+	for (size_t i = 0; i < 3; i++) {
+		w->facts[i] = json_pack("{sb sb s{ss} s[{ss}] so}", "kubelet_conf", 1, "ours", 1,
+		                        "state", "kubeadm", i ? "join" : "init", "addresses",
+		                        "address", "10.0.0.9", "default_source",
+		                        json_sprintf("10.0.0.%zu", i + 1));
+		w->cluster[i] = i < 2 ? master(version) : json_object();
+		w->c[i] = (struct candidate){.name = names[i],
+		                             .facts = w->facts[i],
+		                             .cluster = w->cluster[i],
+		                             .master = i < 2};
+	}
+}
+
+static void drop(struct world *w)
+{
+	for (size_t i = 0; i < 3; i++) {
+		json_decref(w->facts[i]);
+		json_decref(w->cluster[i]);
+	}
+}
+
+/* Exactly these words are found, on that machine, or nothing when words is NULL. */
+static void found(struct world *w, const char *machine, const char *words)
+{
+	struct findings f = {0};
+	bool hit = false;
+
+	upgrade_check(w->c, 3, VERSION, &f);
+	for (size_t i = 0; i < f.n; i++) {
+		print_message("%s %s: %s\n", f.v[i].node, f.v[i].check, f.v[i].text);
+		assert_true(f.v[i].error && *f.v[i].fix);
+		hit |= words && strcmp(f.v[i].node, machine) == 0 && strstr(f.v[i].text, words);
+	}
+	if (words)
+		assert_true(hit);
+	else
+		assert_int_equal(f.n, 0);
+	findings_release(&f);
+	drop(w);
+}
+
+static void versions(void **state)
+{
+	static const struct {
+		const char *from, *words;
+	} t[] = {{"v1.36.3", NULL},
+	         {"v1.37.1", NULL},
+	         {"v1.37.2", NULL},
+	         {"v1.35.9", "more than one minor version"},
+	         {"v2.0.0", "an older one is no upgrade"},
+	         {"v1.37.3", "an older one is no upgrade"},
+	         {"v1.38.0", "an older one is no upgrade"}};
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		make(&w, t[i].from);
+		found(&w, "a", t[i].words);
+	}
+}
+
+/* A member of the cluster's answer, by its path. */
+static json_t *at(const struct world *w, const char *list, size_t i)
+{
+	json_t *v = json_object_get(w->cluster[0], list);
+
+	return json_array_get(json_is_array(v) ? v : json_object_get(v, "members"), i);
+}
+
+static void kubelets(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make(&w, "v1.36.3");
+	json_object_set_new(at(&w, "nodes", 2), "version", json_string("v1.33.1"));
+	found(&w, "a", "the kubelet of c has v1.33.1: API servers of v1.37.2 take none");
+	make(&w, "v1.36.3");
+	json_object_set_new(at(&w, "nodes", 2), "version", json_string("v1.34.1"));
+	found(&w, "a", NULL);
+	make(&w, "v1.37.2");
+	json_object_set_new(at(&w, "nodes", 2), "version", json_string("v1.37.3"));
+	found(&w, "a", "later than the bundle's");
+}
+
+static void what_is_not_well(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make(&w, "v1.36.3");
+	json_object_set_new(at(&w, "nodes", 2), "ready", json_false());
+	found(&w, "a", "node c (10.0.0.3) is not Ready");
+	make(&w, "v1.36.3");
+	json_object_set_new(at(&w, "nodes", 2), "address", json_string("10.0.0.7"));
+	found(&w, "a", "node c (10.0.0.7) is none of the machines that are known");
+	make(&w, "v1.36.3");
+	json_object_set_new(at(&w, "etcd", 1), "alive", json_false());
+	found(&w, "a", "member b of etcd does not answer");
+	make(&w, "v1.36.3");
+	json_object_set_new(at(&w, "etcd", 1), "learner", json_true());
+	found(&w, "a", "member b of etcd is still a learner");
+	make(&w, "v1.36.3");
+	json_object_set_new(json_object_get(w.cluster[1], "apiserver"), "local", json_false());
+	found(&w, "b", "its own API server does not answer");
+	make(&w, "v1.36.3");
+	json_object_set_new(json_object_get(w.cluster[1], "etcd"), "state", json_string("data"));
+	found(&w, "b", "its member of etcd does not answer");
+	make(&w, "v1.36.3");
+	json_object_del(w.facts[2], "kubelet_conf");
+	json_object_del(json_object_get(w.facts[2], "state"), "kubeadm");
+	found(&w, "c", "it is no member of the cluster");
+}
+
+/* Answers are untrusted. */
+static void nothing_is_known(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make(&w, "v1.36.3");
+	json_object_clear(w.cluster[0]);
+	json_object_clear(w.cluster[1]);
+	found(&w, "a", "its own API server does not answer");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(versions),
+	    cmocka_unit_test(kubelets),
+	    cmocka_unit_test(what_is_not_well),
+	    cmocka_unit_test(nothing_is_known),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
