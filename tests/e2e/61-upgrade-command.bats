@@ -106,14 +106,13 @@ second_master_is_upgraded() {
 }
 
 @test "the operator's machine dies while the second master is upgraded" {
-	local pid
 	start_writer
-	"$LAB" exec timeout -k 10 900 "$INSTALL" upgrade --from "$(addr 1)" --bundle "$BUNDLE" --yes "${SSH[@]}" \
-		</dev/null >"$OUT/killed.log" 2>&1 3>&- &
-	pid=$!
+	# shellcheck disable=SC2016 # for the shell there
+	"$LAB" exec bash -c 'echo $$ > "$1"; shift; exec "$@"' bash "$OUT/operator.pid" \
+		"$INSTALL" upgrade --from "$(addr 1)" --bundle "$BUNDLE" --yes "${SSH[@]}" </dev/null >"$OUT/killed.log" 2>&1 3>&- &
 	eventually 800 second_master_is_upgraded
-	kill -9 "$(pgrep -P "$pid" | head -1)" "$pid" || :
-	wait "$pid" || :
+	kill -9 "$(cat "$OUT/operator.pid")"
+	wait $! || :
 	for n in 1 2 3 4 5; do [ "$(version_of "$n")" = "$FROM" ]; done
 	[ "$(api_of 3)" = "$FROM" ]
 }
