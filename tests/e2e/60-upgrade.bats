@@ -83,11 +83,11 @@ activate() { # N [--control-plane]
 
 @test "another version over the living cluster is refused, naming both, and changes nothing" {
 	local n before
+	bundle_on 2
 	for n in 1 2; do script "$n" fingerprint.sh | sed "s/^/$n /"; done > "$OUT/before.refused"
 	run installer 120 --master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$CONFIG" --yes "${SSH[@]}"
 	[ "$status" = 1 ]
 	[[ $output == *"$FROM"*"$TO"* ]]
-	bundle_on 2
 	run here 2 node prepare
 	[ "$status" = 1 ]
 	[[ $output == *"$FROM"*"$TO"* ]]
