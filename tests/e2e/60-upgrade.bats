@@ -15,15 +15,6 @@ setup_file() {
 	machines 1:2500M 2:1500M
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
-setup() {
-	over_ssh
-	say "$BATS_TEST_DESCRIPTION"
-}
-
 image_of() { # N: what the static pod there shall run
 	on "$1" cat /etc/kubernetes/manifests/lvscare.yaml | sed -n 's/^ *image: //p'
 }
