@@ -2,11 +2,11 @@
 #include "config.h"
 
 #include "cli.h"
+#include "commands/tool.h"
 #include "conffile.h"
 #include "err.h"
 #include "log.h"
 #include "mem.h"
-#include "tool.h"
 
 #include <ctype.h>
 #include <stdio.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "backend.h"
-#include "masters.h"
-#include "pool.h"
+#include "discover/masters.h"
+#include "health/pool.h"
+#include "kernel/backend.h"
 #include "strbuf.h"
 
 struct cli_command;

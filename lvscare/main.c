@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "commands/tool.h"
 #include "config.h"
 #include "err.h"
 #include "events.h"
-#include "guard.h"
+#include "kernel/guard.h"
 #include "log.h"
 #include "loop.h"
-#include "tool.h"
 
 static int run(struct config *c, struct err *err)
 {

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Requests to our own endpoint, byte by byte: decided only once complete, and never other than as a
  * whole; and what "lvscare status" reads from whoever answers it. */
-#include "request.h"
-#include "snapshot.h"
+#include "commands/snapshot.h"
+#include "serve/request.h"
 
 #include <stdint.h>
 #include <stdlib.h>

@@ -1,13 +1,13 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "discover.h"
+#include "discover/discover.h"
 #include "err.h"
 #include "events.h"
 #include "fs.h"
+#include "health/pool.h"
+#include "health/tls.h"
 #include "mem.h"
 #include "pem.h"
-#include "pool.h"
-#include "tls.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

@@ -1,11 +1,11 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 /* The daemon's HTTP endpoint with real sockets on the loopback interface; time is ours. */
-#include "ask.h"
+#include "commands/ask.h"
 #include "err.h"
 #include "events.h"
-#include "listen.h"
 #include "log.h"
+#include "serve/listen.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

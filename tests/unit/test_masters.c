@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "addrs.h"
 #include "config.h"
+#include "discover/masters.h"
 #include "err.h"
 #include "events.h"
 #include "fs.h"
 #include "log.h"
-#include "masters.h"
 #include "strbuf.h"
 #include "unit.h"
 

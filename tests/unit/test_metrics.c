@@ -3,7 +3,7 @@
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
-#include "metrics.h"
+#include "serve/metrics.h"
 #include "strbuf.h"
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "pool.h"
+#include "health/pool.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,8 +1,8 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 #include "err.h"
-#include "probe.h"
-#include "tls.h"
+#include "health/probe.h"
+#include "health/tls.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

@@ -1,7 +1,7 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "report.h"
-#include "snapshot.h"
+#include "commands/snapshot.h"
+#include "serve/report.h"
 #include "strbuf.h"
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "sentinel.h"
+#include "health/sentinel.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

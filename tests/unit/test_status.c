@@ -1,9 +1,9 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "status.h"
+#include "commands/status.h"
+#include "commands/view.h"
 #include "strbuf.h"
 #include "unit.h"
-#include "view.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 #include "events.h"
-#include "sysctl.h"
+#include "kernel/sysctl.h"
 #include "unit.h"
 
 #include <stdio.h>

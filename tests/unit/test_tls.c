@@ -1,10 +1,10 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 #include "err.h"
+#include "health/tls.h"
 #include "mem.h"
 #include "net.h"
 #include "pem.h"
-#include "tls.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

@@ -2,7 +2,7 @@
 #include "ask.h"
 
 #include "err.h"
-#include "http.h"
+#include "health/http.h"
 #include "mem.h"
 #include "net.h"
 #include "strbuf.h"

@@ -4,8 +4,8 @@
 #include "err.h"
 #include "events.h"
 #include "fs.h"
+#include "health/tls.h"
 #include "strbuf.h"
-#include "tls.h"
 
 #include <string.h>
 

@@ -4,10 +4,10 @@
 #include "clock.h"
 #include "err.h"
 #include "events.h"
+#include "health/pool.h"
+#include "health/tcp.h"
+#include "health/tls.h"
 #include "mem.h"
-#include "pool.h"
-#include "tcp.h"
-#include "tls.h"
 
 #include <errno.h>
 #include <stdio.h>

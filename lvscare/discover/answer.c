@@ -2,7 +2,7 @@
 #include "answer.h"
 
 #include "err.h"
-#include "http.h"
+#include "health/http.h"
 
 #include <string.h>
 #include <strings.h>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "events.h"
-#include "pool.h"
+#include "health/pool.h"
 
 struct strbuf;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "rules.h"
+#include "kernel/rules.h"
 
 struct config;
 struct err;

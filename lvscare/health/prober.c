@@ -4,7 +4,7 @@
 #include "clock.h"
 #include "config.h"
 #include "events.h"
-#include "metrics.h"
+#include "serve/metrics.h"
 #include "trust.h"
 
 #include <malloc.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "kernel/rules.h"
 #include "probe.h"
-#include "rules.h"
 
 /*
  * What is known of the real servers, and what follows for the rules. Pure: no sockets, no clock.

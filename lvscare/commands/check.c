@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "check.h"
 
-#include "dial.h"
 #include "err.h"
 #include "fs.h"
+#include "health/dial.h"
+#include "health/tls.h"
+#include "kernel/sysctl.h"
 #include "strbuf.h"
-#include "sysctl.h"
-#include "tls.h"
 #include "view.h"
 
 #include <linux/netlink.h>

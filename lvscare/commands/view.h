@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "backend.h"
-#include "route.h"
+#include "kernel/backend.h"
+#include "kernel/route.h"
 #include "snapshot.h"
 
 struct err;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
-#include "rules.h"
+#include "kernel/rules.h"
 
 /*
  * What a running daemon says about itself: its page /status, lines of fields separated by tabs.
