@@ -17,7 +17,8 @@ int guard_open(struct guard *g, const struct config *conf, struct err *err)
 	*g = (struct guard){.conf = conf,
 	                    .want = conf->backend,
 	                    .backend.told = g->backend.told,
-	                    .sysctl = g->sysctl};
+	                    .sysctl = g->sysctl,
+	                    .drop = {.failed = g->drop.failed, .next_try = g->drop.next_try}};
 	if (!g->sysctl.dir)
 		g->sysctl.dir = SYSCTL_DIR;
 	if (nlsock_open(&g->routes, NETLINK_ROUTE, err) < 0)
@@ -35,6 +36,7 @@ void guard_close(struct guard *g)
 	if (!g->open)
 		return;
 	backend_release(&g->backend);
+	drop_release(&g->drop);
 	nlsock_release(&g->routes);
 	g->open = false;
 }
@@ -92,12 +94,25 @@ static int find_source(struct guard *g, struct addr *src, struct err *err)
 	               addr_host(&c->rs[0], name), strerror(-first));
 }
 
+/* What IPVS needs besides its rules; nftables needs none of it. */
+static void apply_ipvs_needs(struct guard *g, struct events *ev)
+{
+	struct err err = {0};
+
+	if (g->backend.kind == BACKEND_IPVS) {
+		sysctl_apply(&g->sysctl, ev);
+		drop_apply(&g->drop, &g->conf->vs, ev);
+		g->drop_gone = false;
+	} else if (!g->drop_gone) {
+		g->drop_gone = drop_remove(&g->drop, &g->conf->vs, ev, &err) == 0;
+	}
+}
+
 int guard_apply_path(struct guard *g, struct events *ev, struct err *err)
 {
 	struct addr src;
 
-	if (g->backend.kind == BACKEND_IPVS) /* they are switches of IPVS */
-		sysctl_apply(&g->sysctl, ev);
+	apply_ipvs_needs(g, ev);
 	if (find_source(g, &src, err) < 0)
 		return -1;
 	return route_apply(&g->routes, &g->conf->vs, &src, ev, err);
@@ -137,10 +152,15 @@ int guard_run_once(const struct config *c, struct events *ev, struct err *err)
 
 int guard_clean(const struct config *c, struct events *ev, struct err *err)
 {
+	struct drop drop = {0};
 	struct nlsock routes;
 	int rc;
 
-	if (backend_remove(&c->vs, ev, err) < 0 || nlsock_open(&routes, NETLINK_ROUTE, err) < 0)
+	if (backend_remove(&c->vs, ev, err) < 0)
+		return -1;
+	rc = drop_remove(&drop, &c->vs, ev, err);
+	drop_release(&drop);
+	if (rc < 0 || nlsock_open(&routes, NETLINK_ROUTE, err) < 0)
 		return -1;
 	rc = route_remove(&routes, &c->vs, ev, err);
 	nlsock_release(&routes);

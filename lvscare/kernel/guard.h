@@ -2,19 +2,23 @@
 #pragma once
 
 #include "backend.h"
+#include "drop.h"
 #include "sysctl.h"
 
 struct config;
 struct err;
 struct events;
 
-/* Everything in the kernel that makes the virtual server work: rules, route, switches. */
+/* Everything in the kernel that makes the virtual server work: rules, route, switches, drop rule.
+ */
 struct guard {
 	const struct config *conf;
 	enum backend_kind want;
 	struct backend backend;
 	struct nlsock routes;
 	struct sysctl sysctl;
+	struct drop drop; /* beside IPVS */
+	bool drop_gone;   /* beside nftables: it was removed */
 	bool open;
 };
 
@@ -26,7 +30,8 @@ int guard_check(struct guard *g, struct err *err);
 /* Compares and repairs the rules; cheap. */
 int guard_apply_rules(struct guard *g, const struct rules *rules, struct events *ev,
                       struct err *err);
-/* The same for the switches and the route, whose source follows this node's address. */
+/* The same for the switches, the drop rule and the route, whose source follows this node's address.
+ */
 int guard_apply_path(struct guard *g, struct events *ev, struct err *err);
 
 /* All of it, once, with every real server: the command line's and those remembered. */

@@ -72,7 +72,7 @@ static void on_generation(void *ctx, const struct nlmsghdr *hdr, struct span bod
 	nft_decode_generation(body, ctx);
 }
 
-static int get_generation(struct nft *b, uint32_t *out)
+int nft_generation(struct nft *b, uint32_t *out)
 {
 	struct nlmsg m;
 
@@ -366,7 +366,7 @@ static int apply_once(struct nft *b, const struct rules *rules, const struct nft
 {
 	uint32_t generation, after;
 	struct found f = {0};
-	int rc = get_generation(b, &generation);
+	int rc = nft_generation(b, &generation);
 
 	if (rc == 0 && b->known && b->generation == generation && nftplan_same(&b->plan, want))
 		return 0;
@@ -386,7 +386,7 @@ static int apply_once(struct nft *b, const struct rules *rules, const struct nft
 			forget(b, rules, ev);
 		after = generation + 1; /* if it was ours alone */
 	}
-	rc = get_generation(b, &generation);
+	rc = nft_generation(b, &generation);
 	b->known = rc == 0 && generation == after;
 	b->generation = generation;
 	b->plan = *want;
@@ -405,22 +405,30 @@ int nft_apply(struct nft *b, const struct rules *rules, struct events *ev, struc
 	return rc;
 }
 
-int nft_remove(struct nft *b, const struct addr *vs, struct events *ev, struct err *err)
+int nft_remove_table(struct nft *b, int family, const char *table)
 {
-	char table[NFT_TABLE_MAX], name[ADDR_STR_MAX];
 	uint32_t generation = 0, refused;
 	auto_strbuf batch = {0};
 	int rc = -ERESTART;
 
-	nftplan_name(table, vs);
 	for (int i = 0; i < TRIES && rc == -ERESTART; i++) {
-		rc = get_generation(b, &generation);
+		rc = nft_generation(b, &generation);
 		strbuf_reset(&batch);
-		nft_encode_remove(&batch, vs->family, table, generation);
+		nft_encode_remove(&batch, family, table, generation);
 		if (rc == 0)
 			rc = nlsock_commit(&b->sock, &batch, &refused);
 	}
 	b->known = false;
+	return rc;
+}
+
+int nft_remove(struct nft *b, const struct addr *vs, struct events *ev, struct err *err)
+{
+	char table[NFT_TABLE_MAX], name[ADDR_STR_MAX];
+	int rc;
+
+	nftplan_name(table, vs);
+	rc = nft_remove_table(b, vs->family, table);
 	if (rc == -ENOENT)
 		return 0;
 	if (rc < 0)

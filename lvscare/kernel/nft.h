@@ -31,5 +31,9 @@ int nft_apply(struct nft *b, const struct rules *rules, struct events *ev, struc
 int nft_read(struct nft *b, const struct addr *vs, struct rules_view *out, struct err *err);
 bool nft_find_port(struct nft *b, struct addr *vs);
 int nft_remove(struct nft *b, const struct addr *vs, struct events *ev, struct err *err);
+/* The number that each change of anybody's rules raises; 0 or a negative errno. */
+int nft_generation(struct nft *b, uint32_t *out);
+/* Removes a table, whatever is in it; 0 or a negative errno, -ENOENT where there is none. */
+int nft_remove_table(struct nft *b, int family, const char *table);
 /* Notes the clients of the real server rs. */
 void nft_collect(struct nft *b, const struct addr *vs, const struct addr *rs, struct cut *c);

@@ -9,8 +9,7 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
-#define PRIORITY (-100) /* of chains that change destinations (NF_IP_PRI_NAT_DST) */
-#define PER_PART 12     /* elements of one message */
+#define PER_PART 12 /* elements of one message */
 
 /* What nft(8) calls these types; the kernel only keeps the numbers for it. */
 #define TYPE_INTEGER 4
@@ -19,10 +18,17 @@
 #define TYPE_SERVICE 13
 #define PAIR(a, b)   ((a) << 6 | (b))
 
-static const char *chain_name(enum nft_chain chain)
-{
-	return chain == NFT_OUTPUT ? "output" : "prerouting";
-}
+static const struct {
+	const char *name, *type;
+	uint32_t hook;
+	int32_t priority;
+} chains[] = {
+    /* where destinations are changed (NF_IP_PRI_NAT_DST) */
+    [NFT_OUTPUT] = {"output", "nat", NF_INET_LOCAL_OUT, -100},
+    [NFT_PREROUTING] = {"prerouting", "nat", NF_INET_PRE_ROUTING, -100},
+    /* behind IPVS, which takes its packets there at 98 and 99 (NF_IP_PRI_NAT_SRC - 2 and - 1) */
+    [NFT_INPUT] = {"input", "filter", NF_INET_LOCAL_IN, 110},
+};
 
 static const char *set_name(enum nft_set set)
 {
@@ -81,13 +87,12 @@ static void add_chain(struct strbuf *out, const struct nftplan *p, enum nft_chai
 
 	begin(&m, NFT_MSG_NEWCHAIN, p->vs.family, NLM_F_REQUEST | NLM_F_CREATE);
 	nlmsg_put_str(&m, NFTA_CHAIN_TABLE, p->table);
-	nlmsg_put_str(&m, NFTA_CHAIN_NAME, chain_name(chain));
+	nlmsg_put_str(&m, NFTA_CHAIN_NAME, chains[chain].name);
 	nest = nlmsg_nest(&m, NFTA_CHAIN_HOOK);
-	nlmsg_put_be32(&m, NFTA_HOOK_HOOKNUM,
-	               chain == NFT_OUTPUT ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING);
-	nlmsg_put_be32(&m, NFTA_HOOK_PRIORITY, (uint32_t)PRIORITY);
+	nlmsg_put_be32(&m, NFTA_HOOK_HOOKNUM, chains[chain].hook);
+	nlmsg_put_be32(&m, NFTA_HOOK_PRIORITY, (uint32_t)chains[chain].priority);
 	nlmsg_end(&m, nest);
-	nlmsg_put_str(&m, NFTA_CHAIN_TYPE, "nat");
+	nlmsg_put_str(&m, NFTA_CHAIN_TYPE, chains[chain].type);
 	append(out, &m);
 }
 
@@ -97,8 +102,11 @@ static void add_rule(struct strbuf *out, const struct nftplan *p, enum nft_chain
 
 	begin(&m, NFT_MSG_NEWRULE, p->vs.family, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_APPEND);
 	nlmsg_put_str(&m, NFTA_RULE_TABLE, p->table);
-	nlmsg_put_str(&m, NFTA_RULE_CHAIN, chain_name(chain));
-	nftrule_put(&m, p, map_of(chain));
+	nlmsg_put_str(&m, NFTA_RULE_CHAIN, chains[chain].name);
+	if (chain == NFT_INPUT)
+		nftrule_put_drop(&m, p);
+	else
+		nftrule_put(&m, p, map_of(chain));
 	append(out, &m);
 }
 
@@ -204,6 +212,18 @@ void nft_encode_write(struct strbuf *out, const struct nftplan *p, bool replace,
 	batch(out, NFNL_MSG_BATCH_END, 0);
 }
 
+void nft_encode_write_drop(struct strbuf *out, const struct nftplan *p, bool replace,
+                           uint32_t generation)
+{
+	batch(out, NFNL_MSG_BATCH_BEGIN, generation);
+	if (replace)
+		add_table(out, NFT_MSG_DELTABLE, p->vs.family, p->table, 0);
+	add_table(out, NFT_MSG_NEWTABLE, p->vs.family, p->table, NLM_F_CREATE);
+	add_chain(out, p, NFT_INPUT);
+	add_rule(out, p, NFT_INPUT);
+	batch(out, NFNL_MSG_BATCH_END, 0);
+}
+
 void nft_encode_remove(struct strbuf *out, int family, const char *table, uint32_t generation)
 {
 	batch(out, NFNL_MSG_BATCH_BEGIN, generation);
@@ -229,14 +249,14 @@ void nft_encode_chain(struct nlmsg *m, const struct nftplan *p, enum nft_chain c
 {
 	begin(m, NFT_MSG_GETCHAIN, p->vs.family, 0);
 	nlmsg_put_str(m, NFTA_CHAIN_TABLE, p->table);
-	nlmsg_put_str(m, NFTA_CHAIN_NAME, chain_name(chain));
+	nlmsg_put_str(m, NFTA_CHAIN_NAME, chains[chain].name);
 }
 
 void nft_encode_rules(struct nlmsg *m, const struct nftplan *p, enum nft_chain chain)
 {
 	begin(m, NFT_MSG_GETRULE, p->vs.family, NLM_F_DUMP);
 	nlmsg_put_str(m, NFTA_RULE_TABLE, p->table);
-	nlmsg_put_str(m, NFTA_RULE_CHAIN, chain_name(chain));
+	nlmsg_put_str(m, NFTA_RULE_CHAIN, chains[chain].name);
 }
 
 void nft_encode_set(struct nlmsg *m, const struct nftplan *p, enum nft_set set)
@@ -290,12 +310,11 @@ bool nft_is_chain(struct span body, const struct nftplan *p, enum nft_chain chai
 		return false;
 	attr_table(tb[NFTA_CHAIN_HOOK], hook, NFTA_HOOK_MAX + 1);
 	return attr_is_str(tb[NFTA_CHAIN_TABLE], p->table) &&
-	       attr_is_str(tb[NFTA_CHAIN_NAME], chain_name(chain)) &&
-	       attr_is_str(tb[NFTA_CHAIN_TYPE], "nat") &&
+	       attr_is_str(tb[NFTA_CHAIN_NAME], chains[chain].name) &&
+	       attr_is_str(tb[NFTA_CHAIN_TYPE], chains[chain].type) &&
 	       attr_is_be32(tb[NFTA_CHAIN_POLICY], NF_ACCEPT) &&
-	       attr_is_be32(hook[NFTA_HOOK_HOOKNUM],
-	                    chain == NFT_OUTPUT ? NF_INET_LOCAL_OUT : NF_INET_PRE_ROUTING) &&
-	       attr_is_be32(hook[NFTA_HOOK_PRIORITY], (uint32_t)PRIORITY);
+	       attr_is_be32(hook[NFTA_HOOK_HOOKNUM], chains[chain].hook) &&
+	       attr_is_be32(hook[NFTA_HOOK_PRIORITY], (uint32_t)chains[chain].priority);
 }
 
 bool nft_is_rule(struct span body, const struct nftplan *p, enum nft_chain chain)
@@ -305,8 +324,9 @@ bool nft_is_rule(struct span body, const struct nftplan *p, enum nft_chain chain
 	if (!attributes(body, tb, NFTA_RULE_MAX + 1))
 		return false;
 	return attr_is_str(tb[NFTA_RULE_TABLE], p->table) &&
-	       attr_is_str(tb[NFTA_RULE_CHAIN], chain_name(chain)) &&
-	       nftrule_is(tb[NFTA_RULE_EXPRESSIONS], p, map_of(chain));
+	       attr_is_str(tb[NFTA_RULE_CHAIN], chains[chain].name) &&
+	       (chain == NFT_INPUT ? nftrule_is_drop(tb[NFTA_RULE_EXPRESSIONS], p)
+	                           : nftrule_is(tb[NFTA_RULE_EXPRESSIONS], p, map_of(chain)));
 }
 
 bool nft_is_set(struct span body, const struct nftplan *p, enum nft_set set)

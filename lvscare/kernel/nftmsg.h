@@ -19,8 +19,15 @@ struct strbuf;
  *     }
  *
  * The maps have no name there, but one here. The drained ones are only noted: no rule uses the set.
+ *
+ * Beside IPVS there is a table that drops the first packet of a connection that IPVS has not taken:
+ *
+ *     table ip lvscare-drop-169.254.97.2-6443 {
+ *         chain input { type filter hook input priority 110;
+ *             ip daddr 169.254.97.2 tcp dport 6443 tcp flags & (fin|syn|rst|ack) == syn drop }
+ *     }
  */
-enum nft_chain { NFT_OUTPUT, NFT_PREROUTING, NFT_CHAINS };
+enum nft_chain { NFT_OUTPUT, NFT_PREROUTING, NFT_CHAINS, NFT_INPUT = NFT_CHAINS };
 
 /* A map for the rule of each chain, and the set. */
 enum nft_set { NFT_SLOTS_OUTPUT, NFT_SLOTS_PREROUTING, NFT_DRAINED, NFT_SETS };
@@ -30,9 +37,12 @@ enum nft_set { NFT_SLOTS_OUTPUT, NFT_SLOTS_PREROUTING, NFT_DRAINED, NFT_SETS };
  * connections. */
 void nft_encode_write(struct strbuf *out, const struct nftplan *p, bool replace,
                       uint32_t generation);
+/* The table with the chain NFT_INPUT alone; p has its name and the virtual server. */
+void nft_encode_write_drop(struct strbuf *out, const struct nftplan *p, bool replace,
+                           uint32_t generation);
 void nft_encode_remove(struct strbuf *out, int family, const char *table, uint32_t generation);
 
-/* Questions. table NULL: all of them; chain NFT_CHAINS: none is named. */
+/* Questions. table NULL: all of them. */
 void nft_encode_generation(struct nlmsg *m);
 void nft_encode_table(struct nlmsg *m, int family, const char *table);
 void nft_encode_chain(struct nlmsg *m, const struct nftplan *p, enum nft_chain chain);

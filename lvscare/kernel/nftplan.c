@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void nftplan_name(char table[static NFT_TABLE_MAX], const struct addr *vs)
+static void name_table(char table[static NFT_TABLE_MAX], const char *prefix, const struct addr *vs)
 {
 	char host[ADDR_STR_MAX];
 
@@ -13,7 +13,17 @@ void nftplan_name(char table[static NFT_TABLE_MAX], const struct addr *vs)
 	for (char *c = host; *c; c++)
 		if (*c == ':')
 			*c = '.';
-	snprintf(table, NFT_TABLE_MAX, "lvscare-%.48s-%u", host, vs->port);
+	snprintf(table, NFT_TABLE_MAX, "%s-%.40s-%u", prefix, host, vs->port);
+}
+
+void nftplan_name(char table[static NFT_TABLE_MAX], const struct addr *vs)
+{
+	name_table(table, "lvscare", vs);
+}
+
+void nftplan_drop_name(char table[static NFT_TABLE_MAX], const struct addr *vs)
+{
+	name_table(table, "lvscare-drop", vs);
 }
 
 bool nftplan_port(const char *table, const struct addr *host, uint16_t *port)

@@ -24,6 +24,8 @@ struct nftplan {
 
 /* The table of a virtual server. */
 void nftplan_name(char table[static NFT_TABLE_MAX], const struct addr *vs);
+/* The table beside IPVS that drops the first packet of a connection that IPVS has not taken. */
+void nftplan_drop_name(char table[static NFT_TABLE_MAX], const struct addr *vs);
 /* The port in the name of a table of ours for this address; false when it is none. */
 bool nftplan_port(const char *table, const struct addr *host, uint16_t *port);
 /* Weights are reduced to their greatest common divisor, and halved until the slots suffice. */

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #define SEED      1 /* of the hash: the same on all nodes */
@@ -20,6 +21,7 @@ enum field_kind {
 	NUMBER,  /* 32 bits in network order */
 	DATA,    /* bytes within another attribute */
 	NAME,    /* a string */
+	VERDICT, /* what becomes of the packet, NF_* */
 	NOTHING, /* never written; in an answer none of the bits outside of the mask is set */
 };
 
@@ -42,6 +44,7 @@ struct exprs {
 	size_t n;
 	uint16_t port; /* in network order; fields point to it and to protocol */
 	uint8_t protocol;
+	uint8_t flags_mask, flags_none, flags_syn; /* of TCP */
 };
 
 static void add(struct exprs *x, const char *name)
@@ -100,19 +103,51 @@ static void choose_slot(struct exprs *x, const struct nftplan *p)
 	field(x, (struct field){.type = NFTA_NG_OFFSET, .kind = NOTHING});
 }
 
-static void exprs_make(struct exprs *x, const struct nftplan *p, const char *map)
+/* Only packets to the virtual server pass. */
+static void match_virtual_server(struct exprs *x, const struct addr *vs)
 {
-	bool v6 = p->vs.family == AF_INET6;
-
-	*x = (struct exprs){.port = htons(p->vs.port), .protocol = IPPROTO_TCP};
-	payload(x, NFT_PAYLOAD_NETWORK_HEADER, v6 ? 24 : 16, addr_len(&p->vs));
-	equals(x, p->vs.bytes, addr_len(&p->vs));
+	*x = (struct exprs){.port = htons(vs->port), .protocol = IPPROTO_TCP};
+	payload(x, NFT_PAYLOAD_NETWORK_HEADER, vs->family == AF_INET6 ? 24 : 16, addr_len(vs));
+	equals(x, vs->bytes, addr_len(vs));
 	add(x, "meta");
 	number(x, NFTA_META_DREG, NFT_REG_1);
 	number(x, NFTA_META_KEY, NFT_META_L4PROTO);
 	equals(x, &x->protocol, sizeof(x->protocol));
 	payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, 2, sizeof(x->port));
 	equals(x, &x->port, sizeof(x->port));
+}
+
+/* tcp flags & (fin | syn | rst | ack) == syn */
+static void match_first_packet(struct exprs *x)
+{
+	x->flags_mask = TH_FIN | TH_SYN | TH_RST | TH_ACK;
+	x->flags_syn = TH_SYN;
+	payload(x, NFT_PAYLOAD_TRANSPORT_HEADER, 13, sizeof(x->flags_syn));
+	add(x, "bitwise");
+	number(x, NFTA_BITWISE_SREG, NFT_REG_1);
+	number(x, NFTA_BITWISE_DREG, NFT_REG_1);
+	number(x, NFTA_BITWISE_LEN, sizeof(x->flags_mask));
+	field(x, (struct field){
+		     .type = NFTA_BITWISE_MASK, .kind = DATA, .data = &x->flags_mask, .len = 1});
+	field(x, (struct field){
+		     .type = NFTA_BITWISE_XOR, .kind = DATA, .data = &x->flags_none, .len = 1});
+	equals(x, &x->flags_syn, sizeof(x->flags_syn));
+}
+
+static void drop_make(struct exprs *x, const struct nftplan *p)
+{
+	match_virtual_server(x, &p->vs);
+	match_first_packet(x);
+	add(x, "immediate");
+	number(x, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
+	field(x, (struct field){.type = NFTA_IMMEDIATE_DATA, .kind = VERDICT, .number = NF_DROP});
+}
+
+static void dnat_make(struct exprs *x, const struct nftplan *p, const char *map)
+{
+	bool v6 = p->vs.family == AF_INET6;
+
+	match_virtual_server(x, &p->vs);
 	choose_slot(x, p);
 	add(x, "lookup");
 	field(x, (struct field){.type = NFTA_LOOKUP_SET, .kind = NAME, .data = map});
@@ -136,30 +171,60 @@ static void put_field(struct nlmsg *m, const struct field *f)
 		nlmsg_put_be32(m, f->type, f->number);
 	if (f->kind == NAME)
 		nlmsg_put_str(m, f->type, f->data);
-	if (f->kind != DATA)
+	if (f->kind != DATA && f->kind != VERDICT)
 		return;
 	nest = nlmsg_nest(m, f->type);
-	nlmsg_put(m, NFTA_DATA_VALUE, f->data, f->len);
+	if (f->kind == DATA) {
+		nlmsg_put(m, NFTA_DATA_VALUE, f->data, f->len);
+	} else {
+		size_t verdict = nlmsg_nest(m, NFTA_DATA_VERDICT);
+
+		nlmsg_put_be32(m, NFTA_VERDICT_CODE, f->number);
+		nlmsg_end(m, verdict);
+	}
 	nlmsg_end(m, nest);
+}
+
+static void put_exprs(struct nlmsg *m, const struct exprs *x)
+{
+	size_t list = nlmsg_nest(m, NFTA_RULE_EXPRESSIONS);
+
+	for (size_t i = 0; i < x->n; i++) {
+		size_t elem = nlmsg_nest(m, NFTA_LIST_ELEM), data;
+
+		nlmsg_put_str(m, NFTA_EXPR_NAME, x->e[i].name);
+		data = nlmsg_nest(m, NFTA_EXPR_DATA);
+		for (size_t j = 0; j < x->e[i].n; j++)
+			put_field(m, &x->e[i].field[j]);
+		nlmsg_end(m, data);
+		nlmsg_end(m, elem);
+	}
+	nlmsg_end(m, list);
 }
 
 void nftrule_put(struct nlmsg *m, const struct nftplan *p, const char *map)
 {
 	struct exprs x;
-	size_t list = nlmsg_nest(m, NFTA_RULE_EXPRESSIONS);
 
-	exprs_make(&x, p, map);
-	for (size_t i = 0; i < x.n; i++) {
-		size_t elem = nlmsg_nest(m, NFTA_LIST_ELEM), data;
+	dnat_make(&x, p, map);
+	put_exprs(m, &x);
+}
 
-		nlmsg_put_str(m, NFTA_EXPR_NAME, x.e[i].name);
-		data = nlmsg_nest(m, NFTA_EXPR_DATA);
-		for (size_t j = 0; j < x.e[i].n; j++)
-			put_field(m, &x.e[i].field[j]);
-		nlmsg_end(m, data);
-		nlmsg_end(m, elem);
-	}
-	nlmsg_end(m, list);
+void nftrule_put_drop(struct nlmsg *m, const struct nftplan *p)
+{
+	struct exprs x;
+
+	drop_make(&x, p);
+	put_exprs(m, &x);
+}
+
+static bool is_verdict(struct span a, uint32_t code)
+{
+	struct span data[NFTA_DATA_MAX + 1], verdict[NFTA_VERDICT_MAX + 1];
+
+	attr_table(a, data, NFTA_DATA_MAX + 1);
+	attr_table(data[NFTA_DATA_VERDICT], verdict, NFTA_VERDICT_MAX + 1);
+	return attr_is_be32(verdict[NFTA_VERDICT_CODE], code);
 }
 
 static bool is_field(struct span a, const struct field *f)
@@ -171,6 +236,8 @@ static bool is_field(struct span a, const struct field *f)
 		return attr_is_be32(a, f->number);
 	if (f->kind == NAME)
 		return attr_is_str(a, f->data);
+	if (f->kind == VERDICT)
+		return is_verdict(a, f->number);
 	if (f->kind == NOTHING)
 		return !a.p || (attr_u32(a, &n) && !(ntohl(n) & ~f->number));
 	attr_table(a, tb, NFTA_DATA_MAX + 1);
@@ -192,18 +259,32 @@ static bool is_expr(struct span elem, const struct expr *e)
 	return true;
 }
 
-bool nftrule_is(struct span list, const struct nftplan *p, const char *map)
+static bool are_exprs(struct span list, const struct exprs *x)
 {
-	struct exprs x;
 	struct span elem;
 	uint16_t type;
 	size_t n = 0;
 
-	exprs_make(&x, p, map);
 	while (attr_next(&list, &type, &elem))
-		if (n == x.n || type != NFTA_LIST_ELEM || !is_expr(elem, &x.e[n++]))
+		if (n == x->n || type != NFTA_LIST_ELEM || !is_expr(elem, &x->e[n++]))
 			return false;
-	return n == x.n;
+	return n == x->n;
+}
+
+bool nftrule_is(struct span list, const struct nftplan *p, const char *map)
+{
+	struct exprs x;
+
+	dnat_make(&x, p, map);
+	return are_exprs(list, &x);
+}
+
+bool nftrule_is_drop(struct span list, const struct nftplan *p)
+{
+	struct exprs x;
+
+	drop_make(&x, p);
+	return are_exprs(list, &x);
 }
 
 uint8_t nftrule_family(int family)

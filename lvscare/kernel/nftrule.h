@@ -5,12 +5,15 @@
 #include "nlmsg.h"
 
 /*
- * The one rule of our chains as bytes: a list of expressions that work on registers
+ * The rule of our chains that forward as bytes: a list of expressions that work on registers
  * (linux/netfilter/nf_tables.h). It is for the virtual server alone, chooses a slot, looks it up in
  * the map, and gives the packet the address and port that it finds.
  */
 void nftrule_put(struct nlmsg *m, const struct nftplan *p, const char *map);
 /* Whether a list out of an answer is the same. */
 bool nftrule_is(struct span list, const struct nftplan *p, const char *map);
+/* The same for the rule that drops the first packet of a connection to the virtual server. */
+void nftrule_put_drop(struct nlmsg *m, const struct nftplan *p);
+bool nftrule_is_drop(struct span list, const struct nftplan *p);
 /* NFPROTO_*, as the kernel counts families here. */
 uint8_t nftrule_family(int family);

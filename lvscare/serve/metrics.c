@@ -201,7 +201,8 @@ static void kernel(const struct metrics *m, uint64_t now, double wall, struct st
 	static const char *const objects[] = {[CHANGE_VIRTUAL_SERVER] = "virtual_server",
 	                                      [CHANGE_REAL_SERVER] = "real_server",
 	                                      [CHANGE_ROUTE] = "route",
-	                                      [CHANGE_SYSCTL] = "sysctl"};
+	                                      [CHANGE_SYSCTL] = "sysctl",
+	                                      [CHANGE_DROP_RULE] = "drop_rule"};
 
 	head(out, "repairs_total", "counter",
 	     "What others had changed in the kernel and was put back.");
