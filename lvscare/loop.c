@@ -95,6 +95,22 @@ static void first_set(struct loop *l, const struct config *conf)
 	pool_set(&l->pool, want.a, want.n, from);
 }
 
+/* Where an earlier process ended is where this one begins: what it had taken out stays out until a
+ * probe says otherwise. */
+static void start_from_kernel(struct loop *l)
+{
+	struct addr vs = l->conf->vs;
+	struct rules_view table;
+	enum backend_kind kind;
+	struct err err = {0};
+
+	if (backend_read(&vs, &table, &kind, &err) < 0)
+		event(&l->events, LOG_LVL_WARN, "%s; starting without what is in the kernel",
+		      err.msg);
+	else
+		pool_start(&l->pool, &table);
+}
+
 /* A page for whoever asks the daemon how it is. */
 static int on_page(void *ctx, const char *path, struct strbuf *body, const char **type)
 {
@@ -542,6 +558,7 @@ int loop_run(struct config *conf, struct err *err)
 		log_info("guards virtual server %s with %zu real servers, backend %s",
 		         addr_str(&conf->vs, name), l->pool.n, backend_name(l->guard.backend.kind));
 		trust_refresh(&l->trust, &l->events);
+		start_from_kernel(l);
 		pool_rules(&l->pool, &l->rules);
 		while (!stop)
 			loop_turn(l, &stop);

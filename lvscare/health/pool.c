@@ -48,6 +48,36 @@ void pool_set(struct pool *p, const struct addr *rs, size_t n, int from[static D
 	}
 }
 
+static const struct rules_seen *in_table(const struct rules_view *table, const struct addr *a)
+{
+	for (size_t i = 0; i < table->n; i++)
+		if (addr_eq(&table->dest[i].addr, a))
+			return &table->dest[i];
+	return NULL;
+}
+
+void pool_start(struct pool *p, const struct rules_view *table)
+{
+	uint32_t most = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct rules_seen *d = in_table(table, &p->server[i].addr);
+
+		if (d && d->weight > most)
+			most = d->weight;
+	}
+	for (size_t i = 0; i < p->n && most; i++) {
+		struct server *s = &p->server[i];
+		const struct rules_seen *d = in_table(table, &s->addr);
+		uint64_t share = d ? (uint64_t)d->weight * SHARE_FULL / most : 0;
+
+		s->state = !d ? SERVER_DOWN : d->weight ? SERVER_NEW : SERVER_UNREADY;
+		s->share = !p->ramp_ms || !d || !d->weight ? SHARE_FULL
+		           : share                         ? (unsigned)share
+		                                           : 1;
+	}
+}
+
 static bool usable(const struct server *s)
 {
 	return s->state == SERVER_NEW || s->state == SERVER_UP;
@@ -95,7 +125,8 @@ bool pool_report(struct pool *p, size_t i, enum verdict v)
 		s->state = after_bad(p, s, v);
 	}
 	if (was != s->state && s->state == SERVER_UP) {
-		s->share = was != SERVER_NEW && p->ramp_ms ? 1 : SHARE_FULL;
+		if (was != SERVER_NEW) /* a new one keeps what it began with */
+			s->share = p->ramp_ms ? 1 : SHARE_FULL;
 		s->grows = 0;
 	}
 	return s->state != was;
@@ -188,7 +219,7 @@ static bool ramping(const struct pool *p)
 	for (size_t i = 0; i < p->n; i++) {
 		const struct server *s = &p->server[i];
 
-		part |= s->state == SERVER_UP && s->share < SHARE_FULL;
+		part |= usable(s) && s->share < SHARE_FULL;
 		full |= usable(s) && s->share >= SHARE_FULL;
 	}
 	return part && full;

@@ -46,6 +46,12 @@ bool pool_has(const struct pool *p, const struct addr *a);
  * was before, or -1. New ones are taken in as down: they are used once they have answered well.
  */
 void pool_set(struct pool *p, const struct addr *rs, size_t n, int from[static DESTS_MAX]);
+/*
+ * Begins where an earlier process ended: table is what the kernel has. A server that is not in it,
+ * or drained, stays so until it has answered well, and one with less than its share keeps that
+ * much. A table without any of the servers changes nothing.
+ */
+void pool_start(struct pool *p, const struct rules_view *table);
 /* Takes one result in; true when the server's state changed. */
 bool pool_report(struct pool *p, size_t i, enum verdict v);
 /*

@@ -27,5 +27,6 @@ setup_file() {
 @test "edits from outside" { both edits; }
 @test "another address of the node" { both nodeip; }
 @test "a server on the node itself" { both ownserver; }
+@test "a restart changes nothing" { both restart; }
 @test "a firewall that drops invalid packets" { both firewall; }
 @test "10,000 random edits" { both random; }

@@ -24,6 +24,7 @@ setup_file() {
 @test "edits from outside" { both edits; }
 @test "another address of the node" { both nodeip; }
 @test "a server on the node itself" { both ownserver; }
+@test "a restart changes nothing" { both restart; }
 @test "a firewall that drops invalid packets" { both firewall; }
 @test "tables that follow each other" { both replaced; }
 @test "who only waits" { both idle; }

@@ -59,6 +59,47 @@ static void a_start_takes_nothing_away(void **state)
 	assert_false(pool_in_transition(&pool, 0));
 }
 
+/* table: weights of the servers 1, 2 and so on; -1: not in it */
+static void start_from(const int *table, size_t n)
+{
+	struct rules_view v = {.n = 0};
+
+	start(n);
+	pool.ramp_ms = 10000;
+	for (size_t i = 0; i < n; i++)
+		if (table[i] >= 0)
+			v.dest[v.n++] = (struct rules_seen){.addr = pool.server[i].addr,
+			                                    .weight = (uint32_t)table[i]};
+	pool_start(&pool, &v);
+}
+
+static void a_restart_changes_nothing(void **state)
+{
+	static const struct {
+		int table[3];
+		const char *rules, *all_up;
+	} cases[] = {
+	    {{1, 1, 1}, "1=1 2=1 3=1", "1=1 2=1 3=1"},    {{1, -1, 1}, "1=1 3=1", "1=8 2=1 3=8"},
+	    {{1, 0, 1}, "1=1 2=0 3=1", "1=8 2=1 3=8"},    {{8, 2, 8}, "1=8 2=2 3=8", "1=8 2=2 3=8"},
+	    {{4, 1, 4}, "1=8 2=2 3=8", "1=8 2=2 3=8"}, /* as nftables has it */
+	    {{-1, -1, -1}, "1=1 2=1 3=1", "1=1 2=1 3=1"}, {{0, 0, 0}, "1=1 2=1 3=1", "1=1 2=1 3=1"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		start_from(cases[i].table, 3);
+		assert_string_equal(now(), cases[i].rules);
+		all_up();
+		all_up();
+		assert_string_equal(now(), cases[i].all_up);
+	}
+	/* one bad answer more leaves it where it was, and the black hole does not come back */
+	start_from((int[]){1, -1, 1}, 3);
+	report(0, VERDICT_READY, 1);
+	report(1, VERDICT_FAILED, 1);
+	assert_string_equal(now(), "1=1 3=1");
+}
+
 static void dead_is_decided_at_once_silence_twice(void **state)
 {
 	(void)state;
@@ -326,6 +367,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_start_takes_nothing_away),
+	    cmocka_unit_test(a_restart_changes_nothing),
 	    cmocka_unit_test(dead_is_decided_at_once_silence_twice),
 	    cmocka_unit_test(a_busy_server_is_drained_and_a_stuck_one_dead),
 	    cmocka_unit_test(one_bad_answer_is_no_reason),
