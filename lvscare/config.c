@@ -2,7 +2,6 @@
 #include "config.h"
 
 #include "cli.h"
-#include "commands/tool.h"
 #include "conffile.h"
 #include "err.h"
 #include "log.h"
@@ -190,14 +189,14 @@ static struct cli_command command(const struct cli_option *options)
 	};
 }
 
-void config_man(void)
+void config_man(void (*print)(const struct cli_command *, FILE *))
 {
 	struct cli_option options[OPTIONS_MAX];
 	struct raw r = {0};
 	struct cli_command cmd = command(options);
 
 	options_init(options, &r);
-	tool_man(&cmd, stdout);
+	print(&cmd, stdout);
 }
 
 static bool one_of(const char *s, const char *const *names)

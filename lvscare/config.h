@@ -2,9 +2,11 @@
 #pragma once
 
 #include "discover/masters.h"
-#include "health/pool.h"
+#include "health/probe.h"
 #include "kernel/backend.h"
 #include "strbuf.h"
+
+#include <stdio.h>
 
 struct cli_command;
 struct err;
@@ -55,5 +57,5 @@ int config_reload(struct config *fresh, const struct config *old, struct err *er
 void config_release(struct config *c);
 /* The value of --listen: "none" gives port 0. */
 int config_listen(const char *s, struct addr *out, struct err *err);
-/* The man page, in man(7) format. */
-void config_man(void);
+/* Gives the daemon's command line to a function that prints a man page on standard output. */
+void config_man(void (*print)(const struct cli_command *, FILE *));

@@ -181,14 +181,14 @@ static bool choose(const struct pool *p, struct addr *out)
 	size_t up = 0, nth;
 
 	for (size_t i = 0; i < p->n; i++)
-		up += p->server[i].state == SERVER_UP;
+		up += p->server[i]->state == SERVER_UP;
 	if (!up)
 		return false;
 	nth = clock_spread((uint32_t)up);
 	for (size_t i = 0; i < p->n; i++) {
-		if (p->server[i].state != SERVER_UP || nth-- > 0)
+		if (p->server[i]->state != SERVER_UP || nth-- > 0)
 			continue;
-		*out = p->server[i].addr;
+		*out = p->server[i]->addr;
 		return true;
 	}
 	return false;
@@ -196,10 +196,9 @@ static bool choose(const struct pool *p, struct addr *out)
 
 static bool still_up(const struct pool *p, const struct addr *a)
 {
-	for (size_t i = 0; i < p->n; i++)
-		if (addr_eq(&p->server[i].addr, a))
-			return p->server[i].state == SERVER_UP;
-	return false;
+	const struct server *s = pool_find(p, a);
+
+	return s && s->state == SERVER_UP;
 }
 
 static void begin(struct discover *d, struct events *ev, uint64_t now)
@@ -226,7 +225,7 @@ static void begin(struct discover *d, struct events *ev, uint64_t now)
 		wait_for(d, EPOLLOUT);
 }
 
-/* Whoever asks a dead server learns nothing, as long as there is another one to ask. */
+/* Skips a server that is not up while another is. */
 static bool better_elsewhere(const struct discover *d, const struct pool *p)
 {
 	struct addr other;

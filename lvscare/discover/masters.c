@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "masters.h"
 
-#include "config.h"
 #include "err.h"
 #include "events.h"
 #include "fs.h"
@@ -50,7 +49,7 @@ void masters_seed(struct masters *m, const struct addr *seeds, size_t n)
 		addrs_add(&m->seeds, &seeds[i]);
 }
 
-/* Those who were known and are no longer, then the former ones that did not come back. */
+/* What was known and is not on the new list, then the former ones that are not either. */
 static void move_former(struct masters *m, const struct addrs *list)
 {
 	struct addrs former = {.n = 0};
@@ -72,10 +71,17 @@ static int compare(const void *a, const void *b)
 	return rc ? rc : (int)x->port - (int)y->port;
 }
 
+static bool same(const struct addrs *a, const struct addrs *b)
+{
+	for (size_t i = 0; i < a->n && a->n == b->n; i++)
+		if (!addr_eq(&a->a[i], &b->a[i]))
+			return false;
+	return a->n == b->n;
+}
+
 bool masters_learn(struct masters *m, const struct addrs *list)
 {
 	struct addrs fresh = {.n = 0};
-	bool news = !m->told;
 
 	for (size_t i = 0; i < list->n; i++)
 		if (list->a[i].family == m->vs.family && !addr_same_host(&list->a[i], &m->vs))
@@ -83,32 +89,57 @@ bool masters_learn(struct masters *m, const struct addrs *list)
 	if (!fresh.n)
 		return false;
 	qsort(fresh.a, fresh.n, sizeof(fresh.a[0]), compare);
-	news |= fresh.n != m->known.n;
-	for (size_t i = 0; i < fresh.n && !news; i++)
-		news = !addr_eq(&fresh.a[i], &m->known.a[i]);
-	m->told = true;
-	if (!news)
+	if (m->current && same(&fresh, &m->known)) {
+		bool other = m->listed.n > 0;
+
+		m->listed.n = 0;
+		return other;
+	}
+	if (same(&fresh, &m->listed))
 		return false;
-	move_former(m, &fresh);
-	m->known = fresh;
+	m->listed = fresh;
+	return true;
+}
+
+bool masters_reached(struct masters *m, const struct addr *a)
+{
+	if (!addrs_have(&m->listed, a))
+		return false;
+	move_former(m, &m->listed);
+	m->known = m->listed;
+	m->listed.n = 0;
+	m->current = true;
 	return true;
 }
 
 void masters_doubt(struct masters *m)
 {
-	m->told = false;
+	m->current = false;
+}
+
+static void add_all(struct addrs *out, const struct addrs *from)
+{
+	for (size_t i = 0; i < from->n; i++)
+		addrs_add(out, &from->a[i]);
 }
 
 void masters_wanted(const struct masters *m, struct addrs *out, size_t *sure)
 {
 	*out = m->known.n ? m->known : m->seeds;
 	*sure = out->n;
-	if (m->told)
+	add_all(out, &m->listed);
+	if (m->current)
 		return;
-	for (size_t i = 0; i < m->seeds.n; i++)
-		addrs_add(out, &m->seeds.a[i]);
-	for (size_t i = 0; i < m->former.n; i++)
-		addrs_add(out, &m->former.a[i]);
+	add_all(out, &m->seeds);
+	add_all(out, &m->former);
+	add_all(out, &m->unproven);
+}
+
+void masters_untried(const struct masters *m, struct addrs *out)
+{
+	*out = m->known;
+	add_all(out, &m->seeds);
+	add_all(out, &m->former);
 }
 
 static int bad_line(const char *path, unsigned n, struct err *err)
@@ -116,11 +147,12 @@ static int bad_line(const char *path, unsigned n, struct err *err)
 	return err_set(err, "%s: line %u is not one that lvscare writes; not used", path, n);
 }
 
-static int parse_line(struct masters *m, char *line, uint64_t *mark)
+static int parse_line(struct masters *m, char *line, struct marks *marks)
 {
 	char *value = strchr(line, ' ');
 	struct err ignored = {0};
 	struct addr a;
+	uint64_t mark;
 	char *end;
 
 	if (*line == '#' || !*line)
@@ -129,8 +161,11 @@ static int parse_line(struct masters *m, char *line, uint64_t *mark)
 		return -1;
 	*value++ = '\0';
 	if (strcmp(line, "ca") == 0) {
-		*mark = strtoull(value, &end, 16);
-		return *end || end == value ? -1 : 0;
+		mark = strtoull(value, &end, 16);
+		if (*end || end == value || marks->n == MARKS_MAX)
+			return -1;
+		marks->v[marks->n++] = mark;
+		return 0;
 	}
 	if (addr_parse(value, 0, line, &a, &ignored) < 0 || !a.port)
 		return -1;
@@ -146,40 +181,52 @@ static int parse_line(struct masters *m, char *line, uint64_t *mark)
 }
 
 /* 0 when there is no such file, 1 when it was read. */
-static int parse_file(struct masters *m, const char *path, uint64_t *mark, struct err *err)
+static int parse_file(struct masters *m, const char *path, struct marks *marks, struct err *err)
 {
 	auto_strbuf text = {0};
 	char *next, *line;
 
 	*m = (struct masters){0};
-	*mark = 0;
+	*marks = (struct marks){0};
 	if (access(path, F_OK) < 0 && errno == ENOENT)
 		return 0;
 	if (fs_read(path, STATE_MAX, &text, err) < 0)
 		return -1;
 	next = text.buf;
 	for (unsigned n = 1; (line = strsep(&next, "\n")); n++)
-		if (parse_line(m, line, mark) < 0)
+		if (parse_line(m, line, marks) < 0)
 			return bad_line(path, n, err);
 	return 1;
 }
 
-int masters_load(struct masters *m, const char *path, uint64_t mark, struct err *err)
+static bool any_same(const struct marks *a, const struct marks *b)
+{
+	for (size_t i = 0; i < a->n; i++)
+		for (size_t j = 0; j < b->n; j++)
+			if (a->v[i] == b->v[j])
+				return true;
+	return false;
+}
+
+int masters_load(struct masters *m, const char *path, const struct marks *marks, struct err *err)
 {
 	struct masters got;
-	uint64_t got_mark;
-	int rc = parse_file(&got, path, &got_mark, err);
+	struct marks had;
+	int rc = parse_file(&got, path, &had, err);
 
 	if (rc <= 0)
 		return rc;
-	if (!addr_eq(&got.vs, &m->vs) || !mark || got_mark != mark)
+	if (!addr_eq(&got.vs, &m->vs) || !marks->n || !got.known.n)
 		return 0;
 	for (size_t i = 0; i < got.known.n; i++)
 		if (got.known.a[i].family != m->vs.family ||
 		    addr_same_host(&got.known.a[i], &m->vs))
 			return err_set(err, "%s: a master that cannot be one; not used", path);
-	if (!got.known.n)
+	if (!any_same(&had, marks)) {
+		m->unproven = got.known;
+		add_all(&m->unproven, &got.former);
 		return 0;
+	}
 	m->known = got.known;
 	m->former = got.former;
 	return 1;
@@ -193,7 +240,8 @@ static void add_lines(struct strbuf *out, const char *word, const struct addrs *
 		strbuf_addf(out, "%s %s\n", word, addr_str(&l->a[i], name));
 }
 
-int masters_save(const struct masters *m, const char *path, uint64_t mark, struct err *err)
+int masters_save(const struct masters *m, const char *path, const struct marks *marks,
+                 struct err *err)
 {
 	auto_strbuf text = {0}, old = {0};
 	struct err ignored = {0};
@@ -208,8 +256,10 @@ int masters_save(const struct masters *m, const char *path, uint64_t mark, struc
 	}
 	strbuf_addf(&text,
 	            "# the API servers behind this virtual server, as the cluster last said; "
-	            "written by lvscare\nvs %s\nca %016" PRIx64 "\n",
-	            addr_str(&m->vs, name), mark);
+	            "written by lvscare\nvs %s\n",
+	            addr_str(&m->vs, name));
+	for (size_t i = 0; i < marks->n; i++)
+		strbuf_addf(&text, "ca %016" PRIx64 "\n", marks->v[i]);
 	add_lines(&text, "master", &m->known);
 	add_lines(&text, "former", &m->former);
 	if (fs_read(path, STATE_MAX, &old, &ignored) == 0 && old.len == text.len &&
@@ -222,9 +272,9 @@ int masters_forget(const struct addr *vs, const char *path, struct err *err)
 {
 	struct masters got;
 	struct err ignored = {0};
-	uint64_t mark;
+	struct marks marks;
 
-	if (parse_file(&got, path, &mark, &ignored) > 0 && !addr_eq(&got.vs, vs))
+	if (parse_file(&got, path, &marks, &ignored) > 0 && !addr_eq(&got.vs, vs))
 		return 0;
 	if (access(path, F_OK) == 0 && unlink(path) < 0)
 		return err_set(err, "remove %s: %s", path, strerror(errno));
@@ -233,30 +283,54 @@ int masters_forget(const struct addr *vs, const char *path, struct err *err)
 	return 0;
 }
 
-uint64_t masters_mark(const char *ca_file)
+/* FNV-1a of the text of one certificate. */
+static uint64_t mark_of(const char *text, size_t len)
 {
-	auto_strbuf pem = {0};
-	struct err ignored = {0};
-	uint64_t h = 0xcbf29ce484222325; /* FNV-1a */
+	uint64_t h = 0xcbf29ce484222325;
 
-	if (fs_read(ca_file, CA_FILE_MAX, &pem, &ignored) < 0)
-		return 0;
-	for (size_t i = 0; i < pem.len; i++)
-		h = (h ^ (uint8_t)pem.buf[i]) * 0x100000001b3;
-	return h ? h : 1;
+	for (size_t i = 0; i < len; i++)
+		h = (h ^ (uint8_t)text[i]) * 0x100000001b3;
+	return h;
 }
 
-void masters_start(struct masters *m, const struct config *c, struct events *ev)
+void marks_read(struct marks *k, const char *ca_file)
+{
+	static const char begin[] = "-----BEGIN", end[] = "-----END";
+	auto_strbuf pem = {0};
+	struct err ignored = {0};
+	const char *at;
+
+	*k = (struct marks){0};
+	if (fs_read(ca_file, CA_FILE_MAX, &pem, &ignored) < 0)
+		return;
+	at = strstr(strbuf_str(&pem), begin);
+	for (; at && k->n < MARKS_MAX; at = strstr(at, begin)) {
+		const char *stop = strstr(at, end);
+
+		if (!stop)
+			return;
+		k->v[k->n++] = mark_of(at, (size_t)(stop - at));
+		at = stop;
+	}
+}
+
+void masters_start(struct masters *m, const char *state_file, const char *ca_file,
+                   struct events *ev)
 {
 	struct err err = {0};
+	struct marks marks;
 	int rc;
 
-	masters_init(m, &c->vs, c->rs, c->n_rs);
-	if (!c->state_file)
+	if (!state_file)
 		return;
-	rc = masters_load(m, c->state_file, masters_mark(c->ca_file), &err);
+	marks_read(&marks, ca_file);
+	rc = masters_load(m, state_file, &marks, &err);
 	if (rc < 0)
 		event(ev, LOG_LVL_WARN, "%s", err.msg);
 	else if (rc > 0)
-		event(ev, LOG_LVL_INFO, "%s names %zu API servers", c->state_file, m->known.n);
+		event(ev, LOG_LVL_INFO, "%s names %zu API servers", state_file, m->known.n);
+	else if (m->unproven.n)
+		event(ev, LOG_LVL_WARN,
+		      "%s is of another certificate authority: its %zu API servers are only tried",
+		      state_file, m->unproven.n);
 }

@@ -50,16 +50,28 @@ __attribute__((format(printf, 4, 5))) static bool finish(struct probe *p, struct
 	return true;
 }
 
-/*
- * Refusals and resets come from the other side's kernel: nobody is at home. "Unreachable" comes by
- * ICMP from a router on the way, or from our own kernel that found no neighbour.
- */
+/* What an error of the socket says. Most come from this node's own kernel: no route, a firewall,
+ * ports or memory used up. "No route to host" may, when the neighbour does not answer, or come by
+ * ICMP: no better than silence. */
+static enum verdict judge_errno(int error)
+{
+	switch (error) {
+	case ECONNREFUSED:
+	case ECONNRESET:
+	case EPIPE:
+		return VERDICT_REFUSED;
+	case EHOSTUNREACH:
+	case EHOSTDOWN:
+	case ETIMEDOUT:
+		return VERDICT_SILENT;
+	default:
+		return VERDICT_LOCAL;
+	}
+}
+
 static bool fail_errno(struct probe *p, struct probe_result *r, const char *what, int error)
 {
-	bool dead = error == ECONNREFUSED || error == ECONNRESET || error == EPIPE ||
-	            error == EHOSTUNREACH || error == ENETUNREACH;
-
-	return finish(p, r, dead ? VERDICT_DEAD : VERDICT_FAILED, "%s: %s", what, strerror(error));
+	return finish(p, r, judge_errno(error), "%s: %s", what, strerror(error));
 }
 
 static bool wait_for(struct probe *p, uint32_t events)
@@ -80,7 +92,7 @@ static bool tls_blocked(struct probe *p, struct probe_result *r, const char *wha
 	if (tls_errno(p->tls))
 		return fail_errno(p, r, what, tls_errno(p->tls));
 	r->retry = tls_refused(p->tls);
-	return finish(p, r, VERDICT_FAILED, "%s: %s", what, tls_reason(p->tls, why, sizeof(why)));
+	return finish(p, r, VERDICT_BAD, "%s: %s", what, tls_reason(p->tls, why, sizeof(why)));
 }
 
 static bool step_connect(struct probe *p, struct probe_result *r)
@@ -156,15 +168,15 @@ static bool step_receive(struct probe *p, struct probe_result *r)
 				return fail_errno(p, r, "answer", errno);
 		}
 		if (n == 0)
-			return finish(p, r, VERDICT_FAILED, "answer: connection closed before it");
+			return finish(p, r, VERDICT_BAD, "answer: connection closed before it");
 		p->got += (size_t)n;
 		r->status = http_status(p->line, p->got);
 		if (r->status < 0)
-			return finish(p, r, VERDICT_FAILED, "answer: not HTTP");
+			return finish(p, r, VERDICT_BAD, "answer: not HTTP");
 		if (r->status >= 200)
 			return answered(p, r);
 		if (r->status > 0) /* 1xx was not asked for */
-			return finish(p, r, VERDICT_FAILED, "answer: HTTP %d", r->status);
+			return finish(p, r, VERDICT_BAD, "answer: HTTP %d", r->status);
 	}
 }
 
@@ -198,9 +210,9 @@ bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trus
 	    .conf = conf, .peer = *peer, .started = now, .deadline = now + conf->timeout_ms};
 	*r = (struct probe_result){0};
 	p->fd = tcp_socket(peer->family);
-	if (p->fd < 0) { /* our own trouble, not the server's */
+	if (p->fd < 0) {
 		snprintf(r->text, sizeof(r->text), "socket: %s", strerror(errno));
-		r->verdict = VERDICT_FAILED;
+		r->verdict = VERDICT_LOCAL;
 		return true;
 	}
 	p->stage = PROBE_CONNECT;
@@ -209,12 +221,12 @@ bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trus
 	if (conf->tls) {
 		p->tls = tls_new(trust, p->fd, peer);
 		if (!p->tls)
-			return finish(p, r, VERDICT_FAILED, "TLS: cannot be set up");
+			return finish(p, r, VERDICT_LOCAL, "TLS: cannot be set up");
 	}
 	if (connect(p->fd, (struct sockaddr *)&sa, len) == 0)
 		return probe_step(p, r);
-	if (errno == EHOSTUNREACH || errno == ENETUNREACH) /* our own routes, nothing was sent */
-		return finish(p, r, VERDICT_FAILED, "connect: %s", strerror(errno));
+	if (errno == EHOSTUNREACH) /* our own routes: nothing was sent */
+		return finish(p, r, VERDICT_LOCAL, "connect: %s", strerror(errno));
 	if (errno != EINPROGRESS)
 		return fail_errno(p, r, "connect", errno);
 	return wait_for(p, EPOLLOUT);
@@ -225,6 +237,12 @@ uint64_t probe_due(const struct probe *p)
 	uint64_t accepted = p->started + PROBE_CONNECT_MS;
 
 	return p->stage == PROBE_CONNECT && accepted < p->deadline ? accepted : p->deadline;
+}
+
+void probe_postpone(struct probe *p, uint64_t ms)
+{
+	p->started += ms;
+	p->deadline += ms;
 }
 
 /* Whether the other side's kernel has acknowledged everything that was sent. */
@@ -244,6 +262,6 @@ void probe_expire(struct probe *p, struct probe_result *r)
 	    [PROBE_SEND] = "request", [PROBE_RECEIVE] = "answer",  [PROBE_ANSWERED] = "nothing"};
 
 	*r = (struct probe_result){0};
-	finish(p, r, acknowledged(p->fd) ? VERDICT_LATE : VERDICT_FAILED,
+	finish(p, r, acknowledged(p->fd) ? VERDICT_LATE : VERDICT_SILENT,
 	       "%s: nothing within %u ms", doing[p->stage], (unsigned)(probe_due(p) - p->started));
 }

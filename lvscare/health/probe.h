@@ -17,10 +17,12 @@ struct tls_trust;
 enum verdict {
 	VERDICT_READY,   /* 2xx, or 401/403: it is alive and only keeps us out */
 	VERDICT_UNREADY, /* an answer that says no: its connections may live on */
-	VERDICT_LATE, /* its kernel takes what we send, and no answer comes in time: busy, or stuck
-	               */
-	VERDICT_FAILED, /* no sign of life in time, or no proper answer: may be an accident */
-	VERDICT_DEAD,   /* refused, reset or unreachable: decided at once */
+	VERDICT_LATE,    /* its kernel takes what we send, and no answer comes in time */
+	VERDICT_SILENT,  /* no reply of any kind in time, or "no such host" from this side of it */
+	VERDICT_BAD,     /* a reply that is no answer: TLS or HTTP that is wrong, or broken off */
+	VERDICT_REFUSED, /* refused or reset by its kernel */
+	VERDICT_LOCAL,   /* failed on this node: says nothing about the server */
+	VERDICTS
 };
 
 struct status_range {
@@ -48,7 +50,8 @@ enum probe_stage {
 	PROBE_ANSWERED, /* over, and its connection still open */
 };
 
-#define PROBE_CONNECT_MS 1200 /* a SYN and its first repetition, which comes after 1 s */
+#define PROBE_CONNECT_MS 1100 /* a SYN and its first repetition, which comes after 1 s */
+#define PROBE_SYN_MS     250  /* after so long without an answer to it the server is suspect */
 
 /* Zeroed: idle. */
 struct probe {
@@ -61,12 +64,13 @@ struct probe {
 	struct tls *tls;
 	char *request;
 	size_t len, sent, got;
+	bool syn_late; /* PROBE_SYN_MS have passed, and were reported */
 	char line[HTTP_LINE_MAX];
 };
 
 struct probe_result {
 	enum verdict verdict;
-	bool retry;     /* says nothing of the server: it is asked in another way at once */
+	bool retry;     /* says nothing of the server: it is to be probed in another way at once */
 	int status;     /* of HTTP, 0: none came */
 	char text[160]; /* for people: "HTTP 500", "connection refused" */
 };
@@ -74,13 +78,15 @@ struct probe_result {
 /*
  * Begins (trust is only used with TLS) and goes on; both return true when the probe is over, with
  * the result filled in and the socket closed, unless an answer came: the connection then stays
- * open in stage PROBE_ANSWERED until probe_stop, or until a sentinel takes it over.
+ * open in stage PROBE_ANSWERED until probe_stop, or until struct kept takes it over.
  */
 bool probe_start(struct probe *p, const struct probe_conf *conf, struct tls_trust *trust,
                  const struct addr *peer, uint64_t now, struct probe_result *r);
 bool probe_step(struct probe *p, struct probe_result *r);
-/* When a probe that runs has to be ended: its deadline, or sooner while nobody accepts. */
+/* When a probe that runs has to be ended: its deadline, or sooner while it is not accepted. */
 uint64_t probe_due(const struct probe *p);
+/* This process could not run for ms: that is no delay of the server's. */
+void probe_postpone(struct probe *p, uint64_t ms);
 /* Ends a probe whose deadline has passed; the result says how far it had come. */
 void probe_expire(struct probe *p, struct probe_result *r);
 /* Ends it without a result; idle is fine. */

@@ -2,15 +2,13 @@
 #include "prober.h"
 
 #include "clock.h"
-#include "config.h"
 #include "events.h"
-#include "serve/metrics.h"
-#include "trust.h"
 
 #include <malloc.h>
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
 #include <sys/epoll.h>
+
+#define POSTPONED_MS 100 /* after a pause: what has come meanwhile is taken in first */
 
 /* ms with up to a fifth more or less. */
 static uint64_t jitter(unsigned ms)
@@ -18,239 +16,384 @@ static uint64_t jitter(unsigned ms)
 	return ms - ms / 5 + clock_spread(2 * (ms / 5) + 1);
 }
 
-static void watch(const struct probers *ps, int fd, uint32_t slot, uint32_t events, int op)
+static void watch(const struct prober *p, int fd, uint32_t slot, uint32_t events, int op)
 {
 	struct epoll_event ev = {.events = events, .data.u32 = slot};
 
-	epoll_ctl(ps->epoll, op, fd, &ev);
+	epoll_ctl(p->epoll, op, fd, &ev);
 }
 
-static void stop(struct prober *p)
+void prober_restart(struct prober *p, uint64_t next)
 {
-	probe_stop(&p->probe);
-	sentinel_stop(&p->sentinel);
-}
+	for (size_t i = 0; i < p->pool->n; i++) {
+		struct server *s = p->pool->server[i];
 
-void probers_stop(struct probers *ps)
-{
-	for (size_t i = 0; i < ps->pool->n; i++)
-		stop(&ps->v[i]);
-}
-
-void probers_restart(struct probers *ps, uint64_t next)
-{
-	probers_stop(ps);
-	for (size_t i = 0; i < ps->pool->n; i++)
-		ps->v[i].next = next;
-}
-
-void probers_set(struct probers *ps, const int from[static DESTS_MAX], size_t old_n, uint64_t now)
-{
-	struct prober old[DESTS_MAX];
-
-	memcpy(old, ps->v, sizeof(old));
-	memset(ps->v, 0, sizeof(ps->v));
-	for (size_t i = 0; i < ps->pool->n; i++) {
-		struct prober *p = &ps->v[i];
-
-		if (from[i] < 0) {
-			*p = (struct prober){.next = now, .down_since = now};
-			continue;
-		}
-		*p = old[from[i]];
-		old[from[i]] = (struct prober){0};
-		if (p->probe.stage != PROBE_IDLE)
-			p->next = now;
-		probe_stop(&p->probe);
-		if (p->sentinel.stage != SENTINEL_NONE)
-			watch(ps, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events,
-			      EPOLL_CTL_MOD);
+		probe_stop(&s->probe);
+		kept_stop(&s->kept);
+		s->kept_sign = KEPT_ABSENT;
+		s->next_probe = next;
 	}
-	for (size_t i = 0; i < old_n; i++)
-		stop(&old[i]);
 }
 
-/* The server's state has changed: told, counted, and acted upon. */
-static void changed(struct probers *ps, size_t i, const struct probe_result *r, uint64_t now)
+void prober_postpone(struct prober *p, uint64_t ms)
 {
-	const struct server *s = &ps->pool->server[i];
+	for (size_t i = 0; i < p->pool->n; i++) {
+		struct server *s = p->pool->server[i];
+
+		kept_postpone(&s->kept, ms + POSTPONED_MS);
+		if (s->probe.stage != PROBE_IDLE)
+			probe_postpone(&s->probe, ms + POSTPONED_MS);
+	}
+}
+
+void prober_all_now(struct prober *p, uint64_t now)
+{
+	for (size_t i = 0; i < p->pool->n; i++) {
+		struct server *s = p->pool->server[i];
+
+		if (s->state == SERVER_UP)
+			continue;
+		/* its SYN may be lost, and would not be repeated for a second */
+		if (s->probe.stage == PROBE_CONNECT && now >= s->probe.started + PROBE_SYN_MS)
+			probe_stop(&s->probe);
+		s->next_probe = now;
+	}
+}
+
+/* Whether another server has replied at since (ms) or later. */
+static bool others_heard(const struct prober *p, const struct server *s, uint64_t since)
+{
+	for (size_t i = 0; i < p->pool->n; i++)
+		if (p->pool->server[i] != s && p->pool->server[i]->heard >= since)
+			return true;
+	return false;
+}
+
+/* The others are probed, too, though not without pause: while none of them replies, silence proves
+ * nothing. */
+static void call_witnesses(struct prober *p, const struct server *s, uint64_t now)
+{
+	for (size_t i = 0; i < p->pool->n; i++) {
+		struct server *o = p->pool->server[i];
+
+		if (o != s && o->kept_sign != KEPT_ANSWERS && o->state != SERVER_DOWN &&
+		    now >= o->probe.started + p->fast_ms)
+			o->next_probe = clock_sooner(o->next_probe, now);
+	}
+}
+
+static void heard(struct server *s, uint64_t now)
+{
+	s->heard = now;
+	s->silent_since = 0;
+}
+
+static void not_heard(struct server *s, uint64_t since)
+{
+	if (!s->silent_since)
+		s->silent_since = since;
+}
+
+/*
+ * The server's state has changed: told, counted, and acted upon. Suspicion comes and goes; it is
+ * told once a probe has failed as well.
+ */
+static void changed(struct prober *p, struct server *s, enum server_state was,
+                    const struct probe_result *r, uint64_t now)
+{
+	bool usable = server_usable(s);
+	bool quiet = (s->state == SERVER_SUSPECT && !s->no_connects) ||
+	             (was == SERVER_SUSPECT && usable && !s->suspect_told);
 	char name[ADDR_STR_MAX];
 
-	metrics_transition(ps->metrics, ps->pool, i, r->text, ps->events->now);
-	event(ps->events, s->state == SERVER_UP ? LOG_LVL_INFO : LOG_LVL_WARN,
-	      "real server %s is %s: %s", addr_str(&s->addr, name), server_state_name(s->state),
-	      r->text);
-	ps->changed(ps->ctx, i, now);
+	server_count_state(s, r->text, now);
+	addr_str(&s->addr, name);
+	if (quiet)
+		log_debug("real server %s is %s: %s", name, server_state_name(s->state), r->text);
+	else
+		event(p->events, usable ? LOG_LVL_INFO : LOG_LVL_WARN, "real server %s is %s: %s",
+		      name, server_state_name(s->state), r->text);
+	s->suspect_told = s->state == SERVER_SUSPECT && !quiet;
+	if (s->state == SERVER_DOWN) {
+		kept_stop(&s->kept);
+		s->kept_sign = KEPT_ABSENT;
+	}
+	p->changed(p->ctx, s, now);
 }
 
-/* A server whose port is closed costs nothing to ask: no handshake takes place. */
-static unsigned pace(const struct probers *ps, size_t i, enum verdict v)
+/* A suspicion that a failed probe has confirmed. */
+static void tell_suspect(struct prober *p, struct server *s, const struct probe_result *r)
 {
-	const struct sentinel *s = &ps->v[i].sentinel;
+	char name[ADDR_STR_MAX];
 
-	if (pool_in_transition(ps->pool, i) || v == VERDICT_DEAD)
-		return ps->conf->fast_ms;
-	if (s->stage == SENTINEL_WAITS || s->stage == SENTINEL_ASKS)
-		return ps->conf->interval_ms * PROBERS_REST;
-	return ps->conf->interval_ms;
+	if (s->state != SERVER_SUSPECT || s->suspect_told || !s->no_connects)
+		return;
+	s->suspect_told = true;
+	event(p->events, LOG_LVL_WARN, "real server %s is %s: %s", addr_str(&s->addr, name),
+	      server_state_name(s->state), r->text);
 }
 
-/* ms between two questions of a sentinel. A black hole is noticed within this, SENTINEL_ACK_MS and
- * PROBE_CONNECT_MS. */
-static unsigned beat(const struct probers *ps)
+/* ms until the next probe. A server whose port is closed costs nothing: no handshake takes place.
+ */
+static unsigned pace(const struct prober *p, const struct server *s, enum verdict v)
 {
-	return ps->conf->fast_ms * 8 / 5;
+	if (pool_in_transition(p->pool, s) || v == VERDICT_REFUSED || v == VERDICT_LOCAL)
+		return p->fast_ms;
+	return s->kept_sign == KEPT_ANSWERS ? p->interval_ms * PROBER_REST : p->interval_ms;
 }
 
-/* The connection of a probe that was answered becomes the sentinel. */
-static void keep(struct probers *ps, size_t i, uint64_t now)
+/* ms between two questions on a kept connection: four ticks at the defaults, so that one wake-up
+ * does for both. */
+static unsigned every(const struct prober *p)
 {
-	struct prober *p = &ps->v[i];
+	return p->fast_ms * 32 / 25;
+}
 
-	sentinel_adopt(&p->sentinel, &p->probe, beat(ps), now);
-	watch(ps, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events, EPOLL_CTL_DEL);
-	watch(ps, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events, EPOLL_CTL_ADD);
+/* The connection of a probe that was answered becomes the kept one. */
+static void keep(struct prober *p, struct server *s, uint64_t now)
+{
+	uint32_t slot = SLOT_KEPT + s->slot;
+
+	kept_adopt(&s->kept, &s->probe, every(p), now);
+	s->kept_sign = s->kept.stage == KEPT_MUTE ? KEPT_ABSENT : KEPT_ANSWERS;
+	watch(p, s->kept.fd, slot, s->kept.events, EPOLL_CTL_DEL);
+	watch(p, s->kept.fd, slot, s->kept.events, EPOLL_CTL_ADD);
 	malloc_trim(0); /* what the handshake needed goes back to the kernel */
 }
 
-static void probe_done(struct probers *ps, size_t i, const struct probe_result *r, uint64_t now)
+/* Probes that fail on this node itself: said when that begins and ends. */
+static void tell_local(struct prober *p, const struct probe_result *r)
 {
-	struct prober *p = &ps->v[i];
-	char name[ADDR_STR_MAX];
-	uint64_t started = p->probe.started;
-	bool news;
+	bool local = r->verdict == VERDICT_LOCAL;
 
-	if (r->retry) {
-		p->next = now;
+	if (local == p->local_told)
 		return;
-	}
-	news = pool_report(ps->pool, i, r->verdict);
-	if (p->probe.stage == PROBE_ANSWERED)
-		keep(ps, i, now);
-	p->next = started + jitter(pace(ps, i, r->verdict));
-	if (p->again && (r->verdict == VERDICT_FAILED || r->verdict == VERDICT_LATE))
-		p->next = now; /* it may have been cut with the sentinel */
-	p->again = false;
-	if (p->next <= now)
-		p->next = now + 1;
-	if (ps->pool->server[i].state != SERVER_DOWN)
-		p->down_since = 0;
-	else if (!p->down_since)
-		p->down_since = now;
-	metrics_probe(ps->metrics, ps->pool, i, r, now - started);
-	log_debug("probe %s: %s", addr_str(&ps->pool->server[i].addr, name), r->text);
-	if (!news)
-		return;
-	p->alarmed = 0; /* who has just come back may be killed again */
-	changed(ps, i, r, now);
-}
-
-static void probe_begin(struct probers *ps, size_t i, uint64_t now)
-{
-	struct probe *p = &ps->v[i].probe;
-	struct probe_result r;
-
-	if (probe_start(p, &ps->conf->probe, ps->trust->tls, &ps->pool->server[i].addr, now, &r))
-		probe_done(ps, i, &r, now);
+	p->local_told = local;
+	if (local)
+		event(p->events, LOG_LVL_WARN,
+		      "probes fail on this node: %s; that says nothing about the servers", r->text);
 	else
-		watch(ps, p->fd, (uint32_t)i, p->events, EPOLL_CTL_ADD);
+		event(p->events, LOG_LVL_INFO, "probes no longer fail on this node");
 }
 
-static void probe_ready(struct probers *ps, size_t i, uint64_t now)
+/* 401: with anonymous requests off, readiness is asked with the client certificate. True when the
+ * server is to be probed again at once because of that. */
+static bool identify(const struct prober *p, struct server *s, const struct probe_result *r)
 {
-	struct probe *p = &ps->v[i].probe;
-	uint32_t before = p->events;
-	struct probe_result r;
-
-	if (p->stage == PROBE_IDLE) /* ended by an earlier event of the same round */
-		return;
-	if (probe_step(p, &r))
-		probe_done(ps, i, &r, now);
-	else if (p->events != before)
-		watch(ps, p->fd, (uint32_t)i, p->events, EPOLL_CTL_MOD);
+	if (s->with_identity && r->verdict == VERDICT_BAD) { /* it will not have it */
+		s->with_identity = false;
+		s->identity_failed = true;
+		return true;
+	}
+	if (r->status != 401 || s->with_identity || s->identity_failed || !*p->identity)
+		return false;
+	s->with_identity = true;
+	return true;
 }
 
-/* Ends what is said to be dead sooner, but never asks without pause because of it. */
-static void alarm_raised(struct probers *ps, size_t i, uint64_t now)
+/* What a result says about who is heard. Returns whether another server was meanwhile. */
+static bool take_signs(const struct prober *p, struct server *s, const struct probe_result *r,
+                       uint64_t started, uint64_t now)
 {
-	struct prober *p = &ps->v[i];
-
-	if (p->alarmed && now < p->alarmed + ps->conf->interval_ms)
-		p->next = clock_sooner(p->next, p->alarmed + ps->conf->interval_ms);
-	else {
-		p->alarmed = now;
-		p->again = p->probe.stage != PROBE_IDLE;
-		p->next = now;
+	switch (r->verdict) {
+	case VERDICT_READY:
+	case VERDICT_UNREADY:
+	case VERDICT_BAD:
+		heard(s, now);
+		return true;
+	case VERDICT_SILENT:
+		not_heard(s, started);
+		return s->witnessed && others_heard(p, s, started);
+	default:
+		return s->witnessed;
 	}
 }
 
-static void sentinel_turn(struct probers *ps, size_t i, uint64_t now)
+/* When the next probe starts. */
+static void schedule(const struct prober *p, struct server *s, const struct probe_result *r,
+                     uint64_t started, uint64_t now)
 {
-	struct prober *p = &ps->v[i];
-	uint32_t before = p->sentinel.events;
-	struct probe_result r;
-	enum sentinel_news news = sentinel_step(&p->sentinel, now, &r);
+	s->next_probe = started + jitter(pace(p, s, r->verdict));
+	if (s->probe_again && (r->verdict == VERDICT_SILENT || r->verdict == VERDICT_LATE ||
+	                       r->verdict == VERDICT_BAD))
+		s->next_probe = now; /* it may have been cut with the kept connection */
+	s->probe_again = false;
+	if (s->next_probe <= now)
+		s->next_probe = now + 1;
+}
+
+static void probe_done(struct prober *p, struct server *s, const struct probe_result *r,
+                       uint64_t now)
+{
+	uint64_t started = s->probe.started, took = now > started ? now - started : 0;
+	enum server_state was = s->state;
 	char name[ADDR_STR_MAX];
-	bool state = false;
+	bool witnessed, state;
 
-	if (p->sentinel.stage != SENTINEL_NONE && p->sentinel.events != before)
-		watch(ps, p->sentinel.fd, SLOT_SENTINEL + (uint32_t)i, p->sentinel.events,
-		      EPOLL_CTL_MOD);
-	if (p->sentinel.stage == SENTINEL_NONE || p->sentinel.stage == SENTINEL_LISTENS)
-		p->next = clock_sooner(p->next, now + ps->conf->interval_ms); /* nobody else asks */
-	if (news == SENTINEL_QUIET)
+	if (r->retry || identify(p, s, r)) {
+		probe_stop(&s->probe);
+		s->next_probe = now;
 		return;
-	log_debug("sentinel %s: %s", addr_str(&ps->pool->server[i].addr, name), r.text);
-	if (news != SENTINEL_LOST)
-		state = pool_hear(ps->pool, i, r.verdict);
-	if (news != SENTINEL_ANSWERED)
-		alarm_raised(ps, i, now);
-	if (pool_in_transition(ps->pool, i)) {
-		p->next = clock_sooner(p->next, now + ps->conf->fast_ms);
-		if (p->sentinel.stage == SENTINEL_WAITS)
-			p->sentinel.due = clock_sooner(p->sentinel.due,
-			                               now + ps->conf->fast_ms / 2);
 	}
-	if (state)
-		changed(ps, i, &r, now);
+	tell_local(p, r);
+	witnessed = take_signs(p, s, r, started, now);
+	state = pool_probed(p->pool, s, r->verdict, witnessed, now);
+	if (s->probe.stage == PROBE_ANSWERED)
+		keep(p, s, now);
+	if (r->verdict == VERDICT_REFUSED) /* an answer there, or its end, tells what that means */
+		kept_ask_now(&s->kept, now);
+	schedule(p, s, r, started, now);
+	server_count_probe(s, r, took);
+	log_debug("probe %s: %s", addr_str(&s->addr, name), r->text);
+	if (state) {
+		s->urgent = 0; /* who has just come back may be killed again */
+		changed(p, s, was, r, now);
+	} else {
+		tell_suspect(p, s, r);
+	}
 }
 
-void probers_turn(struct probers *ps, uint64_t now)
+static void probe_begin(struct prober *p, struct server *s, uint64_t now)
 {
-	for (size_t i = 0; i < ps->pool->n; i++) {
-		struct prober *p = &ps->v[i];
-		struct probe_result r;
+	struct tls_trust *trust = s->with_identity && *p->identity ? *p->identity : *p->trust;
+	uint64_t before = now > p->interval_ms ? now - p->interval_ms : 1;
+	struct probe_result r;
 
-		if (p->sentinel.stage != SENTINEL_NONE && now >= p->sentinel.due)
-			sentinel_turn(ps, i, now);
-		if (p->probe.stage != PROBE_IDLE && now >= probe_due(&p->probe)) {
-			probe_expire(&p->probe, &r);
-			probe_done(ps, i, &r, now);
-		}
-		if (p->probe.stage == PROBE_IDLE && now >= p->next)
-			probe_begin(ps, i, now);
+	s->witnessed = others_heard(p, s, s->silent_since ? s->silent_since : before);
+	if (s->silent)
+		call_witnesses(p, s, now);
+	if (probe_start(&s->probe, p->conf, trust, &s->addr, now, &r))
+		probe_done(p, s, &r, now);
+	else
+		watch(p, s->probe.fd, s->slot, s->probe.events, EPOLL_CTL_ADD);
+}
+
+static void probe_ready(struct prober *p, struct server *s, uint64_t now)
+{
+	uint32_t before = s->probe.events;
+	struct probe_result r;
+
+	if (s->probe.stage == PROBE_IDLE) /* ended by an earlier event of the same round */
+		return;
+	if (probe_step(&s->probe, &r))
+		probe_done(p, s, &r, now);
+	else if (s->probe.events != before)
+		watch(p, s->probe.fd, s->slot, s->probe.events, EPOLL_CTL_MOD);
+}
+
+/* When something has to be done about the probe of a server. */
+static uint64_t probe_next(const struct server *s)
+{
+	if (s->probe.stage == PROBE_IDLE)
+		return s->next_probe;
+	if (s->probe.stage == PROBE_CONNECT && !s->syn_late)
+		return clock_sooner(s->probe.started + PROBE_SYN_MS, probe_due(&s->probe));
+	return probe_due(&s->probe);
+}
+
+static void probe_overdue(struct prober *p, struct server *s, uint64_t now)
+{
+	struct probe_result r = {.verdict = VERDICT_SILENT};
+	enum server_state was = s->state;
+
+	if (now >= probe_due(&s->probe)) {
+		probe_expire(&s->probe, &r);
+		probe_done(p, s, &r, now);
+	} else if (pool_syn_late(p->pool, s, now)) {
+		snprintf(r.text, sizeof(r.text), "connect: no reply within %u ms", PROBE_SYN_MS);
+		changed(p, s, was, &r, now);
 	}
 }
 
-uint64_t probers_due(const struct probers *ps)
+/* The kept connection calls for a probe; but never for one after the other without pause. */
+static void probe_urgently(const struct prober *p, struct server *s, uint64_t now)
+{
+	if (s->urgent && now < s->urgent + p->interval_ms) {
+		s->next_probe = clock_sooner(s->next_probe, s->urgent + p->interval_ms);
+		return;
+	}
+	s->urgent = now;
+	s->probe_again = s->probe.stage != PROBE_IDLE;
+	s->next_probe = now;
+}
+
+/* Something was seen on the kept connection. */
+static void kept_seen(struct prober *p, struct server *s, enum kept_result k,
+                      const struct probe_result *r, uint64_t asked, uint64_t now)
+{
+	enum server_state was = s->state;
+	char name[ADDR_STR_MAX];
+
+	log_debug("real server %s: %s", addr_str(&s->addr, name), r->text);
+	if (k == KEPT_ANSWERED)
+		heard(s, now);
+	else if (k == KEPT_NO_ACK)
+		not_heard(s, asked);
+	else if (k == KEPT_CLOSED)
+		s->identity_failed = false; /* it may have another configuration soon */
+	if (pool_kept(p->pool, s, k, r->verdict, now))
+		changed(p, s, was, r, now);
+	if (k != KEPT_ANSWERED && s->state != SERVER_DOWN)
+		probe_urgently(p, s, now);
+	if (pool_in_transition(p->pool, s)) {
+		s->next_probe = clock_sooner(s->next_probe, now + p->fast_ms);
+		if (s->kept.stage == KEPT_WAITING)
+			s->kept.due = clock_sooner(s->kept.due, now + p->fast_ms / 2);
+	}
+}
+
+static void kept_run(struct prober *p, struct server *s, uint64_t now)
+{
+	uint64_t asked = s->kept.asked;
+	uint32_t before = s->kept.events;
+	struct probe_result r;
+	enum kept_result k = kept_step(&s->kept, now, &r);
+
+	if (s->kept.stage != KEPT_NONE && s->kept.events != before)
+		watch(p, s->kept.fd, SLOT_KEPT + s->slot, s->kept.events, EPOLL_CTL_MOD);
+	if (s->kept.stage == KEPT_NONE || s->kept.stage == KEPT_MUTE) {
+		s->kept_sign = KEPT_ABSENT;
+		s->next_probe = clock_sooner(s->next_probe, now + p->interval_ms); /* alone now */
+	}
+	if (k != KEPT_IDLE)
+		kept_seen(p, s, k, &r, asked, now);
+}
+
+void prober_run_due(struct prober *p, uint64_t now)
+{
+	for (size_t i = 0; i < p->pool->n; i++) {
+		struct server *s = p->pool->server[i];
+
+		if (s->kept.stage != KEPT_NONE && now >= s->kept.due)
+			kept_run(p, s, now);
+		if (s->probe.stage != PROBE_IDLE && now >= probe_next(s))
+			probe_overdue(p, s, now);
+		if (s->probe.stage == PROBE_IDLE && now >= s->next_probe)
+			probe_begin(p, s, now);
+	}
+}
+
+uint64_t prober_due(const struct prober *p)
 {
 	uint64_t next = UINT64_MAX;
 
-	for (size_t i = 0; i < ps->pool->n; i++) {
-		const struct prober *p = &ps->v[i];
+	for (size_t i = 0; i < p->pool->n; i++) {
+		const struct server *s = p->pool->server[i];
 
-		next = clock_sooner(next,
-		                    p->probe.stage == PROBE_IDLE ? p->next : probe_due(&p->probe));
-		if (p->sentinel.stage != SENTINEL_NONE)
-			next = clock_sooner(next, p->sentinel.due);
+		next = clock_sooner(next, probe_next(s));
+		if (s->kept.stage != KEPT_NONE)
+			next = clock_sooner(next, s->kept.due);
 	}
 	return next;
 }
 
-void probers_ready(struct probers *ps, uint32_t slot, uint64_t now)
+void prober_ready(struct prober *p, uint32_t slot, uint64_t now)
 {
-	if (slot >= SLOT_SENTINEL)
-		sentinel_turn(ps, slot - SLOT_SENTINEL, now);
-	else if (slot < DESTS_MAX)
-		probe_ready(ps, slot, now);
+	bool kept = slot >= SLOT_KEPT;
+	struct server *s = pool_by_slot(p->pool, kept ? slot - SLOT_KEPT : slot);
+
+	if (s && kept)
+		kept_run(p, s, now);
+	else if (s)
+		probe_ready(p, s, now);
 }

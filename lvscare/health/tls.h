@@ -29,6 +29,9 @@ int tls_trust_identify(struct tls_trust *t, const char *pem, size_t len, struct 
  * 8446 section 4.2.9). Once a server has refused 1.2 all are offered 1.3.
  */
 void tls_trust_resume(struct tls_trust *t, unsigned ms);
+/* Certificates are good at any time. The daemon must not lose servers to a clock that is wrong, and
+ * its clients look at the time themselves. */
+void tls_trust_any_time(struct tls_trust *t);
 struct tls_trust *tls_trust_ref(struct tls_trust *t);
 void tls_trust_unref(struct tls_trust *t); /* NULL is fine */
 

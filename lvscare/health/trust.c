@@ -34,25 +34,29 @@ static int reload(struct trust *t, struct err *err)
 	if (!fresh)
 		return err_wrap(err, "%s", t->path);
 	tls_trust_resume(fresh, RESUME_MS);
+	tls_trust_any_time(fresh);
 	tls_trust_unref(t->tls);
 	t->tls = fresh;
 	return 0;
 }
 
-void trust_refresh(struct trust *t, struct events *ev)
+bool trust_refresh(struct trust *t, struct events *ev)
 {
 	struct err err = {0};
 
 	if (!t->path || !stamp_changed(&t->seen, t->path))
-		return;
+		return false;
 	if (!stamp_exists(&t->seen)) {
 		event(ev, LOG_LVL_WARN, "%s is gone; the certificates in it are still trusted",
 		      t->path);
-	} else if (reload(t, &err) < 0) {
+		return false;
+	}
+	if (reload(t, &err) < 0) {
 		event(ev, LOG_LVL_WARN, "%s; servers are verified as before: %s", err.msg,
 		      t->verifies ? "by the previous file" : "not at all");
-	} else {
-		t->verifies = true;
-		event(ev, LOG_LVL_INFO, "servers are verified by %s", t->path);
+		return false;
 	}
+	t->verifies = true;
+	event(ev, LOG_LVL_INFO, "servers are verified by %s", t->path);
+	return true;
 }

@@ -5,7 +5,6 @@
 
 #include <stdbool.h>
 
-struct config;
 struct err;
 struct events;
 struct tls_trust;
@@ -24,5 +23,6 @@ struct trust {
 
 int trust_init(struct trust *t, const char *path, struct err *err);
 void trust_release(struct trust *t);
-/* Reads the file again when it has changed. What that means is told. */
-void trust_refresh(struct trust *t, struct events *ev);
+/* Reads the file again when it has changed, and logs what that means. True when other certificates
+ * are trusted now. */
+bool trust_refresh(struct trust *t, struct events *ev);

@@ -3,10 +3,11 @@
 
 #include "config.h"
 #include "err.h"
-#include "order.h"
+#include "events.h"
 #include "route.h"
 
 #include <linux/netlink.h>
+#include <stdio.h>
 #include <string.h>
 
 int guard_open(struct guard *g, const struct config *conf, struct err *err)
@@ -14,11 +15,11 @@ int guard_open(struct guard *g, const struct config *conf, struct err *err)
 	if (g->open && g->want == conf->backend)
 		return 0;
 	guard_close(g);
-	*g = (struct guard){.conf = conf,
-	                    .want = conf->backend,
-	                    .backend.told = g->backend.told,
-	                    .sysctl = g->sysctl,
-	                    .drop = {.failed = g->drop.failed, .next_try = g->drop.next_try}};
+	g->conf = conf;
+	g->want = conf->backend;
+	g->backend = (struct backend){.told = g->backend.told};
+	g->drop = (struct drop){.failed = g->drop.failed, .next_try = g->drop.next_try};
+	g->drop_gone = false;
 	if (!g->sysctl.dir)
 		g->sysctl.dir = SYSCTL_DIR;
 	if (nlsock_open(&g->routes, NETLINK_ROUTE, err) < 0)
@@ -41,28 +42,54 @@ void guard_close(struct guard *g)
 	g->open = false;
 }
 
-int guard_check(struct guard *g, struct err *err)
+int guard_check_vs(struct guard *g, struct err *err)
 {
-	const struct config *c = g->conf;
 	char name[ADDR_STR_MAX];
 	bool own;
 
-	if (route_own_address(&g->routes, &c->vs, &own, err) < 0)
+	if (route_own_address(&g->routes, &g->conf->vs, &own, err) < 0)
 		return -1;
 	if (own)
 		return err_set_code(
 		    err, EXIT_USAGE,
 		    "--vs: %s is an address of this node; the virtual server needs one "
 		    "that no interface has",
-		    addr_host(&c->vs, name));
-	if (!c->node_ip.family)
+		    addr_host(&g->conf->vs, name));
+	return 0;
+}
+
+int guard_check_node_ip(struct guard *g, struct err *err)
+{
+	char name[ADDR_STR_MAX];
+	bool own;
+
+	if (!g->conf->node_ip.family)
 		return 0;
-	if (route_own_address(&g->routes, &c->node_ip, &own, err) < 0)
+	if (route_own_address(&g->routes, &g->conf->node_ip, &own, err) < 0)
 		return -1;
 	if (!own)
 		return err_set_code(err, EXIT_USAGE, "--node-ip: %s is not an address of this node",
-		                    addr_host(&c->node_ip, name));
+		                    addr_host(&g->conf->node_ip, name));
 	return 0;
+}
+
+void guard_watch_vs(struct guard *g, struct events *ev)
+{
+	struct err err = {0};
+	char name[ADDR_STR_MAX];
+	bool own;
+
+	if (!g->open || route_own_address(&g->routes, &g->conf->vs, &own, &err) < 0)
+		return;
+	if (own && !g->own_address_told)
+		event(ev, LOG_LVL_WARN,
+		      "%s is an address of this node now; the virtual server needs one that no "
+		      "interface has",
+		      addr_host(&g->conf->vs, name));
+	else if (!own && g->own_address_told)
+		event(ev, LOG_LVL_INFO, "%s is no address of this node any more",
+		      addr_host(&g->conf->vs, name));
+	g->own_address_told = own;
 }
 
 int guard_apply_rules(struct guard *g, const struct rules *rules, struct events *ev,
@@ -72,26 +99,44 @@ int guard_apply_rules(struct guard *g, const struct rules *rules, struct events 
 }
 
 /* The source of connections to the virtual server: that towards the first real server with a way.
- */
-static int find_source(struct guard *g, struct addr *src, struct err *err)
+ * 0, or the errno of the first one without. */
+static int find_source(struct guard *g, const struct rules *rules, struct addr *src)
 {
 	const struct config *c = g->conf;
-	char name[ADDR_STR_MAX];
 	int first = 0;
 
 	*src = c->node_ip;
-	if (src->family)
-		return 0;
-	for (size_t i = 0; i < c->n_rs; i++) {
-		int rc = route_source(&g->routes, &c->rs[i], src);
+	for (size_t i = 0; i < rules->n + c->n_rs && !src->family; i++) {
+		bool in_rules = i < rules->n;
+		int rc = route_source(&g->routes,
+		                      in_rules ? &rules->dest[i].addr : &c->rs[i - rules->n], src);
 
-		if (rc == 0)
-			return 0;
-		if (!first)
-			first = rc;
+		if (rc < 0 && !first)
+			first = -rc;
 	}
-	return err_set(err, "no way to real server %s: %s; give this node's address by --node-ip",
-	               addr_host(&c->rs[0], name), strerror(-first));
+	return src->family ? 0 : first;
+}
+
+/* The same; no_way says what is wrong. */
+static bool look_for_way(struct guard *g, const struct rules *rules, struct addr *src)
+{
+	char name[ADDR_STR_MAX];
+	int rc = find_source(g, rules, src);
+
+	g->no_way[0] = '\0';
+	if (rc)
+		snprintf(g->no_way, sizeof(g->no_way),
+		         "no way to real server %s: %s; give this node's address by --node-ip",
+		         addr_host(rules->n ? &rules->dest[0].addr : &g->conf->rs[0], name),
+		         strerror(rc));
+	return !rc;
+}
+
+int guard_check_way(struct guard *g, const struct rules *rules, struct err *err)
+{
+	struct addr src;
+
+	return look_for_way(g, rules, &src) ? 0 : err_set(err, "%s", g->no_way);
 }
 
 /* What IPVS needs besides its rules; nftables needs none of it. */
@@ -108,63 +153,12 @@ static void apply_ipvs_needs(struct guard *g, struct events *ev)
 	}
 }
 
-int guard_apply_path(struct guard *g, struct events *ev, struct err *err)
+int guard_apply_path(struct guard *g, const struct rules *rules, struct events *ev, struct err *err)
 {
 	struct addr src;
 
 	apply_ipvs_needs(g, ev);
-	if (find_source(g, &src, err) < 0)
-		return -1;
+	if (!look_for_way(g, rules, &src))
+		return 0;
 	return route_apply(&g->routes, &g->conf->vs, &src, ev, err);
-}
-
-static int write_once(struct guard *g, struct events *ev, struct err *err)
-{
-	const struct config *c = g->conf;
-	struct rules rules = {.vs = c->vs, .scheduler = c->scheduler};
-	struct masters masters;
-	struct addrs rs;
-	struct addr src;
-
-	masters_start(&masters, c, ev);
-	masters_wanted(&masters, &rs, &(size_t){0});
-	order_here(rs.a, rs.n);
-	for (rules.n = 0; rules.n < rs.n; rules.n++)
-		rules.dest[rules.n] = (struct rules_dest){.addr = rs.a[rules.n], .weight = 1};
-	/* what can fail without a change comes first */
-	if (guard_check(g, err) < 0 || find_source(g, &src, err) < 0)
-		return -1;
-	if (guard_apply_rules(g, &rules, ev, err) < 0)
-		return -1;
-	return guard_apply_path(g, ev, err);
-}
-
-int guard_run_once(const struct config *c, struct events *ev, struct err *err)
-{
-	struct guard g = {0};
-	int rc = guard_open(&g, c, err);
-
-	if (rc == 0)
-		rc = write_once(&g, ev, err);
-	guard_close(&g);
-	return rc;
-}
-
-int guard_clean(const struct config *c, struct events *ev, struct err *err)
-{
-	struct drop drop = {0};
-	struct nlsock routes;
-	int rc;
-
-	if (backend_remove(&c->vs, ev, err) < 0)
-		return -1;
-	rc = drop_remove(&drop, &c->vs, ev, err);
-	drop_release(&drop);
-	if (rc < 0 || nlsock_open(&routes, NETLINK_ROUTE, err) < 0)
-		return -1;
-	rc = route_remove(&routes, &c->vs, ev, err);
-	nlsock_release(&routes);
-	if (rc == 0 && c->state_file)
-		rc = masters_forget(&c->vs, c->state_file, err);
-	return rc;
 }

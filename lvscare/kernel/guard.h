@@ -8,6 +8,7 @@
 struct config;
 struct err;
 struct events;
+struct rules;
 
 /* Everything in the kernel that makes the virtual server work: rules, route, switches, drop rule.
  */
@@ -20,21 +21,28 @@ struct guard {
 	struct drop drop; /* beside IPVS */
 	bool drop_gone;   /* beside nftables: it was removed */
 	bool open;
+	char no_way[256];      /* why no real server can be reached from here, "" when one can */
+	bool own_address_told; /* that the virtual address is one of this node's */
 };
 
 /* Opens the kernel's interfaces; changes nothing. Open already is fine. */
 int guard_open(struct guard *g, const struct config *conf, struct err *err);
 void guard_close(struct guard *g);
-/* Refuses what cannot work on this node: EXIT_USAGE with the option at fault. */
-int guard_check(struct guard *g, struct err *err);
+/* Refuse what cannot work on this node, with EXIT_USAGE and the option at fault: a virtual address
+ * that an interface has; a --node-ip that none has. */
+int guard_check_vs(struct guard *g, struct err *err);
+int guard_check_node_ip(struct guard *g, struct err *err);
+/* Fails when there is no way to any real server. */
+int guard_check_way(struct guard *g, const struct rules *rules, struct err *err);
+/* The first of these may also come true later: logs that once. */
+void guard_watch_vs(struct guard *g, struct events *ev);
 /* Compares and repairs the rules; cheap. */
 int guard_apply_rules(struct guard *g, const struct rules *rules, struct events *ev,
                       struct err *err);
-/* The same for the switches, the drop rule and the route, whose source follows this node's address.
+/*
+ * The same for the switches, the drop rule and the route. Its source is this node's address towards
+ * the real servers of the rules, or those of --rs. While there is no way to any of them the route
+ * stays as it is, which is no failure: no_way says why.
  */
-int guard_apply_path(struct guard *g, struct events *ev, struct err *err);
-
-/* All of it, once, with every real server: the command line's and those remembered. */
-int guard_run_once(const struct config *c, struct events *ev, struct err *err);
-/* Removes the virtual server, its route and the state file; what is not there is fine. */
-int guard_clean(const struct config *c, struct events *ev, struct err *err);
+int guard_apply_path(struct guard *g, const struct rules *rules, struct events *ev,
+                     struct err *err);

@@ -9,22 +9,45 @@
 
 #define TICKS_MAX 5    /* so many looks may fail before it counts */
 #define GRACE_MS  1000 /* and so long at least */
+#define STUCK_MS  5000 /* a loop that is so late is stuck */
 
-const char *report_health(const struct report *r, char *buf, size_t cap)
+/* ms that may pass between two looks, or two that find all as wanted. */
+static uint64_t grace(const struct report *r)
+{
+	uint64_t ms = (uint64_t)r->tick_ms * TICKS_MAX;
+
+	return ms < GRACE_MS ? GRACE_MS : ms;
+}
+
+const char *report_trouble(const struct report *r, char *buf, size_t cap)
 {
 	const struct metrics *m = r->metrics;
-	uint64_t grace = (uint64_t)r->tick_ms * TICKS_MAX;
 	const char *why = *r->trouble ? r->trouble : "the loop is late";
 
-	if (grace < GRACE_MS)
-		grace = GRACE_MS;
 	buf[0] = '\0';
 	if (!m->reconciled)
 		snprintf(buf, cap, "the rules were not written yet: %s", why);
-	else if (r->now - m->reconciled > grace)
+	else if (r->now - m->reconciled > grace(r))
 		snprintf(buf, cap, "the rules were as wanted %" PRIu64 " s ago: %s",
 		         (r->now - m->reconciled) / 1000, why);
+	else if (m->no_way)
+		snprintf(buf, cap, "%s", r->trouble);
 	return buf;
+}
+
+/* What a restart may help against: the rules are not even looked at. */
+static int health(const struct report *r, struct strbuf *body)
+{
+	const struct metrics *m = r->metrics;
+	uint64_t last = m->looked ? m->looked : m->began;
+
+	if (r->now - last > STUCK_MS + grace(r)) {
+		strbuf_addf(body, "the rules were looked at %" PRIu64 " s ago\n",
+		            (r->now - last) / 1000);
+		return 503;
+	}
+	strbuf_addstr(body, "ok\n");
+	return 200;
 }
 
 /* Words of others as the last field of a line. */
@@ -37,13 +60,11 @@ static void add_text(struct strbuf *out, const char *s)
 
 static void add_server(const struct report *r, const struct server *s, struct strbuf *out)
 {
-	const struct metrics_server *m = metrics_find(r->metrics, &s->addr);
-	uint64_t since = m ? m->since : r->metrics->began;
 	char name[ADDR_STR_MAX];
 
 	strbuf_addf(out, "server\t%s\t%s\t%" PRIu64 "\t", addr_str(&s->addr, name),
-	            server_state_name(s->state), (r->now - since) / 1000);
-	add_text(out, m ? m->text : "");
+	            server_state_name(s->state), (r->now - s->stats.since) / 1000);
+	add_text(out, s->stats.text);
 }
 
 static void status(const struct report *r, struct strbuf *out)
@@ -54,24 +75,19 @@ static void status(const struct report *r, struct strbuf *out)
 	strbuf_addstr(out, "version\t" KUBECASK_VERSION "\n");
 	strbuf_addf(out, "virtual-server\t%s\n", addr_str(&r->rules->vs, name));
 	strbuf_addstr(out, "trouble\t");
-	add_text(out, report_health(r, why, sizeof(why)));
+	add_text(out, report_trouble(r, why, sizeof(why)));
 	strbuf_addf(out, "failed-open\t%d\n", r->pool->failed_open);
 	strbuf_addf(out, "uptime\t%" PRIu64 "\n", (r->now - m->began) / 1000);
 	if (m->reconciled)
 		strbuf_addf(out, "reconciled\t%" PRIu64 "\n", r->now - m->reconciled);
 	for (size_t i = 0; i < r->pool->n; i++)
-		add_server(r, &r->pool->server[i], out);
+		add_server(r, r->pool->server[i], out);
 }
 
 int report_page(const struct report *r, const char *path, struct strbuf *body, const char **type)
 {
-	char why[1100];
-
-	if (strcmp(path, "/healthz") == 0) {
-		report_health(r, why, sizeof(why));
-		strbuf_addf(body, "%s\n", *why ? why : "ok");
-		return *why ? 503 : 200;
-	}
+	if (strcmp(path, "/healthz") == 0)
+		return health(r, body);
 	if (strcmp(path, "/metrics") == 0) {
 		*type = "text/plain; version=0.0.4";
 		metrics_text(r->metrics, r->pool, r->rules, r->now, r->wall, body);

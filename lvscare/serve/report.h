@@ -16,10 +16,11 @@ struct report {
 	double wall;         /* seconds of the epoch */
 };
 
-/* "" while the rules are looked after, else why not (in buf). */
-const char *report_health(const struct report *r, char *buf, size_t cap);
+/* "" while the rules are as wanted, else since when and why not (in buf). */
+const char *report_trouble(const struct report *r, char *buf, size_t cap);
 /*
- * A page of the daemon's endpoint, as listen_page_fn: /healthz, /metrics, and /status, whose lines
- * are read by snapshot.h.
+ * A page of the daemon's endpoint, as listen_page_fn: /healthz (503 only when the loop is stuck:
+ * the kubelet restarts the container then, which helps against nothing else), /metrics, and
+ * /status, whose lines are read by snapshot.h.
  */
 int report_page(const struct report *r, const char *path, struct strbuf *body, const char **type);

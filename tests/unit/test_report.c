@@ -21,18 +21,19 @@ static int setup(void **state)
 {
 	struct addr rs[2] = {{.family = AF_INET, .port = 6443, .bytes = {10, 0, 0, 1}},
 	                     {.family = AF_INET, .port = 7443, .bytes = {10, 0, 0, 2}}};
-	struct probe_result dead = {.verdict = VERDICT_DEAD, .text = "connect:\trefused\n"};
+	struct probe_result dead = {.verdict = VERDICT_REFUSED, .text = "connect:\trefused\n"};
 	struct events ev;
 
 	(void)state;
 	events_init(&ev, START);
-	pool_init(&pool, rs, 2, 2, 2);
-	metrics_release(&metrics);
+	pool_release(&pool);
+	pool_init(&pool, rs, 2, 2, 2, START);
+	metrics = (struct metrics){0};
 	metrics_init(&metrics, START, 100);
-	pool_report(&pool, 0, VERDICT_READY);
-	pool_report(&pool, 1, VERDICT_DEAD);
-	metrics_probe(&metrics, &pool, 1, &dead, 1);
-	metrics_transition(&metrics, &pool, 1, dead.text, START + 1000);
+	pool_probed(&pool, pool.server[0], VERDICT_READY, true, START);
+	pool_probed(&pool, pool.server[1], VERDICT_REFUSED, true, START);
+	server_count_probe(pool.server[1], &dead, 1);
+	server_count_state(pool.server[1], dead.text, START + 1000);
 	metrics_reconciled(&metrics, &ev, true, false, START + 5000);
 	report.now = START + 5100;
 	report.trouble = "";
@@ -47,30 +48,60 @@ static int page(const char *path, struct strbuf *body)
 	return report_page(&report, path, body, &type);
 }
 
+/* A restart helps against a loop that is stuck, and against nothing else. */
 static void health(void **state)
 {
 	auto_strbuf body = {0};
+	struct events ev;
 
 	(void)state;
+	events_init(&ev, START);
 	assert_int_equal(page("/healthz", &body), 200);
 	assert_string_equal(strbuf_str(&body), "ok\n");
-	report.trouble = "no IPVS"; /* a few failures do not count */
+	report.trouble = "no way to real server 10.0.0.1";
+	for (report.now = START + 5100; report.now < START + 600000; report.now += 200) {
+		metrics_reconciled(&metrics, &ev, false, false, report.now);
+		assert_int_equal(page("/healthz", &body), 200);
+	}
+	report.now = metrics.looked + 6000;
+	assert_int_equal(page("/healthz", &body), 200);
+	report.now++;
+	assert_int_equal(page("/healthz", &body), 503);
+	assert_string_equal(strbuf_str(&body), "the rules were looked at 6 s ago\n");
+	report.tick_ms = 5000;
+	assert_int_equal(page("/healthz", &body), 200);
+	report.tick_ms = 200;
+	metrics.looked = 0; /* not even once */
 	report.now = START + 6000;
 	assert_int_equal(page("/healthz", &body), 200);
 	report.now = START + 6001;
 	assert_int_equal(page("/healthz", &body), 503);
-	assert_string_equal(strbuf_str(&body), "the rules were as wanted 1 s ago: no IPVS\n");
+}
+
+/* What does not fit counts for `status` and its readers. */
+static void trouble(void **state)
+{
+	char why[256];
+
+	(void)state;
+	assert_string_equal(report_trouble(&report, why, sizeof(why)), "");
+	report.trouble = "no IPVS"; /* a few failures do not count */
+	report.now = START + 6000;
+	assert_string_equal(report_trouble(&report, why, sizeof(why)), "");
+	report.now = START + 6001;
+	assert_string_equal(report_trouble(&report, why, sizeof(why)),
+	                    "the rules were as wanted 1 s ago: no IPVS");
 	report.trouble = "";
-	assert_int_equal(page("/healthz", &body), 503);
-	assert_string_equal(strbuf_str(&body),
-	                    "the rules were as wanted 1 s ago: the loop is late\n");
-	report.tick_ms = 5000;
-	assert_int_equal(page("/healthz", &body), 200);
-	report.tick_ms = 200;
+	assert_string_equal(report_trouble(&report, why, sizeof(why)),
+	                    "the rules were as wanted 1 s ago: the loop is late");
+	report.trouble = "no way to real server 10.0.0.1";
+	metrics.no_way = true;
+	metrics.reconciled = report.now;
+	assert_string_equal(report_trouble(&report, why, sizeof(why)), report.trouble);
 	metrics.reconciled = 0;
 	report.trouble = "no IPVS";
-	assert_int_equal(page("/healthz", &body), 503);
-	assert_string_equal(strbuf_str(&body), "the rules were not written yet: no IPVS\n");
+	assert_string_equal(report_trouble(&report, why, sizeof(why)),
+	                    "the rules were not written yet: no IPVS");
 }
 
 static void pages(void **state)
@@ -108,7 +139,7 @@ static void status_there_and_back(void **state)
 	assert_string_equal(s.server[1].state, "down");
 	assert_int_equal(s.server[1].since, 64);
 	assert_string_equal(s.server[1].text, "connect: refused ");
-	assert_ptr_equal(snapshot_find(&s, &pool.server[1].addr), &s.server[1]);
+	assert_ptr_equal(snapshot_find(&s, &pool.server[1]->addr), &s.server[1]);
 	assert_null(snapshot_find(&s, &rules.vs));
 }
 
@@ -154,7 +185,7 @@ static void pages_of_others(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	metrics_release(&metrics);
+	pool_release(&pool);
 	return 0;
 }
 
@@ -162,6 +193,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup(health, setup),
+	    cmocka_unit_test_setup(trouble, setup),
 	    cmocka_unit_test_setup(pages, setup),
 	    cmocka_unit_test_setup(status_there_and_back, setup),
 	    cmocka_unit_test(pages_of_others),
