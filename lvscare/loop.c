@@ -11,7 +11,6 @@
 #include "health/prober.h"
 #include "health/tls.h"
 #include "health/trust.h"
-#include "kernel/cut.h"
 #include "kernel/guard.h"
 #include "mem.h"
 #include "order.h"
@@ -54,7 +53,6 @@ struct loop {
 	bool unsaved_told;
 	struct metrics metrics;
 	struct listen listen;
-	struct cut cut;
 	struct prober prober;
 	int epoll, signals, netlink;
 	uint64_t next_rules, next_path; /* ms */
@@ -121,6 +119,8 @@ static int on_page(void *ctx, const char *path, struct strbuf *body, const char 
 	struct report r = {.pool = &l->pool,
 	                   .rules = &l->rules,
 	                   .metrics = &l->metrics,
+	                   .manages_expire = l->guard.sysctl.may_be_quiet &&
+	                                     sysctl_writable(&l->guard.sysctl),
 	                   .trouble = *l->trouble ? l->trouble : l->no_way,
 	                   .tick_ms = l->conf->tick_ms,
 	                   .now = clock_ms(),
@@ -177,7 +177,6 @@ static void loop_release(struct loop *l)
 	discover_release(&l->discover);
 	listen_release(&l->listen);
 	guard_close(&l->guard);
-	cut_release(&l->cut);
 	trust_release(&l->trust);
 	mem_auto_close(&l->netlink);
 	mem_auto_close(&l->signals);
@@ -290,26 +289,12 @@ static void master_reached(struct loop *l, const struct server *s, uint64_t now)
 	l->next_save = l->conf->state_file ? now : 0;
 }
 
-/* A server's state has changed. The clients of a dead one are noted before it is removed. */
 static void on_state(void *ctx, struct server *s, uint64_t now)
 {
 	struct loop *l = ctx;
-	char name[ADDR_STR_MAX];
-	size_t n;
 
-	if (s->state == SERVER_DOWN)
-		backend_collect(&l->guard.backend, &l->conf->vs, &s->addr, &l->cut);
 	rules_changed(l, now);
 	master_reached(l, s, now);
-	/* nothing better is left: its connections may go on */
-	if (rules_have(&l->rules, &s->addr)) {
-		cut_release(&l->cut);
-		return;
-	}
-	n = cut_run(&l->cut);
-	if (n)
-		event(&l->events, LOG_LVL_INFO, "%zu connections to %s cut", n,
-		      addr_str(&s->addr, name));
 }
 
 static void log_set(struct loop *l, const struct addrs *want)
@@ -634,6 +619,7 @@ int loop_run(struct config *conf, struct err *err)
 		pool_rules(&l->pool, &l->rules, clock_ms());
 		while (!stop)
 			loop_turn(l, &stop);
+		guard_end(&l->guard);
 		log_info("ends; the rules stay");
 	}
 	loop_release(l);

@@ -133,6 +133,10 @@ static void check_sysctl(struct check *c)
 	for (unsigned i = 0; c->v->backend != BACKEND_NFT && i < SYSCTL_SWITCHES; i++) {
 		if (sysctl_on(SYSCTL_DIR, i))
 			found(c, OK, "sysctl", "net.ipv4.vs.%s is 1", sysctl_name(i));
+		else if (i == 0 && !*c->v->no_daemon && c->v->daemon.manages_expire)
+			found(c, OK, "sysctl",
+			      "net.ipv4.vs.%s is 0: the daemon sets it when it removes a server",
+			      sysctl_name(i));
 		else
 			found(c, WARNING, "sysctl", "net.ipv4.vs.%s is not 1: %s", sysctl_name(i),
 			      without[i]);

@@ -65,6 +65,8 @@ static void take_line(char *line, struct snapshot *out)
 		take_text(out->trouble, sizeof(out->trouble), f[1]);
 	else if (strcmp(f[0], "failed-open") == 0)
 		out->failed_open = strcmp(f[1], "1") == 0;
+	else if (strcmp(f[0], "manages-expire-nodest-conn") == 0)
+		out->manages_expire = strcmp(f[1], "1") == 0;
 	else if (strcmp(f[0], "uptime") == 0 && take_number(f[1], &v))
 		out->uptime = v;
 	else if (strcmp(f[0], "reconciled") == 0 && take_number(f[1], &v))

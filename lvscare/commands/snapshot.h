@@ -19,6 +19,7 @@ struct snapshot {
 	struct addr vs;
 	char trouble[512]; /* "": healthy */
 	bool failed_open;
+	bool manages_expire;  /* expire_nodest_conn is 1 when it is needed */
 	unsigned long uptime; /* seconds */
 	long reconciled;      /* ms ago; -1: never */
 	struct snapshot_server server[DESTS_MAX];

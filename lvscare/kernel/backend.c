@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "backend.h"
 
-#include "cut.h"
 #include "err.h"
 #include "events.h"
 
@@ -110,14 +109,6 @@ int backend_apply(struct backend *b, const struct rules *rules, struct events *e
 	b->told = b->kind;
 	leave_other(b, &rules->vs, ev);
 	return 0;
-}
-
-void backend_collect(struct backend *b, const struct addr *vs, const struct addr *rs, struct cut *c)
-{
-	if (b->kind == BACKEND_IPVS)
-		cut_collect(c, vs, rs, CUT_CONNS);
-	if (b->kind == BACKEND_NFT)
-		nft_collect(&b->nft, vs, rs, c);
 }
 
 /* 1 when it has the virtual server, 0 when it has not. */

@@ -36,9 +36,6 @@ void backend_release(struct backend *b);
  * change is an event.
  */
 int backend_apply(struct backend *b, const struct rules *rules, struct events *ev, struct err *err);
-/* Notes the clients of the real server rs, before it is removed. */
-void backend_collect(struct backend *b, const struct addr *vs, const struct addr *rs,
-                     struct cut *c);
 /* Removes the virtual server from all that the kernel has; one that is not there is fine. */
 int backend_remove(const struct addr *vs, struct events *ev, struct err *err);
 

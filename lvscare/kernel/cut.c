@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cut.h"
 
+#include "clock.h"
+#include "conntrack.h"
 #include "err.h"
 #include "log.h"
 #include "mem.h"
@@ -88,10 +90,43 @@ void cut_add(struct cut *c, const struct addr *vs, const struct addr *client)
 	c->client[c->n++] = *client;
 }
 
+struct search {
+	struct cut *cut;
+	const struct addr *rs;
+	bool any; /* connections to real servers: they are tracked */
+};
+
+static void on_flow(void *ctx, const struct flow *f)
+{
+	struct search *s = ctx;
+
+	s->any |= !addr_same_host(&f->server, &f->to);
+	if (addr_eq(&f->server, s->rs))
+		cut_add(s->cut, &f->to, &f->client);
+}
+
+bool cut_tracked(struct cut *c, const struct addr *vs, const struct addr *rs)
+{
+	struct search search = {.cut = c, .rs = rs};
+	struct err err = {0};
+	struct nlsock s;
+	int rc;
+
+	if (c->off)
+		return true;
+	if (nlsock_open(&s, NETLINK_NETFILTER, &err) < 0)
+		return false;
+	rc = conntrack_list(&s, vs, on_flow, &search);
+	nlsock_release(&s);
+	return rc == 0 && search.any;
+}
+
 void cut_collect(struct cut *c, const struct addr *vs, const struct addr *rs, const char *path)
 {
+	uint64_t end = clock_ms() + CUT_READ_MS;
 	struct addr client;
 	char line[256];
+	unsigned n = 0;
 	FILE *f;
 
 	if (c->off)
@@ -99,9 +134,12 @@ void cut_collect(struct cut *c, const struct addr *vs, const struct addr *rs, co
 	f = fopen(path, "re");
 	if (!f)
 		return;
-	while (c->n < CLIENTS_MAX && fgets(line, sizeof(line), f))
+	while (c->n < CLIENTS_MAX && fgets(line, sizeof(line), f)) {
 		if (cut_parse(line, vs, rs, &client))
 			cut_add(c, vs, &client);
+		if (++n % 64 == 0 && clock_ms() >= end)
+			break;
+	}
 	fclose(f);
 }
 

@@ -6,13 +6,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define CUT_CONNS "/proc/net/ip_vs_conn"
+#define CUT_CONNS   "/proc/net/ip_vs_conn"
+#define CUT_READ_MS 300 /* more than so long that file is not read */
 
 /*
- * Cuts the connections that this node's own clients have to a dead server: one that only waits
- * (a watch) would never send the packet that gets it reset. IPVS forgets who was connected where
- * when the server is removed, so: cut_collect before that, cut_run after it. Who is still
- * connecting is left alone. Zeroed: empty.
+ * Cuts the connections that this node's own clients have to a removed server: one that only waits
+ * (a watch) would never send the packet that gets it reset. The kernel forgets who was connected
+ * where when the server is removed, so: cut_tracked or cut_collect before that, when nobody is sent
+ * there any more, and cut_run after it. Clients that are still connecting are left alone. Zeroed:
+ * empty.
  */
 struct cut {
 	struct addr vs, *client;
@@ -20,8 +22,11 @@ struct cut {
 	bool off; /* the kernel cannot: not tried again */
 };
 
-/* Notes the clients of the real server rs at the virtual server vs, from a file in the format of
- * CUT_CONNS; one that cannot be read holds none. */
+/* Notes the clients of the real server rs at the virtual server vs that connection tracking knows
+ * of; false when it does not track those of IPVS, or cannot be asked. */
+bool cut_tracked(struct cut *c, const struct addr *vs, const struct addr *rs);
+/* The same from a file in the format of CUT_CONNS, of which the kernel makes a page at a time, each
+ * by counting from the first connection on; one that cannot be read holds none. */
 void cut_collect(struct cut *c, const struct addr *vs, const struct addr *rs, const char *path);
 /* Notes one client. */
 void cut_add(struct cut *c, const struct addr *vs, const struct addr *client);

@@ -56,8 +56,9 @@ static void on_rule(void *ctx, const struct nlmsghdr *hdr, struct span body)
 	struct found *f = ctx;
 
 	(void)hdr;
+	if (f->rules < NFT_DROPS)
+		f->right += nft_is_drop_rule(body, f->plan, (enum nft_drop)f->rules);
 	f->rules++;
-	f->right += nft_is_rule(body, f->plan, NFT_INPUT);
 }
 
 /* 0 when there is no such thing, too. */
@@ -102,7 +103,8 @@ static int apply_once(struct drop *d, const struct nftplan *p, struct events *ev
 	rc = look(d, &f);
 	if (rc < 0)
 		return rc;
-	if (f.table && !f.flags && f.uses == 1 && f.chain && f.rules == 1 && f.right == 1) {
+	if (f.table && !f.flags && f.uses == 1 && f.chain && f.rules == NFT_DROPS &&
+	    f.right == NFT_DROPS) {
 		d->nft.generation = generation;
 		d->nft.known = true;
 		return 0;
@@ -112,7 +114,7 @@ static int apply_once(struct drop *d, const struct nftplan *p, struct events *ev
 	if (rc < 0)
 		return rc;
 	ev->changed[CHANGE_DROP_RULE]++;
-	event(ev, LOG_LVL_INFO, "drop rule of %s %s, nftables table %s", addr_str(&p->vs, name),
+	event(ev, LOG_LVL_INFO, "drop rules of %s %s, nftables table %s", addr_str(&p->vs, name),
 	      f.table ? "set back" : "added", p->table);
 	return 0;
 }
@@ -140,8 +142,8 @@ void drop_apply(struct drop *d, const struct addr *vs, struct events *ev)
 	}
 	if (!d->failed)
 		event(ev, LOG_LVL_WARN,
-		      "no drop rule: %s; connections that begin while others have removed the "
-		      "rules are refused",
+		      "no drop rules: %s; connections are refused and reset while others have "
+		      "removed the rules",
 		      err.msg);
 	d->failed = true;
 	d->next_try = ev->now + RETRY_MS;
@@ -161,8 +163,8 @@ int drop_remove(struct drop *d, const struct addr *vs, struct events *ev, struct
 	if (rc == -ENOENT || rc == -EOPNOTSUPP || rc == -EAFNOSUPPORT)
 		return 0;
 	if (rc < 0)
-		return nlsock_fail(&d->nft.sock, rc, err, "remove drop rule of", vs);
-	event(ev, LOG_LVL_INFO, "drop rule of %s removed, nftables table %s", addr_str(vs, name),
+		return nlsock_fail(&d->nft.sock, rc, err, "remove drop rules of", vs);
+	event(ev, LOG_LVL_INFO, "drop rules of %s removed, nftables table %s", addr_str(vs, name),
 	      table);
 	return 0;
 }

@@ -10,6 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#define OTHERS_MAX 4     /* services of other lvscares on this node */
+#define OTHERS_MS  30000 /* until services of others are looked for again */
+
 int guard_open(struct guard *g, const struct config *conf, struct err *err)
 {
 	if (g->open && g->want == conf->backend)
@@ -20,14 +23,14 @@ int guard_open(struct guard *g, const struct config *conf, struct err *err)
 	g->backend = (struct backend){.told = g->backend.told};
 	g->drop = (struct drop){.failed = g->drop.failed, .next_try = g->drop.next_try};
 	g->drop_gone = false;
-	if (!g->sysctl.dir)
-		g->sysctl.dir = SYSCTL_DIR;
 	if (nlsock_open(&g->routes, NETLINK_ROUTE, err) < 0)
 		return -1;
 	if (backend_open(&g->backend, g->want, err) < 0) {
 		nlsock_release(&g->routes);
 		return -1;
 	}
+	g->sysctl.dir = sysctl_dir(); /* once ip_vs is loaded */
+	g->backend.ipvs.sysctl = &g->sysctl;
 	g->open = true;
 	return 0;
 }
@@ -139,15 +142,44 @@ int guard_check_way(struct guard *g, const struct rules *rules, struct err *err)
 	return look_for_way(g, rules, &src) ? 0 : err_set(err, "%s", g->no_way);
 }
 
+/* Whether all services of IPVS are those of lvscare, which has a route of its own to each. */
+static bool only_ours(struct guard *g)
+{
+	struct addr other[OTHERS_MAX];
+	bool foreign;
+	size_t n;
+
+	if (ipvs_others(&g->backend.ipvs, &g->conf->vs, other, OTHERS_MAX, &n, &foreign) < 0)
+		return false;
+	for (size_t i = 0; i < n && !foreign; i++) {
+		struct err err = {0};
+		struct route r = {0};
+
+		foreign = route_read(&g->routes, &other[i], &r, &err) < 0 || !r.dst.family;
+	}
+	return !foreign;
+}
+
+/* Connections may be kept where the drop rules are, and nobody else wants them reset. */
+static void look_for_others(struct guard *g, uint64_t now)
+{
+	if (now < g->look_for_others)
+		return;
+	g->sysctl.may_be_quiet = !g->drop.failed && only_ours(g);
+	/* kube-proxy's services may be thousands */
+	g->look_for_others = g->sysctl.may_be_quiet ? now : now + OTHERS_MS;
+}
+
 /* What IPVS needs besides its rules; nftables needs none of it. */
 static void apply_ipvs_needs(struct guard *g, struct events *ev)
 {
 	struct err err = {0};
 
 	if (g->backend.kind == BACKEND_IPVS) {
-		sysctl_apply(&g->sysctl, ev);
 		drop_apply(&g->drop, &g->conf->vs, ev);
 		g->drop_gone = false;
+		look_for_others(g, ev->now);
+		sysctl_apply(&g->sysctl, ev);
 	} else if (!g->drop_gone) {
 		g->drop_gone = drop_remove(&g->drop, &g->conf->vs, ev, &err) == 0;
 	}
@@ -161,4 +193,10 @@ int guard_apply_path(struct guard *g, const struct rules *rules, struct events *
 	if (!look_for_way(g, rules, &src))
 		return 0;
 	return route_apply(&g->routes, &g->conf->vs, &src, ev, err);
+}
+
+void guard_end(struct guard *g)
+{
+	if (g->sysctl.dir)
+		sysctl_end(&g->sysctl);
 }

@@ -18,8 +18,9 @@ struct guard {
 	struct backend backend;
 	struct nlsock routes;
 	struct sysctl sysctl;
-	struct drop drop; /* beside IPVS */
-	bool drop_gone;   /* beside nftables: it was removed */
+	struct drop drop;         /* beside IPVS */
+	bool drop_gone;           /* beside nftables: it was removed */
+	uint64_t look_for_others; /* ms: when services of others are looked for next */
 	bool open;
 	char no_way[256];      /* why no real server can be reached from here, "" when one can */
 	bool own_address_told; /* that the virtual address is one of this node's */
@@ -46,3 +47,5 @@ int guard_apply_rules(struct guard *g, const struct rules *rules, struct events 
  */
 int guard_apply_path(struct guard *g, const struct rules *rules, struct events *ev,
                      struct err *err);
+/* The daemon ends: what it needed for itself is set back. Rules and route stay. */
+void guard_end(struct guard *g);

@@ -51,6 +51,7 @@ int ipvs_open(struct ipvs *b, struct err *err)
 
 void ipvs_release(struct ipvs *b)
 {
+	cut_release(&b->cut);
 	nlsock_release(&b->sock);
 }
 
@@ -227,6 +228,12 @@ static const struct ipvs_dest *find_dest(const struct dests *have, const struct 
 	return NULL;
 }
 
+static void expect_removal(struct ipvs *b, struct events *ev)
+{
+	if (b->sysctl)
+		sysctl_expect_removal(b->sysctl, ev);
+}
+
 static int apply_dest(struct ipvs *b, const struct rules *rules, const struct rules_dest *want,
                       const struct ipvs_dest *have, struct events *ev, struct err *err)
 {
@@ -243,6 +250,8 @@ static int apply_dest(struct ipvs *b, const struct rules *rules, const struct ru
 	if (have->weight == want->weight && have->method == IP_VS_CONN_F_MASQ && !have->upper &&
 	    !have->lower)
 		return 0;
+	if (!want->weight)
+		expect_removal(b, ev);
 	if (put_dest(b, &rules->vs, want, IPVS_CMD_SET_DEST, err) < 0)
 		return -1;
 	ev->changed[CHANGE_REAL_SERVER]++;
@@ -251,10 +260,51 @@ static int apply_dest(struct ipvs *b, const struct rules *rules, const struct ru
 	return 0;
 }
 
+static bool to_be_removed(const struct rules *rules, const struct ipvs_dest *have)
+{
+	return !rules_have(rules, &have->addr);
+}
+
+/* Nobody is sent any more to the servers that are to be removed. */
+static int drain_removed(struct ipvs *b, const struct rules *rules, const struct dests *have,
+                         struct events *ev, struct err *err)
+{
+	for (size_t i = 0; i < have->n; i++) {
+		struct rules_dest drained = {.addr = have->dest[i].addr};
+
+		if (!to_be_removed(rules, &have->dest[i]) || !have->dest[i].weight)
+			continue;
+		expect_removal(b, ev);
+		if (put_dest(b, &rules->vs, &drained, IPVS_CMD_SET_DEST, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int remove_dest(struct ipvs *b, const struct addr *vs, const struct ipvs_dest *dest,
+                       struct events *ev, struct err *err)
+{
+	char name[ADDR_STR_MAX];
+	size_t n;
+
+	if ((dest->active || dest->inactive) && !cut_tracked(&b->cut, vs, &dest->addr))
+		cut_collect(&b->cut, vs, &dest->addr, CUT_CONNS);
+	expect_removal(b, ev);
+	if (del_dest(b, vs, dest, err) < 0) {
+		cut_release(&b->cut);
+		return -1;
+	}
+	ev->changed[CHANGE_REAL_SERVER]++;
+	event(ev, LOG_LVL_INFO, "real server %s removed", addr_str(&dest->addr, name));
+	n = cut_run(&b->cut);
+	if (n)
+		event(ev, LOG_LVL_INFO, "%zu connections to %s cut", n, name);
+	return 0;
+}
+
 int ipvs_apply(struct ipvs *b, const struct rules *rules, struct events *ev, struct err *err)
 {
 	struct dests have;
-	char name[ADDR_STR_MAX];
 
 	if (apply_service(b, rules, ev, err) < 0 || get_dests(b, &rules->vs, &have, err) < 0)
 		return -1;
@@ -264,24 +314,24 @@ int ipvs_apply(struct ipvs *b, const struct rules *rules, struct events *ev, str
 		if (apply_dest(b, rules, want, find_dest(&have, &want->addr), ev, err) < 0)
 			return -1;
 	}
-	for (size_t i = 0; i < have.n; i++) {
-		if (rules_have(rules, &have.dest[i].addr))
-			continue;
-		if (del_dest(b, &rules->vs, &have.dest[i], err) < 0)
+	if (drain_removed(b, rules, &have, ev, err) < 0)
+		return -1;
+	for (size_t i = 0; i < have.n; i++)
+		if (to_be_removed(rules, &have.dest[i]) &&
+		    remove_dest(b, &rules->vs, &have.dest[i], ev, err) < 0)
 			return -1;
-		ev->changed[CHANGE_REAL_SERVER]++;
-		event(ev, LOG_LVL_INFO, "real server %s removed",
-		      addr_str(&have.dest[i].addr, name));
-	}
 	return 0;
 }
 
 int ipvs_remove(struct ipvs *b, const struct addr *vs, struct events *ev, struct err *err)
 {
 	struct ipvs_service key = {.addr = *vs};
+	struct sysctl s = {.dir = sysctl_dir()};
 	char name[ADDR_STR_MAX];
 	struct nlmsg m;
 	int rc;
+
+	sysctl_expect_removal(&s, ev);
 
 	ipvs_encode_service(&m, b->family, IPVS_CMD_DEL_SERVICE, &key, false);
 	rc = nlsock_ask(&b->sock, &m, NULL, NULL);
@@ -316,6 +366,41 @@ int ipvs_read(struct ipvs *b, const struct addr *vs, struct rules_view *out, str
 		                                        .inactive = d->inactive};
 	}
 	return 0;
+}
+
+struct services {
+	const struct addr *vs;
+	struct addr *other;
+	size_t cap, n;
+	bool foreign;
+};
+
+static void on_other(void *ctx, const struct nlmsghdr *hdr, struct span body)
+{
+	struct services *s = ctx;
+	struct ipvs_service svc;
+
+	(void)hdr;
+	if (!ipvs_decode_service(body, &svc)) /* one by firewall mark, for example */
+		s->foreign = true;
+	else if (!addr_eq(&svc.addr, s->vs) && s->n < s->cap)
+		s->other[s->n++] = svc.addr;
+	else if (!addr_eq(&svc.addr, s->vs))
+		s->foreign = true;
+}
+
+int ipvs_others(struct ipvs *b, const struct addr *vs, struct addr *others, size_t cap, size_t *n,
+                bool *foreign)
+{
+	struct services s = {.vs = vs, .other = others, .cap = cap};
+	struct nlmsg m;
+	int rc;
+
+	ipvs_encode_list(&m, b->family);
+	rc = nlsock_ask(&b->sock, &m, on_other, &s);
+	*n = s.n;
+	*foreign = s.foreign;
+	return rc;
 }
 
 static void on_listed(void *ctx, const struct nlmsghdr *hdr, struct span body)

@@ -2,7 +2,6 @@
 #include "nft.h"
 
 #include "conntrack.h"
-#include "cut.h"
 #include "err.h"
 #include "events.h"
 #include "mem.h"
@@ -61,6 +60,7 @@ int nft_open(struct nft *b, struct err *err)
 
 void nft_release(struct nft *b)
 {
+	cut_release(&b->cut);
 	nlsock_release(&b->sock);
 }
 
@@ -206,6 +206,9 @@ struct flows {
 	const struct rules *rules;
 	struct flow *flow; /* FLOWS_MAX of them */
 	size_t n;
+	struct cut *cut;
+	struct addr server; /* of the first one that was found */
+	bool more;          /* servers than that */
 };
 
 static void on_flow(void *ctx, const struct flow *f)
@@ -213,9 +216,14 @@ static void on_flow(void *ctx, const struct flow *f)
 	struct flows *flows = ctx;
 
 	/* a process of this node may have answered at the virtual address itself */
-	if (flows->n < FLOWS_MAX && !rules_have(flows->rules, &f->server) &&
-	    !addr_same_host(&f->server, &f->to))
-		flows->flow[flows->n++] = *f;
+	if (flows->n == FLOWS_MAX || rules_have(flows->rules, &f->server) ||
+	    addr_same_host(&f->server, &f->to))
+		return;
+	flows->flow[flows->n++] = *f;
+	if (!flows->server.family)
+		flows->server = f->server;
+	flows->more |= !addr_eq(&flows->server, &f->server);
+	cut_add(flows->cut, &f->to, &f->client);
 }
 
 static int forget_some(struct nft *b, struct flows *flows)
@@ -230,8 +238,9 @@ static int forget_some(struct nft *b, struct flows *flows)
 static void forget(struct nft *b, const struct rules *rules, struct events *ev)
 {
 	auto_free struct flow *room = xcalloc(FLOWS_MAX, sizeof(*room));
-	struct flows flows = {.rules = rules, .flow = room};
-	char text[256];
+	struct flows flows = {.rules = rules, .flow = room, .cut = &b->cut};
+	char text[256], name[ADDR_STR_MAX];
+	size_t cut;
 	int rc = 0;
 
 	do {
@@ -244,6 +253,10 @@ static void forget(struct nft *b, const struct rules *rules, struct events *ev)
 		      "(CONFIG_NF_CT_NETLINK)",
 		      nlsock_strerror(&b->sock, rc, text, sizeof(text)));
 	b->told_conntrack = rc < 0;
+	cut = cut_run(&b->cut);
+	if (cut)
+		event(ev, LOG_LVL_INFO, "%zu connections to %s cut", cut,
+		      flows.more ? "removed real servers" : addr_str(&flows.server, name));
 }
 
 /* ---- writing */
@@ -488,24 +501,4 @@ bool nft_find_port(struct nft *b, struct addr *vs)
 	nft_encode_table(&m, vs->family, NULL);
 	nlsock_ask(&b->sock, &m, on_listed, vs);
 	return vs->port;
-}
-
-struct clients {
-	const struct addr *rs;
-	struct cut *cut;
-};
-
-static void on_client(void *ctx, const struct flow *f)
-{
-	const struct clients *c = ctx;
-
-	if (addr_eq(&f->server, c->rs))
-		cut_add(c->cut, &f->to, &f->client);
-}
-
-void nft_collect(struct nft *b, const struct addr *vs, const struct addr *rs, struct cut *c)
-{
-	struct clients clients = {.rs = rs, .cut = c};
-
-	conntrack_list(&b->sock, vs, on_client, &clients);
 }

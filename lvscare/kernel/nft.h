@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "cut.h"
 #include "nftplan.h"
 #include "nlsock.h"
 
-struct cut;
 struct err;
 struct events;
 
@@ -15,6 +15,7 @@ struct nft {
 	bool known;          /* the table was as planned in that generation */
 	uint32_t generation; /* a number that each change of anybody's rules raises */
 	struct nftplan plan;
+	struct cut cut;          /* clients of servers that were removed */
 	char told_scheduler[16]; /* that it cannot be had */
 	bool told_conntrack;     /* that connections stay */
 };
@@ -24,8 +25,8 @@ int nft_open(struct nft *b, struct err *err);
 void nft_release(struct nft *b);
 /*
  * Compares and repairs the table, in one transaction. Connections to real servers that are no
- * longer among the rules are forgotten, so that their next packet resets them; those to drained
- * ones live on.
+ * longer among the rules are forgotten, so that their next packet resets them, and idle ones of
+ * this node cut; those to drained ones live on.
  */
 int nft_apply(struct nft *b, const struct rules *rules, struct events *ev, struct err *err);
 int nft_read(struct nft *b, const struct addr *vs, struct rules_view *out, struct err *err);
@@ -35,5 +36,3 @@ int nft_remove(struct nft *b, const struct addr *vs, struct events *ev, struct e
 int nft_generation(struct nft *b, uint32_t *out);
 /* Removes a table, whatever is in it; 0 or a negative errno, -ENOENT where there is none. */
 int nft_remove_table(struct nft *b, int family, const char *table);
-/* Notes the clients of the real server rs. */
-void nft_collect(struct nft *b, const struct addr *vs, const struct addr *rs, struct cut *c);

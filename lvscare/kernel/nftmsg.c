@@ -96,17 +96,19 @@ static void add_chain(struct strbuf *out, const struct nftplan *p, enum nft_chai
 	append(out, &m);
 }
 
+static void begin_rule(struct nlmsg *m, const struct nftplan *p, enum nft_chain chain)
+{
+	begin(m, NFT_MSG_NEWRULE, p->vs.family, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_APPEND);
+	nlmsg_put_str(m, NFTA_RULE_TABLE, p->table);
+	nlmsg_put_str(m, NFTA_RULE_CHAIN, chains[chain].name);
+}
+
 static void add_rule(struct strbuf *out, const struct nftplan *p, enum nft_chain chain)
 {
 	struct nlmsg m;
 
-	begin(&m, NFT_MSG_NEWRULE, p->vs.family, NLM_F_REQUEST | NLM_F_CREATE | NLM_F_APPEND);
-	nlmsg_put_str(&m, NFTA_RULE_TABLE, p->table);
-	nlmsg_put_str(&m, NFTA_RULE_CHAIN, chains[chain].name);
-	if (chain == NFT_INPUT)
-		nftrule_put_drop(&m, p);
-	else
-		nftrule_put(&m, p, map_of(chain));
+	begin_rule(&m, p, chain);
+	nftrule_put(&m, p, map_of(chain));
 	append(out, &m);
 }
 
@@ -220,7 +222,13 @@ void nft_encode_write_drop(struct strbuf *out, const struct nftplan *p, bool rep
 		add_table(out, NFT_MSG_DELTABLE, p->vs.family, p->table, 0);
 	add_table(out, NFT_MSG_NEWTABLE, p->vs.family, p->table, NLM_F_CREATE);
 	add_chain(out, p, NFT_INPUT);
-	add_rule(out, p, NFT_INPUT);
+	for (enum nft_drop d = NFT_DROP_FIRST; d < NFT_DROPS; d++) {
+		struct nlmsg m;
+
+		begin_rule(&m, p, NFT_INPUT);
+		nftrule_put_drop(&m, p, d);
+		append(out, &m);
+	}
 	batch(out, NFNL_MSG_BATCH_END, 0);
 }
 
@@ -317,16 +325,31 @@ bool nft_is_chain(struct span body, const struct nftplan *p, enum nft_chain chai
 	       attr_is_be32(hook[NFTA_HOOK_PRIORITY], (uint32_t)chains[chain].priority);
 }
 
-bool nft_is_rule(struct span body, const struct nftplan *p, enum nft_chain chain)
+/* The expressions of a rule of this chain. */
+static bool expressions(struct span body, const struct nftplan *p, enum nft_chain chain,
+                        struct span *out)
 {
 	struct span tb[NFTA_RULE_MAX + 1];
 
 	if (!attributes(body, tb, NFTA_RULE_MAX + 1))
 		return false;
+	*out = tb[NFTA_RULE_EXPRESSIONS];
 	return attr_is_str(tb[NFTA_RULE_TABLE], p->table) &&
-	       attr_is_str(tb[NFTA_RULE_CHAIN], chains[chain].name) &&
-	       (chain == NFT_INPUT ? nftrule_is_drop(tb[NFTA_RULE_EXPRESSIONS], p)
-	                           : nftrule_is(tb[NFTA_RULE_EXPRESSIONS], p, map_of(chain)));
+	       attr_is_str(tb[NFTA_RULE_CHAIN], chains[chain].name);
+}
+
+bool nft_is_rule(struct span body, const struct nftplan *p, enum nft_chain chain)
+{
+	struct span list;
+
+	return expressions(body, p, chain, &list) && nftrule_is(list, p, map_of(chain));
+}
+
+bool nft_is_drop_rule(struct span body, const struct nftplan *p, enum nft_drop which)
+{
+	struct span list;
+
+	return expressions(body, p, NFT_INPUT, &list) && nftrule_is_drop(list, p, which);
 }
 
 bool nft_is_set(struct span body, const struct nftplan *p, enum nft_set set)

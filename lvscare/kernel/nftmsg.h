@@ -2,6 +2,7 @@
 #pragma once
 
 #include "nftplan.h"
+#include "nftrule.h"
 #include "nlmsg.h"
 
 struct strbuf;
@@ -20,11 +21,12 @@ struct strbuf;
  *
  * The maps have no name there, but one here. The drained ones are only noted: no rule uses the set.
  *
- * Beside IPVS there is a table that drops the first packet of a connection that IPVS has not taken:
+ * Beside IPVS there is a table that drops packets that IPVS has not taken:
  *
  *     table ip lvscare-drop-169.254.97.2-6443 {
  *         chain input { type filter hook input priority 110;
- *             ip daddr 169.254.97.2 tcp dport 6443 tcp flags & (fin|syn|rst|ack) == syn drop }
+ *             ip daddr 169.254.97.2 tcp dport 6443 tcp flags & (fin|syn|rst|ack) == syn drop
+ *             ip daddr 169.254.97.2 tcp dport 6443 ct reply saddr != 169.254.97.2 drop }
  *     }
  */
 enum nft_chain { NFT_OUTPUT, NFT_PREROUTING, NFT_CHAINS, NFT_INPUT = NFT_CHAINS };
@@ -58,6 +60,7 @@ bool nft_decode_table(struct span body, char *name, size_t cap, uint32_t *flags,
 /* Whether it is what nft_encode_write writes. */
 bool nft_is_chain(struct span body, const struct nftplan *p, enum nft_chain chain);
 bool nft_is_rule(struct span body, const struct nftplan *p, enum nft_chain chain);
+bool nft_is_drop_rule(struct span body, const struct nftplan *p, enum nft_drop which);
 bool nft_is_set(struct span body, const struct nftplan *p, enum nft_set set);
 /* Adds the elements to p's slots or drained; false when one has no place there. */
 bool nft_decode_elements(struct span body, struct nftplan *p, enum nft_set set);

@@ -5,6 +5,7 @@
 
 #include <arpa/inet.h>
 #include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 #include <netinet/tcp.h>
 #include <string.h>
 
@@ -21,6 +22,7 @@ enum field_kind {
 	NUMBER,  /* 32 bits in network order */
 	DATA,    /* bytes within another attribute */
 	NAME,    /* a string */
+	BYTE,    /* 8 bits */
 	VERDICT, /* what becomes of the packet, NF_* */
 	NOTHING, /* never written; in an answer none of the bits outside of the mask is set */
 };
@@ -73,12 +75,17 @@ static void payload(struct exprs *x, uint32_t base, uint32_t offset, size_t len)
 	number(x, NFTA_PAYLOAD_LEN, (uint32_t)len);
 }
 
-static void equals(struct exprs *x, const void *data, size_t len)
+static void compare(struct exprs *x, enum nft_cmp_ops op, const void *data, size_t len)
 {
 	add(x, "cmp");
 	number(x, NFTA_CMP_SREG, NFT_REG_1);
-	number(x, NFTA_CMP_OP, NFT_CMP_EQ);
+	number(x, NFTA_CMP_OP, op);
 	field(x, (struct field){.type = NFTA_CMP_DATA, .kind = DATA, .data = data, .len = len});
+}
+
+static void equals(struct exprs *x, const void *data, size_t len)
+{
+	compare(x, NFT_CMP_EQ, data, len);
 }
 
 static void choose_slot(struct exprs *x, const struct nftplan *p)
@@ -134,10 +141,24 @@ static void match_first_packet(struct exprs *x)
 	equals(x, &x->flags_syn, sizeof(x->flags_syn));
 }
 
-static void drop_make(struct exprs *x, const struct nftplan *p)
+/* ct reply saddr != the virtual address: a real server's replies are expected */
+static void match_bound(struct exprs *x, const struct addr *vs)
+{
+	add(x, "ct");
+	number(x, NFTA_CT_DREG, NFT_REG_1);
+	number(x, NFTA_CT_KEY, NFT_CT_SRC);
+	field(x,
+	      (struct field){.type = NFTA_CT_DIRECTION, .kind = BYTE, .number = IP_CT_DIR_REPLY});
+	compare(x, NFT_CMP_NEQ, vs->bytes, addr_len(vs));
+}
+
+static void drop_make(struct exprs *x, const struct nftplan *p, enum nft_drop which)
 {
 	match_virtual_server(x, &p->vs);
-	match_first_packet(x);
+	if (which == NFT_DROP_FIRST)
+		match_first_packet(x);
+	else
+		match_bound(x, &p->vs);
 	add(x, "immediate");
 	number(x, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
 	field(x, (struct field){.type = NFTA_IMMEDIATE_DATA, .kind = VERDICT, .number = NF_DROP});
@@ -171,6 +192,8 @@ static void put_field(struct nlmsg *m, const struct field *f)
 		nlmsg_put_be32(m, f->type, f->number);
 	if (f->kind == NAME)
 		nlmsg_put_str(m, f->type, f->data);
+	if (f->kind == BYTE)
+		nlmsg_put(m, f->type, &(uint8_t){(uint8_t)f->number}, sizeof(uint8_t));
 	if (f->kind != DATA && f->kind != VERDICT)
 		return;
 	nest = nlmsg_nest(m, f->type);
@@ -210,11 +233,11 @@ void nftrule_put(struct nlmsg *m, const struct nftplan *p, const char *map)
 	put_exprs(m, &x);
 }
 
-void nftrule_put_drop(struct nlmsg *m, const struct nftplan *p)
+void nftrule_put_drop(struct nlmsg *m, const struct nftplan *p, enum nft_drop which)
 {
 	struct exprs x;
 
-	drop_make(&x, p);
+	drop_make(&x, p, which);
 	put_exprs(m, &x);
 }
 
@@ -236,6 +259,8 @@ static bool is_field(struct span a, const struct field *f)
 		return attr_is_be32(a, f->number);
 	if (f->kind == NAME)
 		return attr_is_str(a, f->data);
+	if (f->kind == BYTE)
+		return a.p && a.len && *a.p == f->number;
 	if (f->kind == VERDICT)
 		return is_verdict(a, f->number);
 	if (f->kind == NOTHING)
@@ -279,11 +304,11 @@ bool nftrule_is(struct span list, const struct nftplan *p, const char *map)
 	return are_exprs(list, &x);
 }
 
-bool nftrule_is_drop(struct span list, const struct nftplan *p)
+bool nftrule_is_drop(struct span list, const struct nftplan *p, enum nft_drop which)
 {
 	struct exprs x;
 
-	drop_make(&x, p);
+	drop_make(&x, p, which);
 	return are_exprs(list, &x);
 }
 

@@ -12,8 +12,13 @@
 void nftrule_put(struct nlmsg *m, const struct nftplan *p, const char *map);
 /* Whether a list out of an answer is the same. */
 bool nftrule_is(struct span list, const struct nftplan *p, const char *map);
-/* The same for the rule that drops the first packet of a connection to the virtual server. */
-void nftrule_put_drop(struct nlmsg *m, const struct nftplan *p);
-bool nftrule_is_drop(struct span list, const struct nftplan *p);
+/*
+ * Rules that drop packets to the virtual server: the first one of a connection, and those of a
+ * connection that was given a real server, as connection tracking still knows.
+ */
+enum nft_drop { NFT_DROP_FIRST, NFT_DROP_BOUND, NFT_DROPS };
+
+void nftrule_put_drop(struct nlmsg *m, const struct nftplan *p, enum nft_drop which);
+bool nftrule_is_drop(struct span list, const struct nftplan *p, enum nft_drop which);
 /* NFPROTO_*, as the kernel counts families here. */
 uint8_t nftrule_family(int family);

@@ -77,6 +77,7 @@ static void status(const struct report *r, struct strbuf *out)
 	strbuf_addstr(out, "trouble\t");
 	add_text(out, report_trouble(r, why, sizeof(why)));
 	strbuf_addf(out, "failed-open\t%d\n", r->pool->failed_open);
+	strbuf_addf(out, "manages-expire-nodest-conn\t%d\n", r->manages_expire);
 	strbuf_addf(out, "uptime\t%" PRIu64 "\n", (r->now - m->began) / 1000);
 	if (m->reconciled)
 		strbuf_addf(out, "reconciled\t%" PRIu64 "\n", r->now - m->reconciled);

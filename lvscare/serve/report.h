@@ -10,6 +10,7 @@ struct report {
 	const struct pool *pool;
 	const struct rules *rules;
 	const struct metrics *metrics;
+	bool manages_expire; /* expire_nodest_conn is 1 when it is needed, see kernel/sysctl.h */
 	const char *trouble; /* why the rules cannot be written, or "" */
 	unsigned tick_ms;    /* between two looks at the rules */
 	uint64_t now;        /* ms, the loop's clock */

@@ -118,6 +118,82 @@ static void edits_are_undone(void **state)
 	drop_release(&d);
 }
 
+static int listener(const char *at)
+{
+	struct addr a = server(at);
+	struct sockaddr_storage sa;
+	socklen_t len = addr_sockaddr(&a, &sa);
+	int fd = socket(a.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
+	assert_int_equal(listen(fd, 4), 0);
+	return fd;
+}
+
+/* Both ends of a connection through the virtual server. */
+static void connect_through(const char *vs_text, int listening, int ends[2])
+{
+	struct addr a = server(vs_text);
+	struct sockaddr_storage sa;
+	socklen_t len = addr_sockaddr(&a, &sa);
+
+	ends[0] = socket(a.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(ends[0], (struct sockaddr *)&sa, len), 0);
+	ends[1] = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+	assert_true(ends[1] >= 0);
+}
+
+/* What a byte that is sent comes to within ms: 0 when it arrives, an errno, or WAITS. */
+static int send_byte(const int ends[2], int ms)
+{
+	struct pollfd p[2] = {{.fd = ends[0], .events = POLLIN}, {.fd = ends[1], .events = POLLIN}};
+	char c = 'x';
+
+	if (send(ends[0], &c, 1, MSG_NOSIGNAL) < 0)
+		return errno;
+	if (poll(p, 2, ms) == 0)
+		return WAITS;
+	if (p[1].revents)
+		return recv(ends[1], &c, 1, 0) == 1 ? 0 : errno;
+	return recv(ends[0], &c, 1, 0) < 0 ? errno : WAITS;
+}
+
+/* Connections outlive a flush of the rules that carry them: nftables' here, in place of IPVS. */
+static void connections_outlive_a_flush(void **state)
+{
+	struct rules r = {.vs = server("127.9.0.3"), .scheduler = "rr", .n = 1};
+	auto_close int listening = listener("127.0.0.2:7443");
+	struct nft forward;
+	struct nftplan p;
+	struct drop d = {0};
+	struct events ev;
+	struct err err = {0};
+	int ends[2];
+
+	(void)state;
+	events_init(&ev, 0);
+	r.dest[0] = (struct rules_dest){.addr = server("127.0.0.2:7443"), .weight = 1};
+	nftplan_make(&p, &r);
+	assert_int_equal(nft_open(&forward, &err), 0);
+	for (int with = 0; with < 2; with++) {
+		if (with)
+			drop_apply(&d, &r.vs, &ev);
+		assert_int_equal(nft_apply(&forward, &r, &ev, &err), 0);
+		connect_through("127.9.0.3", listening, ends);
+		assert_int_equal(send_byte(ends, 1000), 0);
+		assert_int_equal(nft_remove_table(&forward, AF_INET, p.table), 0);
+		assert_int_equal(send_byte(ends, 300), with ? WAITS : ECONNRESET);
+		assert_int_equal(nft_apply(&forward, &r, &ev, &err), 0);
+		if (with) /* TCP sends it again */
+			assert_int_equal(send_byte(ends, 3000), 0);
+		close(ends[0]);
+		close(ends[1]);
+	}
+	assert_int_equal(nft_remove_table(&forward, AF_INET, p.table), 0);
+	nft_release(&forward);
+	drop_release(&d);
+}
+
 static int own_namespace(void **state)
 {
 	struct ifreq lo = {.ifr_name = "lo", .ifr_flags = IFF_UP};
@@ -136,6 +212,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(first_packets_of_both_families_wait),
 	    cmocka_unit_test(edits_are_undone),
+	    cmocka_unit_test(connections_outlive_a_flush),
 	};
 
 	return cmocka_run_group_tests(tests, own_namespace, NULL);

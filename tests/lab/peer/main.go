@@ -9,7 +9,8 @@
 //	                                knows TLS 1.3 alone; DIR/readyz.log has a line for each question
 //	peer get ADDR                   one new connection: prints the name of the server that has it
 //	peer load ADDR SECONDS          a new connection each 25 ms: prints how many failed, or took 0.9 s, and who answered
-//	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut
+//	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut; on SIGTERM it
+//	                                prints how long ago it received last
 //	peer dial ADDR N                N TCP connections at once: prints how many were made within 20 s, and the slowest
 //	peer hostile DIR IP PORT        servers that answer badly, from PORT on, by the CA in DIR/pki: prints what each is
 //	                                to be taken for
@@ -35,9 +36,12 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -484,8 +488,18 @@ func stream(addr string, idle bool) {
 	fmt.Println("up", r.Header.Get("Master"))
 	lines := bufio.NewScanner(r.Body)
 	n := 0
+	var last atomic.Int64
+	last.Store(time.Now().UnixMilli())
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGTERM)
+	go func() {
+		<-ended
+		fmt.Printf("last received %d ms ago\n", time.Now().UnixMilli()-last.Load())
+		os.Exit(0)
+	}()
 	for lines.Scan() {
 		n++
+		last.Store(time.Now().UnixMilli())
 	}
 	err = lines.Err()
 	select {
