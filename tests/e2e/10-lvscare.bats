@@ -33,7 +33,8 @@ setup_file() { lvscare_machine first 480 "$(cases_of_file)"; }
 @test "new connections are resumed" { passed new_connections_are_resumed; }
 @test "servers may want TLS 1.3" { passed servers_may_want_tls_1_3; }
 @test "metrics show what happens" { passed metrics_show_what_happens; }
-@test "health says when the rules cannot be written" { passed health_says_when_the_rules_cannot_be_written; }
+@test "health says when a restart would help" { passed health_says_when_a_restart_would_help; }
+@test "an address that becomes the node's own is noticed" { passed an_address_that_becomes_the_nodes_own_is_noticed; }
 @test "an address in use is told and tried again" { passed an_address_in_use_is_told_and_tried_again; }
 @test "status shows daemon and kernel" { passed status_shows_daemon_and_kernel; }
 @test "check finds each defect" { passed check_finds_each_defect; }

@@ -22,7 +22,9 @@ const (
 	// ManifestName is the file of lvscare's static pod.
 	ManifestName = "lvscare.yaml"
 
-	caPath = "/etc/kubernetes/pki/ca.crt"
+	// caDir is mounted as a whole: a file that is mounted alone stays the old one when it is replaced by renaming.
+	caDir  = "/etc/kubernetes/pki"
+	caPath = caDir + "/ca.crt"
 
 	// pkiDir has the kubelet's client certificate, with which lvscare asks the cluster for its masters.
 	pkiDir = "/var/lib/kubelet/pki"
@@ -59,8 +61,7 @@ func ptr[T any](v T) *T {
 	return &v
 }
 
-// liveness restarts lvscare when it hangs, or could not write the rules for a minute. The rules stay meanwhile, so
-// there is no hurry.
+// liveness restarts lvscare when it has hung for a minute. The rules stay meanwhile, so there is no hurry.
 func liveness() *v1.Probe {
 	return &v1.Probe{
 		ProbeHandler: v1.ProbeHandler{HTTPGet: &v1.HTTPGetAction{
@@ -94,7 +95,7 @@ func (g *Guard) container() v1.Container {
 			},
 		},
 		VolumeMounts: []v1.VolumeMount{
-			{Name: "ca", MountPath: caPath, ReadOnly: true},
+			{Name: "ca", MountPath: caDir, ReadOnly: true},
 			{Name: "kubelet-pki", MountPath: pkiDir, ReadOnly: true},
 			{Name: "state", MountPath: stateDir},
 		},
@@ -125,7 +126,7 @@ func (g *Guard) Pod() *v1.Pod {
 				SeccompProfile: &v1.SeccompProfile{Type: v1.SeccompProfileTypeRuntimeDefault},
 			},
 			Volumes: []v1.Volume{
-				hostVolume("ca", caPath, v1.HostPathFile),
+				hostVolume("ca", caDir, v1.HostPathDirectory),
 				hostVolume("kubelet-pki", pkiDir, v1.HostPathDirectoryOrCreate),
 				hostVolume("state", stateDir, v1.HostPathDirectoryOrCreate),
 			},

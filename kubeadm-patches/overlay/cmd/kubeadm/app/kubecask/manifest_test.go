@@ -57,7 +57,7 @@ spec:
       readOnlyRootFilesystem: true
       runAsUser: 0
     volumeMounts:
-    - mountPath: /etc/kubernetes/pki/ca.crt
+    - mountPath: /etc/kubernetes/pki
       name: ca
       readOnly: true
     - mountPath: /var/lib/kubelet/pki
@@ -73,8 +73,8 @@ spec:
       type: RuntimeDefault
   volumes:
   - hostPath:
-      path: /etc/kubernetes/pki/ca.crt
-      type: File
+      path: /etc/kubernetes/pki
+      type: Directory
     name: ca
   - hostPath:
       path: /var/lib/kubelet/pki
