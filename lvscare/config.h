@@ -16,8 +16,7 @@ struct err;
 
 enum config_action { ACTION_GUARD, ACTION_RUN_ONCE, ACTION_CLEAN, ACTION_MAN };
 
-/* The command line, and the file that it names, checked. Zeroed is valid; strings are borrowed from
- * argv or from words. */
+/* The command line, checked. Zeroed is valid; strings are borrowed from argv. */
 struct config {
 	enum config_action action;
 	struct addr vs;
@@ -35,10 +34,6 @@ struct config {
 	unsigned interval_ms, fast_ms;  /* between probes: steady, and in transition */
 	unsigned tick_ms;               /* between looks at the kernel's rules */
 	unsigned fall, rise;
-	const char *file;     /* of further options, or NULL */
-	struct strlist words; /* the command line with those of the file before its own */
-	int argc;             /* as it was given */
-	char **argv;
 	struct addr listen; /* of health and metrics; port 0: nowhere */
 	int log_level;      /* enum log_level */
 	bool log_json;
@@ -51,9 +46,6 @@ struct config {
  * leading word "care" and "--flag=true" of the Go program of this name are understood.
  */
 int config_parse(struct config *c, int argc, char **argv, struct err *err);
-/* Parses it all again, for the sake of the file: fresh is another configuration of the same virtual
- * server, or nothing and -1. */
-int config_reload(struct config *fresh, const struct config *old, struct err *err);
 void config_release(struct config *c);
 /* The value of --listen: "none" gives port 0. */
 int config_listen(const char *s, struct addr *out, struct err *err);

@@ -32,14 +32,13 @@
 #define FILES_MS    960   /* configuration and certificates; both are six ticks of the default */
 #define SAVE_MS     30000 /* between two tries to write the state file */
 #define LINGER_MS   10000 /* a server that has left the list is probed until it was down so long */
-#define DRAIN_MS    5000 /* what is left to the connections of one that was taken from the options */
-#define STALL_MS    50   /* a loop that is later than this was kept from running */
+#define STALL_MS    50    /* a loop that is later than this was kept from running */
 
 /* epoll data; below and above: the prober's */
 enum { SLOT_SIGNAL = DESTS_MAX, SLOT_NETLINK, SLOT_DISCOVER, SLOT_LISTEN };
 
 struct loop {
-	struct config *conf;
+	const struct config *conf;
 	struct guard guard;
 	struct pool pool;
 	struct rules rules;
@@ -47,9 +46,7 @@ struct loop {
 	struct trust trust;
 	struct masters masters;
 	struct discover discover;
-	struct stamp conf_seen;
-	bool conf_changed; /* when it was looked at last: read it once it is still */
-	bool set_changed;  /* other servers are to be asked */
+	bool set_changed; /* other servers are to be asked */
 	bool unsaved_told;
 	struct metrics metrics;
 	struct listen listen;
@@ -129,7 +126,7 @@ static int on_page(void *ctx, const char *path, struct strbuf *body, const char 
 	return report_page(&r, path, body, type);
 }
 
-static int loop_init(struct loop *l, struct config *conf, struct err *err)
+static int loop_init(struct loop *l, const struct config *conf, struct err *err)
 {
 	sigset_t set;
 
@@ -144,7 +141,6 @@ static int loop_init(struct loop *l, struct config *conf, struct err *err)
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	if (tls_init(err) < 0 ||
@@ -162,8 +158,6 @@ static int loop_init(struct loop *l, struct config *conf, struct err *err)
 	l->prober.epoll = l->epoll;
 	discover_init(&l->discover, l->epoll, SLOT_DISCOVER, conf->vs.family, conf->client_cert,
 	              conf->ca_file);
-	if (conf->file)
-		stamp_changed(&l->conf_seen, conf->file);
 	if (l->listen.epoll >= 0)
 		watch(l, l->listen.epoll, SLOT_LISTEN, EPOLLIN, EPOLL_CTL_ADD);
 	if (guard_open(&l->guard, conf, err) < 0)
@@ -315,28 +309,11 @@ static void log_set(struct loop *l, const struct addrs *want)
 /*
  * Whether a server that is not wanted can go. One that is not on the cluster's list is used as long
  * as it answers, or drained: an API server leaves the list when its end begins, and when etcd is
- * slow. One that is no longer among the options is drained once there is another.
+ * slow.
  */
-static bool may_go(const struct loop *l, const struct server *s, uint64_t now)
+static bool may_go(const struct server *s, uint64_t now)
 {
-	if (l->masters.current)
-		return s->down_since && now >= s->down_since + LINGER_MS;
-	return s->state == SERVER_DOWN || (s->drained_since && now >= s->drained_since + DRAIN_MS);
-}
-
-/* Notes since when servers that are to go are replaced by others. */
-static void look_at_draining(struct loop *l, uint64_t now)
-{
-	bool replaced = pool_replaced(&l->pool);
-
-	for (size_t i = 0; i < l->pool.n; i++) {
-		struct server *s = l->pool.server[i];
-
-		if (!replaced || !s->draining)
-			s->drained_since = 0;
-		else if (!s->drained_since)
-			s->drained_since = now;
-	}
+	return s->down_since && now >= s->down_since + LINGER_MS;
 }
 
 /* The servers that are wanted, and behind them those that are not but stay for now. */
@@ -345,7 +322,7 @@ static void next_set(const struct loop *l, struct addrs *wanted, struct addrs *a
 	masters_wanted(&l->masters, wanted, &(size_t){0});
 	*all = *wanted;
 	for (size_t i = 0; i < l->pool.n; i++)
-		if (!may_go(l, l->pool.server[i], now))
+		if (!may_go(l->pool.server[i], now))
 			addrs_add(all, &l->pool.server[i]->addr);
 }
 
@@ -366,10 +343,6 @@ static void change_set(struct loop *l, uint64_t now)
 	next_set(l, &wanted, &all, now);
 	log_set(l, &all);
 	pool_set(&l->pool, all.a, all.n, now);
-	for (size_t i = 0; i < l->pool.n; i++)
-		l->pool.server[i]->draining = !l->masters.current &&
-		                              !addrs_have(&wanted, &l->pool.server[i]->addr);
-	look_at_draining(l, now);
 	rules_changed(l, now);
 }
 
@@ -401,109 +374,13 @@ static void save(struct loop *l, uint64_t now)
 	l->unsaved_told = true;
 }
 
-/* Another address for health and metrics. */
-static void listen_elsewhere(struct loop *l)
-{
-	struct err err = {0};
-
-	if (addr_eq(&l->listen.addr, &l->conf->listen))
-		return;
-	listen_release(&l->listen);
-	if (listen_init(&l->listen, &l->conf->listen, on_page, l, &err) < 0)
-		event(&l->events, LOG_LVL_ERROR, "%s", err.msg);
-	else if (l->listen.epoll >= 0)
-		watch(l, l->listen.epoll, SLOT_LISTEN, EPOLLIN, EPOLL_CTL_ADD);
-}
-
-/* What the prober has of the configuration. */
-static void use_config(struct loop *l)
-{
-	l->prober.conf = &l->conf->probe;
-	l->prober.interval_ms = l->conf->interval_ms;
-	l->prober.fast_ms = l->conf->fast_ms;
-}
-
-/* Everything that points into the old configuration, or follows from it. */
-static void take_config(struct loop *l, struct config *fresh, struct trust *trust, uint64_t now)
-{
-	const struct config *c = l->conf;
-
-	prober_restart(&l->prober, now);
-	discover_release(&l->discover);
-	trust_release(&l->trust);
-	config_release(l->conf);
-	*l->conf = *fresh;
-	l->trust = *trust;
-	use_config(l);
-	l->rules.scheduler = c->scheduler;
-	l->pool.fall = c->fall;
-	l->pool.rise = c->rise;
-	l->pool.ramp_ms = c->slow_start_ms;
-	log_init("lvscare", (enum log_level)c->log_level);
-	log_json(c->log_json);
-	listen_elsewhere(l);
-	discover_init(&l->discover, l->epoll, SLOT_DISCOVER, c->vs.family, c->client_cert,
-	              c->ca_file);
-	if (c->client_cert)
-		masters_seed(&l->masters, c->rs, c->n_rs);
-	else
-		masters_init(&l->masters, &c->vs, c->rs,
-		             c->n_rs); /* the cluster is not asked now */
-	l->set_changed = true;
-	l->next_path = l->next_rules = l->next_files = now;
-	l->next_save = l->masters.current && c->state_file ? now : 0;
-}
-
-/* Reads the configuration again; one that cannot be used changes nothing. */
-static void reload(struct loop *l, uint64_t now)
-{
-	struct guard guard = l->guard;
-	struct config fresh;
-	struct trust trust;
-	struct err err = {0};
-	bool good = config_reload(&fresh, l->conf, &err) == 0;
-
-	guard.conf = &fresh;
-	if (good && ((guard.open && (guard_check_vs(&guard, &err) < 0 ||
-	                             guard_check_node_ip(&guard, &err) < 0)) ||
-	             trust_init(&trust, fresh.insecure ? NULL : fresh.ca_file, &err) < 0)) {
-		config_release(&fresh);
-		good = false;
-	}
-	if (!good) {
-		event(&l->events, LOG_LVL_ERROR, "%s; the configuration stays as it was", err.msg);
-		return;
-	}
-	take_config(l, &fresh, &trust, now);
-	event(&l->events, LOG_LVL_INFO, "configuration read again from %s", l->conf->file);
-}
-
-static void hung_up(struct loop *l, uint64_t now)
-{
-	if (l->conf->file)
-		reload(l, now);
-	else
-		event(&l->events, LOG_LVL_INFO,
-		      "SIGHUP: there is no configuration file (--config) to read again");
-}
-
-/* A file that has just changed may still be written: it is read when it has stayed for a look. */
 static void look_at_files(struct loop *l, uint64_t now)
 {
 	l->next_files = clock_next(now, FILES_MS);
 	discover_refresh(&l->discover, &l->events, now);
 	if (trust_refresh(&l->trust, &l->events) && l->masters.current && l->conf->state_file)
 		l->next_save = now; /* it says which authority the list is of */
-	look_at_draining(l, now);
 	l->set_changed |= any_may_go(l, now);
-	if (!l->conf->file)
-		return;
-	if (stamp_changed(&l->conf_seen, l->conf->file)) {
-		l->conf_changed = true;
-	} else if (l->conf_changed) {
-		l->conf_changed = false;
-		reload(l, now);
-	}
 }
 
 /* Everything whose time has come; returns when the next thing is due. */
@@ -546,19 +423,6 @@ static void notified(struct loop *l, uint64_t now)
 		l->next_path = at;
 }
 
-/* SIGHUP reads the configuration again, the others end the daemon. */
-static void signalled(struct loop *l, bool *stop, uint64_t now)
-{
-	struct signalfd_siginfo si;
-
-	while (read(l->signals, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo == SIGHUP)
-			hung_up(l, now);
-		else
-			*stop = true;
-	}
-}
-
 /* This process, or the whole machine, was late: no server is to blame for that. */
 static void look_for_stall(struct loop *l, uint64_t wanted, uint64_t now)
 {
@@ -583,7 +447,7 @@ static void loop_turn(struct loop *l, bool *stop)
 		uint32_t slot = ready[i].data.u32;
 
 		if (slot == SLOT_SIGNAL)
-			signalled(l, stop, now);
+			*stop = true;
 		else if (slot == SLOT_NETLINK)
 			notified(l, now);
 		else if (slot == SLOT_DISCOVER)
@@ -595,7 +459,7 @@ static void loop_turn(struct loop *l, bool *stop)
 	}
 }
 
-int loop_run(struct config *conf, struct err *err)
+int loop_run(const struct config *conf, struct err *err)
 {
 	struct loop *l = xcalloc(1, sizeof(*l));
 	char name[ADDR_STR_MAX];
@@ -604,12 +468,14 @@ int loop_run(struct config *conf, struct err *err)
 
 	l->conf = conf;
 	l->prober = (struct prober){.pool = &l->pool,
+	                            .conf = &conf->probe,
+	                            .interval_ms = conf->interval_ms,
+	                            .fast_ms = conf->fast_ms,
 	                            .trust = &l->trust.tls,
 	                            .identity = &l->discover.identity.tls,
 	                            .events = &l->events,
 	                            .changed = on_state,
 	                            .ctx = l};
-	use_config(l);
 	rc = loop_init(l, conf, err);
 	if (rc == 0) {
 		log_info("guards virtual server %s with %zu real servers, backend %s",

@@ -39,12 +39,6 @@ bool addrs_add(struct addrs *l, const struct addr *a)
 void masters_init(struct masters *m, const struct addr *vs, const struct addr *seeds, size_t n)
 {
 	*m = (struct masters){.vs = *vs};
-	masters_seed(m, seeds, n);
-}
-
-void masters_seed(struct masters *m, const struct addr *seeds, size_t n)
-{
-	m->seeds.n = 0;
 	for (size_t i = 0; i < n; i++)
 		addrs_add(&m->seeds, &seeds[i]);
 }

@@ -39,8 +39,6 @@ struct masters {
 };
 
 void masters_init(struct masters *m, const struct addr *vs, const struct addr *seeds, size_t n);
-/* Other seeds. */
-void masters_seed(struct masters *m, const struct addr *seeds, size_t n);
 /* The cluster says: these. True when other servers are to be probed because of that. */
 bool masters_learn(struct masters *m, const struct addrs *list);
 /* A server is up. True when that puts the cluster's latest list in force. */

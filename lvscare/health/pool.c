@@ -354,17 +354,9 @@ static bool ramping(const struct pool *p)
 	return part && full;
 }
 
-bool pool_replaced(const struct pool *p)
-{
-	for (size_t i = 0; i < p->n; i++)
-		if (server_usable(p->server[i]) && !p->server[i]->draining)
-			return true;
-	return false;
-}
-
 void pool_rules(struct pool *p, struct rules *rules, uint64_t now)
 {
-	bool replaced = pool_replaced(p), ramp;
+	bool ramp;
 
 	p->failed_open = !pool_any_usable(p);
 	if (p->failed_open && !p->lost)
@@ -380,7 +372,7 @@ void pool_rules(struct pool *p, struct rules *rules, uint64_t now)
 		if (!takes(p, s) && s->state == SERVER_DOWN)
 			continue;
 		*d = (struct rules_dest){.addr = s->addr};
-		if (takes(p, s) && !(s->draining && replaced))
+		if (takes(p, s))
 			d->weight = ramp ? s->share : 1;
 		rules->n++;
 	}

@@ -73,11 +73,9 @@ bool pool_any_usable(const struct pool *p);
 bool pool_all_lost(const struct pool *p);
 /* Whether a server is between two states: it is probed sooner again then. */
 bool pool_in_transition(const struct pool *p, const struct server *s);
-/* Whether one that is draining can go: another that stays takes its connections. */
-bool pool_replaced(const struct pool *p);
 /*
- * Fills rules->dest. While something is usable: that at weight 1, suspect, unready, overloaded and,
- * once replaced, draining servers at weight 0. One that has come back begins with an eighth of its
+ * Fills rules->dest. While something is usable: that at weight 1, suspect, unready and overloaded
+ * servers at weight 0. One that has come back begins with an eighth of its
  * share: the weights are 1 of 8, then 2, 4 and at last all 1 again. Nothing usable: all that are
  * not proven dead; none of these: all that were up within RECENT_MS before the last one was lost;
  * none of these: all. For RETURN_MS after one has come back the others stay, unless they are found

@@ -23,18 +23,6 @@ static void watch(const struct prober *p, int fd, uint32_t slot, uint32_t events
 	epoll_ctl(p->epoll, op, fd, &ev);
 }
 
-void prober_restart(struct prober *p, uint64_t next)
-{
-	for (size_t i = 0; i < p->pool->n; i++) {
-		struct server *s = p->pool->server[i];
-
-		probe_stop(&s->probe);
-		kept_stop(&s->kept);
-		s->kept_sign = KEPT_ABSENT;
-		s->next_probe = next;
-	}
-}
-
 void prober_postpone(struct prober *p, uint64_t ms)
 {
 	for (size_t i = 0; i < p->pool->n; i++) {

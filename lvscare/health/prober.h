@@ -42,5 +42,3 @@ void prober_ready(struct prober *p, uint32_t slot, uint64_t now);
 void prober_postpone(struct prober *p, uint64_t ms);
 /* Something was usable again after a time without: everybody is probed at once. */
 void prober_all_now(struct prober *p, uint64_t now);
-/* Ends all connections; probes begin anew at next (ms). */
-void prober_restart(struct prober *p, uint64_t next);

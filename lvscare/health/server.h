@@ -56,7 +56,6 @@ struct server {
 	uint64_t silent_since; /* the first thing sent since then that got no reply */
 
 	/* weight */
-	bool draining;        /* no longer wanted */
 	bool open;            /* takes connections because nothing is usable */
 	bool returning;       /* did so until a moment ago, and was not found bad since */
 	unsigned share;       /* of SHARE_FULL: how much of its part it gets */
@@ -73,7 +72,6 @@ struct server {
 	bool suspect_told;  /* that it is suspect, in the log */
 	bool identity_failed; /* it did not take that certificate */
 	uint64_t down_since;
-	uint64_t drained_since; /* when one that is draining was replaced by others */
 
 	struct server_stats stats;
 };

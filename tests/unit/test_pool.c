@@ -519,22 +519,6 @@ static void never_empty(void **state)
 	}
 }
 
-static void who_leaves_is_drained_once_replaced(void **state)
-{
-	(void)state;
-	start(2);
-	all_up();
-	pool.server[0]->draining = true;
-	assert_true(pool_replaced(&pool));
-	assert_string_equal(weights(), "1=0 2=1");
-	take_event(1, 'C');
-	take_event(1, 'x');
-	assert_false(pool_replaced(&pool));
-	assert_string_equal(weights(), "1=1"); /* better than none */
-	probed(1, VERDICT_READY, 2);
-	assert_string_equal(weights(), "1=0 2=1");
-}
-
 static void what_is_asked_on_the_kept_connection(void **state)
 {
 	(void)state;
@@ -577,7 +561,6 @@ int main(void)
 	    cmocka_unit_test(nobody_was_ever_up),
 	    cmocka_unit_test(another_set),
 	    cmocka_unit_test(never_empty),
-	    cmocka_unit_test(who_leaves_is_drained_once_replaced),
 	    cmocka_unit_test(what_is_asked_on_the_kept_connection),
 	};
 
