@@ -219,6 +219,7 @@ bool pool_probed(struct pool *p, struct server *s, enum verdict v, bool witnesse
 	count_failure(s, v);
 	s->no_connects = v == VERDICT_UNREADY ? 0 : s->no_connects + 1;
 	s->refused = v == VERDICT_REFUSED;
+	p->stale |= s->returning;
 	s->returning = false;
 	return become(p, s, after_failure(p, s, v, witnessed), now);
 }
@@ -267,7 +268,7 @@ bool pool_kept(struct pool *p, struct server *s, enum kept_result k, enum verdic
 
 bool pool_tick(struct pool *p, uint64_t now)
 {
-	bool changed = false;
+	bool changed = p->stale;
 
 	for (size_t i = 0; i < p->n; i++) {
 		struct server *s = p->server[i];
@@ -358,6 +359,7 @@ void pool_rules(struct pool *p, struct rules *rules, uint64_t now)
 {
 	bool ramp;
 
+	p->stale = false;
 	p->failed_open = !pool_any_usable(p);
 	if (p->failed_open && !p->lost)
 		p->lost = now;

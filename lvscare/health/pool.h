@@ -46,6 +46,7 @@ struct pool {
 	bool failed_open;      /* nothing is usable: the rules hold what is left */
 	uint64_t lost;         /* ms: since when nothing is usable; 0: something is */
 	uint64_t return_until; /* ms: what was open stays in the rules */
+	bool stale;            /* the rules are to be made anew, and no state has changed */
 };
 
 void pool_init(struct pool *p, const struct addr *rs, size_t n, unsigned fall, unsigned rise,
@@ -82,5 +83,6 @@ bool pool_in_transition(const struct pool *p, const struct server *s);
  * bad once more; one good result is enough for them.
  */
 void pool_rules(struct pool *p, struct rules *rules, uint64_t now);
-/* Lets shares grow and ends what RETURN_MS is for; true when that changes the rules. */
+/* Lets shares grow and ends what RETURN_MS is for; true when the rules change by that, or by a
+ * result that has changed no state. */
 bool pool_tick(struct pool *p, uint64_t now);

@@ -8,7 +8,8 @@
 #include <stdio.h>
 #include <sys/epoll.h>
 
-#define POSTPONED_MS 100 /* after a pause: what has come meanwhile is taken in first */
+#define PAUSE_MS     500 /* so long: the whole machine stood still, and not only this process */
+#define POSTPONED_MS 100 /* after that: what has come meanwhile is taken in first */
 
 /* ms with up to a fifth more or less. */
 static uint64_t jitter(unsigned ms)
@@ -25,12 +26,14 @@ static void watch(const struct prober *p, int fd, uint32_t slot, uint32_t events
 
 void prober_postpone(struct prober *p, uint64_t ms)
 {
+	if (ms >= PAUSE_MS)
+		ms += POSTPONED_MS;
 	for (size_t i = 0; i < p->pool->n; i++) {
 		struct server *s = p->pool->server[i];
 
-		kept_postpone(&s->kept, ms + POSTPONED_MS);
+		kept_postpone(&s->kept, ms);
 		if (s->probe.stage != PROBE_IDLE)
-			probe_postpone(&s->probe, ms + POSTPONED_MS);
+			probe_postpone(&s->probe, ms);
 	}
 }
 

@@ -421,8 +421,10 @@ static void they_come_back_together(void **state)
 	take_event(0, 'r');
 	assert_int_equal(state_of(0), SERVER_UP);
 	assert_false(pool_tick(&pool, clock_now));
-	take_event(2, 'x'); /* not this one */
+	take_event(2, 'x'); /* not this one, which had and has no state to change */
+	assert_true(pool_tick(&pool, clock_now));
 	assert_string_equal(weights(), "1=1 2=1");
+	assert_false(pool_tick(&pool, clock_now));
 	clock_now += 600;
 	assert_false(pool_tick(&pool, clock_now));
 	probed(2, VERDICT_READY, 1);

@@ -28,6 +28,7 @@ struct api {
 	size_t n;
 	const char *answer; /* NULL: it only acknowledges */
 	bool full;          /* its queue is: it answers no SYN */
+	bool deaf;          /* it reads nothing: with full buffers nothing is acknowledged */
 	unsigned asked;
 };
 
@@ -43,7 +44,7 @@ static struct events ev;
 static struct prober prober;
 static struct tls_trust *no_trust, *no_identity;
 static uint64_t now;
-static int crowd[8]; /* connections that fill a queue */
+static int crowd[16]; /* connections that fill a queue */
 static size_t crowd_n;
 
 static void open_api(struct api *a)
@@ -60,7 +61,7 @@ static void open_api(struct api *a)
 	getsockname(a->listener, (struct sockaddr *)&sin, &len);
 	a->addr = (struct addr){.family = AF_INET, .v4 = sin.sin_addr, .port = ntohs(sin.sin_port)};
 	a->answer = OK;
-	a->full = false;
+	a->full = a->deaf = false;
 }
 
 static void drop_connections(struct api *a)
@@ -84,7 +85,7 @@ static void fill_queue(struct api *a)
 	socklen_t len = addr_sockaddr(&a->addr, &sa);
 
 	listen(a->listener, 0);
-	for (int i = 0; i < 3 && crowd_n < 8; i++) {
+	for (int i = 0; i < 3 && crowd_n < 16; i++) {
 		crowd[crowd_n] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 		connect(crowd[crowd_n++], (struct sockaddr *)&sa, len);
 	}
@@ -112,7 +113,7 @@ static void serve(struct api *a)
 		assert_true(a->n < 64);
 		a->conn[a->n++] = fd;
 	}
-	for (size_t i = 0; i < a->n; i++) {
+	for (size_t i = 0; i < a->n && !a->deaf; i++) {
 		if (recv(a->conn[i], waste, sizeof(waste), 0) <= 0 || !a->answer)
 			continue;
 		a->asked++;
@@ -292,6 +293,73 @@ static void a_server_that_drops_syns_is_drained(void **state)
 	assert_int_equal(weight_of(2), 1);
 }
 
+/* What is sent to it is acknowledged no more, and its SYNs are dropped. */
+static void black_hole(size_t i)
+{
+	static char much[65536];
+	struct server *s = pool_find(&pool, &api[i].addr);
+	struct pollfd p = {.fd = s->kept.fd, .events = POLLOUT};
+
+	fill_queue(&api[i]);
+	api[i].deaf = true;
+	while (poll(&p, 1, 50) == 1)
+		if (send(p.fd, much, sizeof(much), MSG_DONTWAIT | MSG_NOSIGNAL) <= 0)
+			break;
+}
+
+/* ms until a server is in a state, at most limit. */
+static uint64_t ms_until(size_t i, enum server_state state, uint64_t limit)
+{
+	uint64_t start = now;
+
+	while (state_of(i) != state && now < start + limit)
+		run_until(now + 10);
+	return now - start;
+}
+
+static void suspicion_drains_and_proof_deletes(void **state)
+{
+	uint64_t drained, deleted;
+
+	(void)state;
+	black_hole(1);
+	drained = ms_until(1, SERVER_SUSPECT, 5000);
+	assert_int_equal(weight_of(1), 0);
+	deleted = drained + ms_until(1, SERVER_DOWN, 5000);
+	assert_in_range(drained, 200, 950);
+	assert_in_range(deleted, 1200, 2100);
+	assert_int_equal(weight_of(0), 1);
+	assert_int_equal(weight_of(2), 1);
+}
+
+/* Nothing is heard of anybody: it is this node that is cut off. */
+static void silence_without_a_witness_deletes_nobody(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SERVERS; i++)
+		black_hole(i);
+	run_until(now + 30000);
+	for (size_t i = 0; i < SERVERS; i++) {
+		assert_int_equal(state_of(i), SERVER_SUSPECT);
+		assert_int_equal(weight_of(i), 1);
+	}
+}
+
+/* A machine that is always a bit late finds a black hole, only later. */
+static void a_busy_machine_finds_it_too(void **state)
+{
+	uint64_t start = now;
+
+	(void)state;
+	black_hole(1);
+	while (state_of(1) != SERVER_DOWN && now < start + 20000) {
+		run_until(now + 160);
+		now += 100;
+		prober_postpone(&prober, 100);
+	}
+	assert_in_range(now - start, 1200, 6000);
+}
+
 /* No file descriptor, no port: what fails on this node is said of no server. */
 static void faults_of_this_node_are_no_result(void **state)
 {
@@ -399,6 +467,9 @@ int main(void)
 	                                    end),
 	    cmocka_unit_test_setup_teardown(dropped_syns_cost_nothing, begin, end),
 	    cmocka_unit_test_setup_teardown(a_server_that_drops_syns_is_drained, begin, end),
+	    cmocka_unit_test_setup_teardown(suspicion_drains_and_proof_deletes, begin, end),
+	    cmocka_unit_test_setup_teardown(silence_without_a_witness_deletes_nobody, begin, end),
+	    cmocka_unit_test_setup_teardown(a_busy_machine_finds_it_too, begin, end),
 	    cmocka_unit_test_setup_teardown(faults_of_this_node_are_no_result, begin, end),
 	    cmocka_unit_test_setup_teardown(an_overloaded_server_is_drained, begin, end),
 	    cmocka_unit_test_setup_teardown(an_unready_server_is_drained, begin, end),
