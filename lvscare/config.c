@@ -106,7 +106,8 @@ static void options_rules(struct cli_option *o, struct raw *r)
 	     ").",
 	     &r->client_cert, 0, 0, false},
 	    {0, "state-file", CLI_STRING, "FILE|none",
-	     "Where they are remembered (default: " MASTERS_FILE ").", &r->state_file, 0, 0, false},
+	     "Where they are remembered (default: " MASTERS_DIR "/masters-ADDRESS-PORT).",
+	     &r->state_file, 0, 0, false},
 	};
 
 	_Static_assert(ARRAY_SIZE(rows) == RULE_OPTIONS, "as many as there is room for");
@@ -159,7 +160,8 @@ static void options_daemon(struct cli_option *o, struct raw *r)
 	     &r->log_format, 0, 0, false},
 	    {0, "listen", CLI_STRING, "ADDRESS:PORT|none",
 	     "Where health and metrics are served: /healthz, /metrics, /status "
-	     "(default: " CONFIG_LISTEN ").",
+	     "(default: " CONFIG_LISTEN ", or one of the next seven ports where another lvscare "
+	     "has it).",
 	     &r->listen, 0, 0, false},
 	};
 
@@ -397,7 +399,16 @@ static void check_discovery(struct config *c, const struct raw *r)
 	           strcmp(r->client_cert, "none") == 0;
 
 	c->client_cert = off ? NULL : r->client_cert;
-	c->state_file = off || strcmp(r->state_file, "none") == 0 ? NULL : r->state_file;
+	c->state_file = r->state_file ? r->state_file : c->state_path;
+	if (off || strcmp(c->state_file, "none") == 0)
+		c->state_file = NULL;
+	masters_path(c->state_path, &c->vs);
+}
+
+static int check_listen(struct config *c, const struct raw *r, struct err *err)
+{
+	c->listen_spare = r->listen ? 0 : CONFIG_LISTEN_SPARE;
+	return config_listen(r->listen ? r->listen : CONFIG_LISTEN, &c->listen, err);
 }
 
 static int check(struct config *c, const struct raw *r, struct err *err)
@@ -414,12 +425,12 @@ static int check(struct config *c, const struct raw *r, struct err *err)
 	c->probe.timeout_ms = r->timeout;
 	c->fall = r->fall;
 	c->rise = r->rise;
-	check_discovery(c, r);
 	c->slow_start_ms = weighted(r->scheduler) ? r->slow_start : 0;
 	if (check_servers(c, r, err) < 0 || check_node_ip(c, r, err) < 0 ||
-	    config_listen(r->listen, &c->listen, err) < 0 || check_words(c, r, err) < 0 ||
+	    check_listen(c, r, err) < 0 || check_words(c, r, err) < 0 ||
 	    check_status(c, r, err) < 0)
 		return -1;
+	check_discovery(c, r);
 	return build_request(c, r, err);
 }
 
@@ -451,7 +462,6 @@ int config_parse(struct config *c, int argc, char **argv, struct err *err)
 	struct raw r = {.scheduler = "wrr",
 	                .ca_file = CA_FILE,
 	                .client_cert = CLIENT_CERT,
-	                .state_file = MASTERS_FILE,
 	                .scheme = "https",
 	                .path = "/readyz",
 	                .method = "GET",
@@ -459,7 +469,6 @@ int config_parse(struct config *c, int argc, char **argv, struct err *err)
 	                .mode = "route",
 	                .backend = "auto",
 	                .log_format = "text",
-	                .listen = CONFIG_LISTEN,
 	                .interval = 2000,
 	                .fast = 500,
 	                .timeout = 2000,

@@ -11,8 +11,9 @@
 struct cli_command;
 struct err;
 
-#define CONFIG_CA     "/etc/kubernetes/pki/ca.crt"
-#define CONFIG_LISTEN "127.0.0.1:10297" /* nothing of Kubernetes is there */
+#define CONFIG_CA           "/etc/kubernetes/pki/ca.crt"
+#define CONFIG_LISTEN       "127.0.0.1:10297" /* nothing of Kubernetes is there */
+#define CONFIG_LISTEN_SPARE 7                 /* ports behind it for more daemons on the node */
 
 enum config_action { ACTION_GUARD, ACTION_RUN_ONCE, ACTION_CLEAN, ACTION_MAN };
 
@@ -28,14 +29,16 @@ struct config {
 	const char *ca_file;
 	const char *client_cert; /* with which the cluster is asked for its masters, or NULL */
 	const char *state_file;  /* where they are remembered, or NULL */
-	bool insecure;           /* never verify */
+	char state_path[MASTERS_PATH_MAX]; /* it, unless one was named */
+	bool insecure;                     /* never verify */
 	struct probe_conf probe;
 	struct strbuf request, trailer; /* what probe points to */
 	unsigned interval_ms, fast_ms;  /* between probes: steady, and in transition */
 	unsigned tick_ms;               /* between looks at the kernel's rules */
 	unsigned fall, rise;
-	struct addr listen; /* of health and metrics; port 0: nowhere */
-	int log_level;      /* enum log_level */
+	struct addr listen;    /* of health and metrics; port 0: nowhere */
+	unsigned listen_spare; /* ports behind it that will do, too */
+	int log_level;         /* enum log_level */
 	bool log_json;
 	unsigned slow_start_ms; /* 0: none, or a scheduler without weights */
 	const char *ignored;    /* an option that was taken and has no effect here, or NULL */

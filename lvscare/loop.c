@@ -135,7 +135,7 @@ static int loop_init(struct loop *l, const struct config *conf, struct err *err)
 	events_init(&l->events, clock_ms());
 	first_set(l, conf, clock_ms());
 	metrics_init(&l->metrics, clock_ms(), clock_wall());
-	if (listen_init(&l->listen, &conf->listen, on_page, l, err) < 0)
+	if (listen_init(&l->listen, &conf->listen, conf->listen_spare, on_page, l, err) < 0)
 		return -1;
 	l->rules = (struct rules){.vs = conf->vs, .scheduler = conf->scheduler};
 	sigemptyset(&set);

@@ -84,9 +84,12 @@ static void head_lines(const struct view *v, struct strbuf *out)
 	if (*v->no_daemon)
 		strbuf_addf(out, "daemon          %s\n", v->no_daemon);
 	else
-		strbuf_addf(out, "daemon          %s, up for %s, %s\n", d->version,
-		            span_text(d->uptime, up, sizeof(up)),
+		strbuf_addf(out, "daemon          %s at %s, up for %s, %s\n", d->version,
+		            addr_str(&v->daemon_at, name), span_text(d->uptime, up, sizeof(up)),
 		            *d->trouble ? d->trouble : "healthy");
+	for (size_t i = 0; i < v->n_others; i++)
+		strbuf_addf(out, "                another one guards %s (--vs)\n",
+		            addr_str(&v->others[i], name));
 	if (!*v->no_daemon && d->failed_open)
 		strbuf_addstr(out, "                no real server is up: connections go on to the "
 		                   "last known ones\n");
@@ -135,6 +138,7 @@ static void field(struct strbuf *out, const char *name, const char *text)
 static void json_daemon(const struct view *v, struct strbuf *out)
 {
 	const struct snapshot *d = &v->daemon;
+	char name[ADDR_STR_MAX];
 
 	strbuf_addstr(out, ",\"daemon\":");
 	if (*v->no_daemon) {
@@ -144,6 +148,7 @@ static void json_daemon(const struct view *v, struct strbuf *out)
 	}
 	strbuf_addf(out, "{\"healthy\":%s", *d->trouble ? "false" : "true");
 	field(out, "version", d->version);
+	field(out, "address", addr_str(&v->daemon_at, name));
 	field(out, "trouble", d->trouble);
 	strbuf_addf(out, ",\"failedOpen\":%s,\"uptimeSeconds\":%lu,\"lastReconcileMilliseconds\":",
 	            d->failed_open ? "true" : "false", d->uptime);

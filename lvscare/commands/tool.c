@@ -40,7 +40,8 @@ static void options_init(struct cli_option *o, struct tool *t, enum command whic
 	                                  "listen",
 	                                  CLI_STRING,
 	                                  "ADDRESS:PORT|none",
-	                                  "Where the daemon serves (default: " CONFIG_LISTEN ").",
+	                                  "Where the daemon serves (default: " CONFIG_LISTEN
+	                                  " and the next seven ports).",
 	                                  &t->listen,
 	                                  0,
 	                                  0,
@@ -118,13 +119,13 @@ static int parse_addresses(const struct tool *t, struct addr *vs, struct addr *d
 		return -1;
 	if (t->vs && !vs->port)
 		return err_set_code(err, EXIT_USAGE, "--vs: \"%s\" has no port", t->vs);
-	return config_listen(t->listen, daemon, err);
+	return config_listen(t->listen ? t->listen : CONFIG_LISTEN, daemon, err);
 }
 
 int tool_run(int argc, char **argv, struct err *err)
 {
 	enum command which = strcmp(argv[1], names[CHECK]) == 0 ? CHECK : STATUS;
-	struct tool t = {.listen = CONFIG_LISTEN, .ca_file = CONFIG_CA};
+	struct tool t = {.ca_file = CONFIG_CA};
 	struct addr vs = {0}, daemon;
 	struct cli_option options[OPTIONS_MAX];
 	struct cli_command cmd = command(which, options);
@@ -135,7 +136,8 @@ int tool_run(int argc, char **argv, struct err *err)
 	rc = cli_parse(&cmd, argc - 1, argv + 1, NULL, err);
 	if (rc)
 		return rc < 0 ? -1 : EXIT_OK;
-	if (parse_addresses(&t, &vs, &daemon, err) < 0 || view_take(v, &vs, &daemon, err) < 0)
+	if (parse_addresses(&t, &vs, &daemon, err) < 0 ||
+	    view_take(v, &vs, &daemon, t.listen ? 0 : CONFIG_LISTEN_SPARE, err) < 0)
 		return -1;
 	if (which == STATUS)
 		return show_status(v, t.json);

@@ -3,6 +3,7 @@
 
 #include "ask.h"
 #include "err.h"
+#include "mem.h"
 #include "strbuf.h"
 
 #include <linux/netlink.h>
@@ -10,24 +11,52 @@
 
 #define API_PORT 6443
 
-static void ask_daemon(struct view *v, const struct addr *daemon)
+/* What answers at an address, into d; false with the reason in why when it is no lvscare. */
+static bool ask_one(const struct addr *daemon, struct snapshot *d, char *why, size_t cap)
 {
 	auto_strbuf body = {0};
 	struct err err = {0};
 	char name[ADDR_STR_MAX];
-	int status;
+	int status = ask(daemon, "/status", &body, &err);
+
+	if (status == 200 && snapshot_parse(strbuf_str(&body), d))
+		return true;
+	if (status < 0)
+		snprintf(why, cap, "none answers at %s: %.150s", addr_str(daemon, name), err.msg);
+	else
+		snprintf(why, cap, "what answers at %s is not lvscare", addr_str(daemon, name));
+	return false;
+}
+
+/* The daemon of vs, or the first one; of the others their virtual servers are noted. */
+static void ask_daemons(struct view *v, const struct addr *vs, const struct addr *daemon,
+                        unsigned spare)
+{
+	auto_free struct snapshot *d = xcalloc(1, sizeof(*d));
+	struct addr at = *daemon;
+	bool found = false;
+	char why[sizeof(v->no_daemon)], name[ADDR_STR_MAX], other[ADDR_STR_MAX];
 
 	if (!daemon->port) {
 		snprintf(v->no_daemon, sizeof(v->no_daemon), "not asked");
 		return;
 	}
-	status = ask(daemon, "/status", &body, &err);
-	if (status < 0)
-		snprintf(v->no_daemon, sizeof(v->no_daemon), "none answers at %s: %.150s",
-		         addr_str(daemon, name), err.msg);
-	else if (status != 200 || !snapshot_parse(strbuf_str(&body), &v->daemon))
-		snprintf(v->no_daemon, sizeof(v->no_daemon), "what answers at %s is not lvscare",
-		         addr_str(daemon, name));
+	for (unsigned i = 0; i <= spare; i++, at.port++) {
+		if (!ask_one(&at, d, i ? why : v->no_daemon, sizeof(why)))
+			continue;
+		if (!found && (!vs->family || addr_same_host(&d->vs, vs))) {
+			v->daemon = *d;
+			v->daemon_at = at;
+			found = true;
+		} else if (v->n_others < ARRAY_SIZE(v->others)) {
+			v->others[v->n_others++] = d->vs;
+		}
+	}
+	if (found)
+		v->no_daemon[0] = '\0';
+	else if (v->n_others)
+		snprintf(v->no_daemon, sizeof(v->no_daemon), "the one at %s guards %s",
+		         addr_str(daemon, name), addr_str(&v->others[0], other));
 }
 
 static void read_route(struct view *v, const struct addr *vs)
@@ -50,12 +79,13 @@ static void read_rules(struct view *v)
 	snprintf(v->no_rules, sizeof(v->no_rules), "%.500s", err.msg);
 }
 
-int view_take(struct view *v, const struct addr *vs, const struct addr *daemon, struct err *err)
+int view_take(struct view *v, const struct addr *vs, const struct addr *daemon, unsigned spare,
+              struct err *err)
 {
 	char a[ADDR_STR_MAX], b[ADDR_STR_MAX];
 
 	*v = (struct view){0};
-	ask_daemon(v, daemon);
+	ask_daemons(v, vs, daemon, spare);
 	v->vs = *vs;
 	if (!vs->family && !*v->no_daemon)
 		v->vs = v->daemon.vs;
@@ -72,6 +102,6 @@ int view_take(struct view *v, const struct addr *vs, const struct addr *daemon, 
 		v->vs.port = API_PORT;
 	if (!*v->no_daemon && !addr_eq(&v->daemon.vs, &v->vs))
 		snprintf(v->no_daemon, sizeof(v->no_daemon), "the one at %s guards %s",
-		         addr_str(daemon, a), addr_str(&v->daemon.vs, b));
+		         addr_str(&v->daemon_at, a), addr_str(&v->daemon.vs, b));
 	return 0;
 }

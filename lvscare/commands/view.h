@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#include "config.h"
 #include "kernel/backend.h"
 #include "kernel/route.h"
 #include "snapshot.h"
@@ -11,6 +12,9 @@ struct err;
 struct view {
 	struct addr vs;
 	struct snapshot daemon;
+	struct addr daemon_at;                   /* where it answers */
+	struct addr others[CONFIG_LISTEN_SPARE]; /* virtual servers that other daemons here guard */
+	size_t n_others;
 	char no_daemon[256]; /* why none answers for this virtual server, "" when it does */
 	struct rules_view rules;
 	enum backend_kind backend; /* where they are */
@@ -21,6 +25,8 @@ struct view {
 
 /*
  * vs->family 0: the one that the daemon guards, or that the kernel has a route of ours for.
- * daemon->port 0: nobody is asked. Fails when no virtual server is found.
+ * daemon->port 0: nobody is asked; so many ports behind it are asked, too. Fails when no virtual
+ * server is found.
  */
-int view_take(struct view *v, const struct addr *vs, const struct addr *daemon, struct err *err);
+int view_take(struct view *v, const struct addr *vs, const struct addr *daemon, unsigned spare,
+              struct err *err);

@@ -16,7 +16,6 @@
 
 #define STATE_MAX   16384      /* bytes of the file */
 #define CA_FILE_MAX (1u << 20) /* bytes */
-#define STATE_DIR   "/var/lib/lvscare"
 
 bool addrs_have(const struct addrs *l, const struct addr *a)
 {
@@ -34,6 +33,17 @@ bool addrs_add(struct addrs *l, const struct addr *a)
 		return false;
 	l->a[l->n++] = *a;
 	return true;
+}
+
+void masters_path(char path[static MASTERS_PATH_MAX], const struct addr *vs)
+{
+	char host[ADDR_STR_MAX];
+
+	addr_host(vs, host);
+	for (char *c = host; *c; c++)
+		if (*c == ':')
+			*c = '.';
+	snprintf(path, MASTERS_PATH_MAX, MASTERS_DIR "/masters-%s-%u", host, vs->port);
 }
 
 void masters_init(struct masters *m, const struct addr *vs, const struct addr *seeds, size_t n)
@@ -272,8 +282,8 @@ int masters_forget(const struct addr *vs, const char *path, struct err *err)
 		return 0;
 	if (access(path, F_OK) == 0 && unlink(path) < 0)
 		return err_set(err, "remove %s: %s", path, strerror(errno));
-	if (strcmp(path, MASTERS_FILE) == 0)
-		rmdir(STATE_DIR); /* where nothing else is in it */
+	if (strncmp(path, MASTERS_DIR "/", strlen(MASTERS_DIR "/")) == 0)
+		rmdir(MASTERS_DIR); /* where nothing else is in it */
 	return 0;
 }
 

@@ -8,8 +8,8 @@
 struct err;
 struct events;
 
-#define MASTERS_MAX  (DESTS_MAX / 2) /* as many strangers can be seen and removed beside them */
-#define MASTERS_FILE "/var/lib/lvscare/masters"
+#define MASTERS_MAX (DESTS_MAX / 2) /* as many strangers can be seen and removed beside them */
+#define MASTERS_DIR "/var/lib/lvscare"
 
 /* Addresses of API servers, each once. */
 struct addrs {
@@ -60,6 +60,11 @@ struct marks {
 	size_t n; /* 0: the file cannot be read */
 };
 void marks_read(struct marks *k, const char *ca_file);
+
+#define MASTERS_PATH_MAX 96
+/* The file of a virtual server, so that two daemons have two: MASTERS_DIR/masters-ADDRESS-PORT, in
+ * which colons of the address become dots. */
+void masters_path(char path[static MASTERS_PATH_MAX], const struct addr *vs);
 
 /*
  * The file in which the list survives a restart: words and values, one each line. It counts only

@@ -19,10 +19,11 @@
 
 enum { SLOT_ACCEPT = LISTEN_CONNS }; /* epoll data; below: index of a connection */
 
-int listen_init(struct listen *l, const struct addr *a, listen_page_fn *page, void *ctx,
-                struct err *err)
+int listen_init(struct listen *l, const struct addr *a, unsigned spare, listen_page_fn *page,
+                void *ctx, struct err *err)
 {
 	l->addr = *a;
+	l->spare = spare;
 	l->page = page;
 	l->ctx = ctx;
 	l->epoll = l->fd = -1;
@@ -59,43 +60,61 @@ static int watch(struct listen *l, int fd, uint32_t slot, uint32_t events, int o
 	return epoll_ctl(l->epoll, op, fd, &ev);
 }
 
-static int open_address(struct listen *l)
+/* Opens this port in place of the one that is open, if any. */
+static int open_port(struct listen *l, uint16_t port)
 {
+	struct addr a = l->addr;
 	struct sockaddr_storage sa;
-	socklen_t len = addr_sockaddr(&l->addr, &sa);
-	int saved;
+	socklen_t len;
+	auto_close int fd = -1;
 
-	l->fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	if (l->fd < 0)
+	a.port = port;
+	len = addr_sockaddr(&a, &sa);
+	fd = socket(sa.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (fd < 0)
 		return -1;
-	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
-	if (bind(l->fd, (struct sockaddr *)&sa, len) == 0 && listen(l->fd, BACKLOG) == 0 &&
-	    watch(l, l->fd, SLOT_ACCEPT, EPOLLIN, EPOLL_CTL_ADD) == 0)
-		return 0;
-	saved = errno;
-	close(l->fd);
-	l->fd = -1;
-	errno = saved;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
+	if (bind(fd, (struct sockaddr *)&sa, len) < 0 || listen(fd, BACKLOG) < 0 ||
+	    watch(l, fd, SLOT_ACCEPT, EPOLLIN, EPOLL_CTL_ADD) < 0)
+		return -1;
+	mem_auto_close(&l->fd);
+	l->fd = steal_fd(&fd);
+	l->port = port;
+	return 0;
+}
+
+/* The address is in use: a port behind it. */
+static int open_spare(struct listen *l)
+{
+	for (unsigned i = 1; i <= l->spare; i++)
+		if (open_port(l, (uint16_t)(l->addr.port + i)) == 0)
+			return 0;
 	return -1;
 }
 
 static void try_address(struct listen *l, struct events *ev, uint64_t now)
 {
 	char name[ADDR_STR_MAX];
+	int error;
 
 	addr_str(&l->addr, name);
 	l->next_try = now + RETRY_MS;
-	if (open_address(l) < 0) {
-		if (!l->told)
-			event(ev, LOG_LVL_WARN,
-			      "--listen %s: %s; going on without health and metrics, trying again",
-			      name, strerror(errno));
-		l->told = true;
+	if (open_port(l, l->addr.port) == 0) {
+		if (l->told)
+			event(ev, LOG_LVL_INFO, "health and metrics are served at %s now", name);
+		l->told = false;
 		return;
 	}
-	if (l->told)
-		event(ev, LOG_LVL_INFO, "health and metrics are served at %s now", name);
-	l->told = false;
+	error = errno;
+	if (l->fd < 0 && error == EADDRINUSE && open_spare(l) == 0)
+		event(ev, LOG_LVL_WARN,
+		      "--listen %s: %s; health and metrics are served at port %u meanwhile", name,
+		      strerror(error), l->port);
+	else if (!l->told)
+		event(ev, LOG_LVL_WARN,
+		      "--listen %s: %s; going on without health and metrics, trying again", name,
+		      strerror(error));
+	l->told = true;
 }
 
 uint64_t listen_turn(struct listen *l, struct events *ev, uint64_t now)
@@ -104,9 +123,9 @@ uint64_t listen_turn(struct listen *l, struct events *ev, uint64_t now)
 
 	if (!l->addr.port)
 		return next;
-	if (l->fd < 0 && now >= l->next_try)
+	if ((l->fd < 0 || l->port != l->addr.port) && now >= l->next_try)
 		try_address(l, ev, now);
-	if (l->fd < 0)
+	if (l->fd < 0 || l->port != l->addr.port)
 		next = l->next_try;
 	for (size_t i = 0; i < LISTEN_CONNS; i++) {
 		struct listen_conn *c = &l->conn[i];

@@ -33,17 +33,19 @@ struct listen_conn {
  */
 struct listen {
 	struct addr addr; /* port 0: there is none */
+	unsigned spare;   /* so many ports behind it will do while it is in use */
+	uint16_t port;    /* that is open */
 	listen_page_fn *page;
 	void *ctx;
 	int epoll, fd;     /* -1: closed */
 	uint64_t next_try; /* ms: when the address is tried again */
-	bool told;         /* that it cannot be had */
+	bool told;         /* that it cannot be had, or is another port */
 	struct listen_conn conn[LISTEN_CONNS];
 };
 
 /* Sets up without opening the address yet; a->port 0: everything below does nothing. */
-int listen_init(struct listen *l, const struct addr *a, listen_page_fn *page, void *ctx,
-                struct err *err);
+int listen_init(struct listen *l, const struct addr *a, unsigned spare, listen_page_fn *page,
+                void *ctx, struct err *err);
 void listen_release(struct listen *l);
 /* Opens the address when it is time (an address in use is told once and tried again), and closes
  * connections that are over their time. Returns when the next of these is due, in ms. */

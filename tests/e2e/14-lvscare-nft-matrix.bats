@@ -30,6 +30,7 @@ setup_file() {
 @test "another address of the node" { both nodeip; }
 @test "a server on the node itself" { both ownserver; }
 @test "a restart changes nothing" { both restart; }
+@test "two daemons side by side" { both twodaemons; }
 @test "a firewall that drops invalid packets" { both firewall; }
 @test "tables that follow each other" { both replaced; }
 @test "who only waits" { both idle; }

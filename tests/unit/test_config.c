@@ -49,7 +49,7 @@ static void the_defaults(void **state)
 	assert_int_equal(c.probe.timeout_ms, 2000);
 	assert_int_equal(c.tick_ms, 160);
 	assert_string_equal(c.client_cert, "/var/lib/kubelet/pki/kubelet-client-current.pem");
-	assert_string_equal(c.state_file, "/var/lib/lvscare/masters");
+	assert_string_equal(c.state_file, "/var/lib/lvscare/masters-169.254.97.2-6443");
 	assert_int_equal(c.fall, 2);
 	assert_int_equal(c.rise, 2);
 	assert_int_equal(c.slow_start_ms, 30000);
@@ -60,6 +60,7 @@ static void the_defaults(void **state)
 	                    "\r\nUser-Agent: lvscare/" KUBECASK_VERSION "\r\nAccept: */*\r\n\r\n");
 	assert_null(c.ignored);
 	assert_string_equal(addr_str(&c.listen, buf), "127.0.0.1:10297");
+	assert_int_equal(c.listen_spare, 7);
 	assert_false(c.log_json);
 	config_release(&c);
 }

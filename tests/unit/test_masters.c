@@ -251,6 +251,18 @@ static void remembered(void **state)
 	assert_int_equal(masters_forget(&m.vs, file, &err), 0);
 }
 
+static void a_file_for_each_virtual_server(void **state)
+{
+	struct addr v4 = server("169.254.97.2"), v6 = server("fd97::2");
+	char path[MASTERS_PATH_MAX];
+
+	(void)state;
+	masters_path(path, &v4);
+	assert_string_equal(path, "/var/lib/lvscare/masters-169.254.97.2-6443");
+	masters_path(path, &v6);
+	assert_string_equal(path, "/var/lib/lvscare/masters-fd97..2-6443");
+}
+
 static void odd_files(void **state)
 {
 	static const struct {
@@ -372,6 +384,7 @@ int main(void)
 	    cmocka_unit_test(with_nobody_up_all_count_again),
 	    cmocka_unit_test(a_list_has_an_end),
 	    cmocka_unit_test(remembered),
+	    cmocka_unit_test(a_file_for_each_virtual_server),
 	    cmocka_unit_test(odd_files),
 	    cmocka_unit_test(a_mark_for_each_certificate),
 	    cmocka_unit_test(a_start),

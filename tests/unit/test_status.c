@@ -24,6 +24,7 @@ static int setup(void **state)
 	v = (struct view){
 	    .vs = address(97, 6443),
 	    .daemon = {.version = "0.1.0", .vs = address(97, 6443), .uptime = 7300, .n = 2},
+	    .daemon_at = address(5, 10298),
 	    .rules = {.vs = address(97, 6443), .scheduler = "rr", .n = 2},
 	    .backend = BACKEND_IPVS,
 	    .route = {.dst = address(97, 0), .src = address(10, 0)},
@@ -43,12 +44,14 @@ static void a_table(void **state)
 	auto_strbuf out = {0};
 
 	(void)state;
+	v.others[v.n_others++] = address(98, 6443);
 	status_table(&v, &out);
 	assert_string_equal(
 	    strbuf_str(&out),
 	    "virtual server  10.0.0.97:6443, scheduler rr\n"
 	    "route           10.0.0.97 from 10.0.0.10\n"
-	    "daemon          0.1.0, up for 2h, healthy\n"
+	    "daemon          0.1.0 at 10.0.0.5:10298, up for 2h, healthy\n"
+	    "                another one guards 10.0.0.98:6443 (--vs)\n"
 	    "\n"
 	    "REAL SERVER              STATE    WEIGHT  ACTIVE  INACTIVE  SINCE  LAST PROBE\n"
 	    "10.0.0.1:6443            up            1       3         4   100s  HTTP 200\n"
