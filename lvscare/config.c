@@ -129,7 +129,7 @@ static void options_daemon(struct cli_option *o, struct raw *r)
 	    {0, "timeout", CLI_DURATION, "TIME", "Deadline of one probe (default: 2s).",
 	     &r->timeout, 50, 60000, false},
 	    {0, "tick", CLI_DURATION, "TIME",
-	     "Between two looks at the kernel's rules (default: 160ms).", &r->tick, 20, 10000,
+	     "Between two looks at the kernel's rules (default: 100ms).", &r->tick, 20, 10000,
 	     false},
 	    {0, "fall", CLI_UINT, "N",
 	     "Failed probes in a row that take a server out (default: 2); a refused connection "
@@ -472,7 +472,7 @@ int config_parse(struct config *c, int argc, char **argv, struct err *err)
 	                .interval = 2000,
 	                .fast = 500,
 	                .timeout = 2000,
-	                .tick = 160,
+	                .tick = 100,
 	                .fall = 2,
 	                .rise = 2,
 	                .slow_start = 30000};

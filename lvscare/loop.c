@@ -26,10 +26,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_MS     960   /* route, switches and CA file are looked at this often, and when told */
+#define PATH_MS     900   /* route, switches and CA file are looked at this often, and when told */
 #define NOTIFIED_MS 20    /* wait this long for more notifications before looking */
 #define QUIET_MS    200   /* and look at most this often because of them */
-#define FILES_MS    960   /* configuration and certificates; both are six ticks of the default */
+#define FILES_MS    900   /* configuration and certificates; both are nine ticks of the default */
 #define SAVE_MS     30000 /* between two tries to write the state file */
 #define LINGER_MS   10000 /* a server that has left the list is probed until it was down so long */
 #define STALL_MS    50    /* a loop that is later than this was kept from running */

@@ -14,9 +14,11 @@
 /* What there is of the table. */
 struct found {
 	const struct nftplan *plan;
-	bool table, chain;
+	bool table;
 	uint32_t flags, uses;
-	unsigned rules, right;
+	enum nft_chain chain; /* what is read */
+	unsigned chains, rules, right;
+	bool more; /* or fewer rules */
 };
 
 static int open_nft(struct drop *d, struct err *err)
@@ -48,7 +50,7 @@ static void on_chain(void *ctx, const struct nlmsghdr *hdr, struct span body)
 	struct found *f = ctx;
 
 	(void)hdr;
-	f->chain |= nft_is_chain(body, f->plan, NFT_INPUT);
+	f->chains += nft_is_chain(body, f->plan, f->chain);
 }
 
 static void on_rule(void *ctx, const struct nlmsghdr *hdr, struct span body)
@@ -56,9 +58,7 @@ static void on_rule(void *ctx, const struct nlmsghdr *hdr, struct span body)
 	struct found *f = ctx;
 
 	(void)hdr;
-	if (f->rules < NFT_DROPS)
-		f->right += nft_is_drop_rule(body, f->plan, (enum nft_drop)f->rules);
-	f->rules++;
+	f->right += nft_is_drop_rule(body, f->plan, f->chain, f->rules++);
 }
 
 /* 0 when there is no such thing, too. */
@@ -79,12 +79,25 @@ static int look(struct drop *d, struct found *f)
 	rc = ask(d, &m, on_table, f);
 	if (rc < 0 || !f->table)
 		return rc;
-	nft_encode_chain(&m, p, NFT_INPUT);
-	rc = ask(d, &m, on_chain, f);
-	if (rc < 0)
-		return rc;
-	nft_encode_rules(&m, p, NFT_INPUT);
-	return ask(d, &m, on_rule, f);
+	for (f->chain = NFT_INPUT; f->chain <= NFT_FORWARD; f->chain++) {
+		f->rules = 0;
+		nft_encode_chain(&m, p, f->chain);
+		rc = ask(d, &m, on_chain, f);
+		if (rc < 0)
+			return rc;
+		nft_encode_rules(&m, p, f->chain);
+		rc = ask(d, &m, on_rule, f);
+		if (rc < 0)
+			return rc;
+		f->more |= f->rules != nft_drop_rules(f->chain);
+	}
+	return 0;
+}
+
+static bool whole(const struct found *f)
+{
+	return f->table && !f->flags && f->uses == 2 && f->chains == 2 && !f->more &&
+	       f->right == nft_drop_rules(NFT_INPUT) + nft_drop_rules(NFT_FORWARD);
 }
 
 /* One look and, if need be, one transaction: 0, or a negative errno (-ERESTART: somebody else's
@@ -103,8 +116,7 @@ static int apply_once(struct drop *d, const struct nftplan *p, struct events *ev
 	rc = look(d, &f);
 	if (rc < 0)
 		return rc;
-	if (f.table && !f.flags && f.uses == 1 && f.chain && f.rules == NFT_DROPS &&
-	    f.right == NFT_DROPS) {
+	if (whole(&f)) {
 		d->nft.generation = generation;
 		d->nft.known = true;
 		return 0;

@@ -5,11 +5,11 @@
 
 /*
  * Rules of nftables behind IPVS's hooks. When others flush IPVS, its hooks are gone too, and the
- * node itself would answer at the virtual address by resets. The rules drop what it must not
- * answer, so that the senders' TCP sends it again when IPVS is back: the first packet of a
- * connection, and those of a connection that still has a real server (kept by
- * expire_nodest_conn=0, see sysctl.h). A connection whose server was removed has none any more: its
- * packets pass and are answered by a reset. Zeroed: closed.
+ * node itself would answer at the virtual address, and real servers that send to clients, by
+ * resets. The rules drop what it must not answer, so that the senders' TCP sends it again when IPVS
+ * is back: the first packet of a connection, and those of a connection that still has a real server
+ * (kept by expire_nodest_conn=0, see sysctl.h). A connection whose server was removed has none any
+ * more: its packets pass and are answered by a reset. Zeroed: closed.
  */
 struct drop {
 	struct nft nft; /* its generation and known are those of the table */

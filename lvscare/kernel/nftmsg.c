@@ -28,6 +28,7 @@ static const struct {
     [NFT_PREROUTING] = {"prerouting", "nat", NF_INET_PRE_ROUTING, -100},
     /* behind IPVS, which takes its packets there at 98 and 99 (NF_IP_PRI_NAT_SRC - 2 and - 1) */
     [NFT_INPUT] = {"input", "filter", NF_INET_LOCAL_IN, 110},
+    [NFT_FORWARD] = {"forward", "filter", NF_INET_FORWARD, 110},
 };
 
 static const char *set_name(enum nft_set set)
@@ -214,6 +215,11 @@ void nft_encode_write(struct strbuf *out, const struct nftplan *p, bool replace,
 	batch(out, NFNL_MSG_BATCH_END, 0);
 }
 
+unsigned nft_drop_rules(enum nft_chain chain)
+{
+	return chain == NFT_INPUT ? NFT_DROPS : NFT_DROP_REPLY + 1;
+}
+
 void nft_encode_write_drop(struct strbuf *out, const struct nftplan *p, bool replace,
                            uint32_t generation)
 {
@@ -221,13 +227,15 @@ void nft_encode_write_drop(struct strbuf *out, const struct nftplan *p, bool rep
 	if (replace)
 		add_table(out, NFT_MSG_DELTABLE, p->vs.family, p->table, 0);
 	add_table(out, NFT_MSG_NEWTABLE, p->vs.family, p->table, NLM_F_CREATE);
-	add_chain(out, p, NFT_INPUT);
-	for (enum nft_drop d = NFT_DROP_FIRST; d < NFT_DROPS; d++) {
-		struct nlmsg m;
+	for (enum nft_chain c = NFT_INPUT; c <= NFT_FORWARD; c++) {
+		add_chain(out, p, c);
+		for (unsigned i = 0; i < nft_drop_rules(c); i++) {
+			struct nlmsg m;
 
-		begin_rule(&m, p, NFT_INPUT);
-		nftrule_put_drop(&m, p, d);
-		append(out, &m);
+			begin_rule(&m, p, c);
+			nftrule_put_drop(&m, p, (enum nft_drop)i);
+			append(out, &m);
+		}
 	}
 	batch(out, NFNL_MSG_BATCH_END, 0);
 }
@@ -345,11 +353,12 @@ bool nft_is_rule(struct span body, const struct nftplan *p, enum nft_chain chain
 	return expressions(body, p, chain, &list) && nftrule_is(list, p, map_of(chain));
 }
 
-bool nft_is_drop_rule(struct span body, const struct nftplan *p, enum nft_drop which)
+bool nft_is_drop_rule(struct span body, const struct nftplan *p, enum nft_chain chain, unsigned n)
 {
 	struct span list;
 
-	return expressions(body, p, NFT_INPUT, &list) && nftrule_is_drop(list, p, which);
+	return n < nft_drop_rules(chain) && expressions(body, p, chain, &list) &&
+	       nftrule_is_drop(list, p, (enum nft_drop)n);
 }
 
 bool nft_is_set(struct span body, const struct nftplan *p, enum nft_set set)

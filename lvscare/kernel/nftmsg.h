@@ -25,11 +25,14 @@ struct strbuf;
  *
  *     table ip lvscare-drop-169.254.97.2-6443 {
  *         chain input { type filter hook input priority 110;
+ *             ct direction reply ct original ip daddr 169.254.97.2
+ *                 ct original proto-dst 6443 ip saddr != 169.254.97.2 drop
  *             ip daddr 169.254.97.2 tcp dport 6443 tcp flags & (fin|syn|rst|ack) == syn drop
- *             ip daddr 169.254.97.2 tcp dport 6443 ct reply saddr != 169.254.97.2 drop }
+ *             ip daddr 169.254.97.2 tcp dport 6443 ct reply ip saddr != 169.254.97.2 drop }
+ *         chain forward { the first of these at the hook forward }
  *     }
  */
-enum nft_chain { NFT_OUTPUT, NFT_PREROUTING, NFT_CHAINS, NFT_INPUT = NFT_CHAINS };
+enum nft_chain { NFT_OUTPUT, NFT_PREROUTING, NFT_CHAINS, NFT_INPUT = NFT_CHAINS, NFT_FORWARD };
 
 /* A map for the rule of each chain, and the set. */
 enum nft_set { NFT_SLOTS_OUTPUT, NFT_SLOTS_PREROUTING, NFT_DRAINED, NFT_SETS };
@@ -39,7 +42,7 @@ enum nft_set { NFT_SLOTS_OUTPUT, NFT_SLOTS_PREROUTING, NFT_DRAINED, NFT_SETS };
  * connections. */
 void nft_encode_write(struct strbuf *out, const struct nftplan *p, bool replace,
                       uint32_t generation);
-/* The table with the chain NFT_INPUT alone; p has its name and the virtual server. */
+/* The table with the chains NFT_INPUT and NFT_FORWARD; p has its name and the virtual server. */
 void nft_encode_write_drop(struct strbuf *out, const struct nftplan *p, bool replace,
                            uint32_t generation);
 void nft_encode_remove(struct strbuf *out, int family, const char *table, uint32_t generation);
@@ -60,7 +63,10 @@ bool nft_decode_table(struct span body, char *name, size_t cap, uint32_t *flags,
 /* Whether it is what nft_encode_write writes. */
 bool nft_is_chain(struct span body, const struct nftplan *p, enum nft_chain chain);
 bool nft_is_rule(struct span body, const struct nftplan *p, enum nft_chain chain);
-bool nft_is_drop_rule(struct span body, const struct nftplan *p, enum nft_drop which);
+/* The n-th rule (from 0) of that chain. */
+bool nft_is_drop_rule(struct span body, const struct nftplan *p, enum nft_chain chain, unsigned n);
+/* How many rules it has. */
+unsigned nft_drop_rules(enum nft_chain chain);
 bool nft_is_set(struct span body, const struct nftplan *p, enum nft_set set);
 /* Adds the elements to p's slots or drained; false when one has no place there. */
 bool nft_decode_elements(struct span body, struct nftplan *p, enum nft_set set);

@@ -47,6 +47,7 @@ struct exprs {
 	uint16_t port; /* in network order; fields point to it and to protocol */
 	uint8_t protocol;
 	uint8_t flags_mask, flags_none, flags_syn; /* of TCP */
+	uint8_t reply;                             /* the direction */
 };
 
 static void add(struct exprs *x, const char *name)
@@ -141,24 +142,50 @@ static void match_first_packet(struct exprs *x)
 	equals(x, &x->flags_syn, sizeof(x->flags_syn));
 }
 
-/* ct reply saddr != the virtual address: a real server's replies are expected */
-static void match_bound(struct exprs *x, const struct addr *vs)
+/* One of NFT_CT_*, of a direction of the connection, or of the packet where that is -1. */
+static void ct(struct exprs *x, uint32_t key, int direction)
 {
 	add(x, "ct");
 	number(x, NFTA_CT_DREG, NFT_REG_1);
-	number(x, NFTA_CT_KEY, NFT_CT_SRC);
-	field(x,
-	      (struct field){.type = NFTA_CT_DIRECTION, .kind = BYTE, .number = IP_CT_DIR_REPLY});
+	number(x, NFTA_CT_KEY, key);
+	if (direction >= 0)
+		field(x, (struct field){.type = NFTA_CT_DIRECTION,
+		                        .kind = BYTE,
+		                        .number = (uint32_t)direction});
+}
+
+/* To the virtual address, although ct reply saddr is another one: that of a real server. */
+static void match_bound(struct exprs *x, const struct addr *vs)
+{
+	match_virtual_server(x, vs);
+	ct(x, NFT_CT_SRC, IP_CT_DIR_REPLY);
+	compare(x, NFT_CMP_NEQ, vs->bytes, addr_len(vs));
+}
+
+/* ct direction reply, ct original daddr and proto-dst are the virtual server, the source is not */
+static void match_reply(struct exprs *x, const struct addr *vs)
+{
+	*x = (struct exprs){.port = htons(vs->port), .reply = IP_CT_DIR_REPLY};
+	ct(x, NFT_CT_DIRECTION, -1);
+	equals(x, &x->reply, sizeof(x->reply));
+	ct(x, NFT_CT_DST, IP_CT_DIR_ORIGINAL);
+	equals(x, vs->bytes, addr_len(vs));
+	ct(x, NFT_CT_PROTO_DST, IP_CT_DIR_ORIGINAL);
+	equals(x, &x->port, sizeof(x->port));
+	payload(x, NFT_PAYLOAD_NETWORK_HEADER, vs->family == AF_INET6 ? 8 : 12, addr_len(vs));
 	compare(x, NFT_CMP_NEQ, vs->bytes, addr_len(vs));
 }
 
 static void drop_make(struct exprs *x, const struct nftplan *p, enum nft_drop which)
 {
-	match_virtual_server(x, &p->vs);
-	if (which == NFT_DROP_FIRST)
-		match_first_packet(x);
-	else
+	if (which == NFT_DROP_REPLY) {
+		match_reply(x, &p->vs);
+	} else if (which == NFT_DROP_BOUND) {
 		match_bound(x, &p->vs);
+	} else {
+		match_virtual_server(x, &p->vs);
+		match_first_packet(x);
+	}
 	add(x, "immediate");
 	number(x, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
 	field(x, (struct field){.type = NFTA_IMMEDIATE_DATA, .kind = VERDICT, .number = NF_DROP});

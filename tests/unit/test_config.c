@@ -47,7 +47,7 @@ static void the_defaults(void **state)
 	assert_int_equal(c.interval_ms, 2000);
 	assert_int_equal(c.fast_ms, 500);
 	assert_int_equal(c.probe.timeout_ms, 2000);
-	assert_int_equal(c.tick_ms, 160);
+	assert_int_equal(c.tick_ms, 100);
 	assert_string_equal(c.client_cert, "/var/lib/kubelet/pki/kubelet-client-current.pem");
 	assert_string_equal(c.state_file, "/var/lib/lvscare/masters-169.254.97.2-6443");
 	assert_int_equal(c.fall, 2);

@@ -143,19 +143,22 @@ static void connect_through(const char *vs_text, int listening, int ends[2])
 	assert_true(ends[1] >= 0);
 }
 
-/* What a byte that is sent comes to within ms: 0 when it arrives, an errno, or WAITS. */
-static int send_byte(const int ends[2], int ms)
+/* What a byte that is sent comes to within ms: 0 when one arrives, an errno, or WAITS. Bytes of
+ * earlier calls may arrive in both directions. */
+static int send_byte(int from, int to, int ms)
 {
-	struct pollfd p[2] = {{.fd = ends[0], .events = POLLIN}, {.fd = ends[1], .events = POLLIN}};
-	char c = 'x';
+	struct pollfd p[2] = {{.fd = from, .events = POLLIN}, {.fd = to, .events = POLLIN}};
+	char bytes[8] = "x";
 
-	if (send(ends[0], &c, 1, MSG_NOSIGNAL) < 0)
+	if (send(from, bytes, 1, MSG_NOSIGNAL) < 0)
 		return errno;
-	if (poll(p, 2, ms) == 0)
-		return WAITS;
-	if (p[1].revents)
-		return recv(ends[1], &c, 1, 0) == 1 ? 0 : errno;
-	return recv(ends[0], &c, 1, 0) < 0 ? errno : WAITS;
+	while (poll(p, 2, ms) > 0) {
+		if (p[1].revents)
+			return recv(to, bytes, sizeof(bytes), 0) > 0 ? 0 : errno;
+		if (recv(from, bytes, sizeof(bytes), 0) < 0)
+			return errno;
+	}
+	return WAITS;
 }
 
 /* Connections outlive a flush of the rules that carry them: nftables' here, in place of IPVS. */
@@ -168,24 +171,29 @@ static void connections_outlive_a_flush(void **state)
 	struct drop d = {0};
 	struct events ev;
 	struct err err = {0};
-	int ends[2];
 
 	(void)state;
 	events_init(&ev, 0);
 	r.dest[0] = (struct rules_dest){.addr = server("127.0.0.2:7443"), .weight = 1};
 	nftplan_make(&p, &r);
 	assert_int_equal(nft_open(&forward, &err), 0);
-	for (int with = 0; with < 2; with++) {
+	for (int i = 0; i < 4; i++) {
+		bool with = i / 2, reply = i % 2; /* the rules are there; the server sends */
+		int ends[2], *from = &ends[reply], *to = &ends[!reply];
+
 		if (with)
 			drop_apply(&d, &r.vs, &ev);
 		assert_int_equal(nft_apply(&forward, &r, &ev, &err), 0);
 		connect_through("127.9.0.3", listening, ends);
-		assert_int_equal(send_byte(ends, 1000), 0);
+		assert_int_equal(send_byte(ends[0], ends[1], 1000), 0);
+		assert_int_equal(send_byte(ends[1], ends[0], 1000), 0);
 		assert_int_equal(nft_remove_table(&forward, AF_INET, p.table), 0);
-		assert_int_equal(send_byte(ends, 300), with ? WAITS : ECONNRESET);
+		assert_int_equal(send_byte(*from, *to, 300), with ? WAITS : ECONNRESET);
 		assert_int_equal(nft_apply(&forward, &r, &ev, &err), 0);
-		if (with) /* TCP sends it again */
-			assert_int_equal(send_byte(ends, 3000), 0);
+		if (with) { /* TCP sends it again */
+			assert_int_equal(send_byte(*from, *to, 3000), 0);
+			assert_int_equal(send_byte(*to, *from, 3000), 0);
+		}
 		close(ends[0]);
 		close(ends[1]);
 	}
