@@ -32,6 +32,10 @@ const (
 	// stateDir is where lvscare remembers them.
 	stateDir = "/var/lib/lvscare"
 
+	// sysctlDir has the switches of IPVS. /proc/sys is read-only in a container, but lvscare resets the connections to a
+	// server that is gone by one of them, and keeps connections over a flush of the rules by the same.
+	sysctlDir = "/proc/sys/net/ipv4"
+
 	// healthPort is where lvscare serves on the node's loopback interface (--listen has the same default).
 	healthPort = 10297
 )
@@ -98,6 +102,7 @@ func (g *Guard) container() v1.Container {
 			{Name: "ca", MountPath: caDir, ReadOnly: true},
 			{Name: "kubelet-pki", MountPath: pkiDir, ReadOnly: true},
 			{Name: "state", MountPath: stateDir},
+			{Name: "sysctl", MountPath: "/host" + sysctlDir},
 		},
 	}
 }
@@ -129,6 +134,7 @@ func (g *Guard) Pod() *v1.Pod {
 				hostVolume("ca", caDir, v1.HostPathDirectory),
 				hostVolume("kubelet-pki", pkiDir, v1.HostPathDirectoryOrCreate),
 				hostVolume("state", stateDir, v1.HostPathDirectoryOrCreate),
+				hostVolume("sysctl", sysctlDir, v1.HostPathDirectory),
 			},
 		},
 	}

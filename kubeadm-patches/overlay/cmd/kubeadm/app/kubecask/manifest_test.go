@@ -65,6 +65,8 @@ spec:
       readOnly: true
     - mountPath: /var/lib/lvscare
       name: state
+    - mountPath: /host/proc/sys/net/ipv4
+      name: sysctl
   dnsPolicy: Default
   hostNetwork: true
   priorityClassName: system-node-critical
@@ -84,6 +86,10 @@ spec:
       path: /var/lib/lvscare
       type: DirectoryOrCreate
     name: state
+  - hostPath:
+      path: /proc/sys/net/ipv4
+      type: Directory
+    name: sysctl
 `
 
 // manifests makes an own directory of static pods, that is not there yet.
