@@ -15,7 +15,7 @@
 #include "mem.h"
 #include "order.h"
 #include "serve/listen.h"
-#include "serve/report.h"
+#include "serve/pages.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -26,7 +26,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_MS     900   /* route, switches and CA file are looked at this often, and when told */
+#define PATH_MS                                                                                    \
+	900 /* route, switches and CA file are looked at this often, and when the kernel reports a \
+	       change */
 #define NOTIFIED_MS 20    /* wait this long for more notifications before looking */
 #define QUIET_MS    200   /* and look at most this often because of them */
 #define FILES_MS    900   /* configuration and certificates; both are nine ticks of the default */
@@ -47,7 +49,7 @@ struct loop {
 	struct masters masters;
 	struct discover discover;
 	bool set_changed; /* other servers are to be asked */
-	bool unsaved_told;
+	bool unsaved_logged;
 	struct metrics metrics;
 	struct listen listen;
 	struct prober prober;
@@ -113,17 +115,17 @@ static void start_from_kernel(struct loop *l)
 static int on_page(void *ctx, const char *path, struct strbuf *body, const char **type)
 {
 	const struct loop *l = ctx;
-	struct report r = {.pool = &l->pool,
-	                   .rules = &l->rules,
-	                   .metrics = &l->metrics,
-	                   .manages_expire = l->guard.sysctl.may_be_quiet &&
-	                                     sysctl_writable(&l->guard.sysctl),
-	                   .trouble = *l->trouble ? l->trouble : l->no_way,
-	                   .tick_ms = l->conf->tick_ms,
-	                   .now = clock_ms(),
-	                   .wall = clock_wall()};
+	struct pages r = {.pool = &l->pool,
+	                  .rules = &l->rules,
+	                  .metrics = &l->metrics,
+	                  .manages_expire = l->guard.sysctl.may_be_quiet &&
+	                                    sysctl_writable(&l->guard.sysctl),
+	                  .trouble = *l->trouble ? l->trouble : l->no_way,
+	                  .tick_ms = l->conf->tick_ms,
+	                  .now = clock_ms(),
+	                  .wall = clock_wall()};
 
-	return report_page(&r, path, body, type);
+	return pages_get(&r, path, body, type);
 }
 
 static int loop_init(struct loop *l, const struct config *conf, struct err *err)
@@ -369,9 +371,9 @@ static void save(struct loop *l, uint64_t now)
 	if (masters_save(&l->masters, c->state_file, &marks, &err) == 0)
 		return;
 	l->next_save = now + SAVE_MS;
-	if (!l->unsaved_told)
+	if (!l->unsaved_logged)
 		event(&l->events, LOG_LVL_WARN, "the masters are not remembered: %s", err.msg);
-	l->unsaved_told = true;
+	l->unsaved_logged = true;
 }
 
 static void look_at_files(struct loop *l, uint64_t now)

@@ -5,9 +5,9 @@
 #include "fs.h"
 #include "health/dial.h"
 #include "health/tls.h"
+#include "inspect.h"
 #include "kernel/sysctl.h"
 #include "strbuf.h"
-#include "view.h"
 
 #include <linux/netlink.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 enum level { OK, WARNING, ERROR };
 
 struct check {
-	const struct view *v;
+	const struct inspection *v;
 	FILE *out;
 	unsigned errors;
 };
@@ -39,7 +39,7 @@ __attribute__((format(printf, 4, 5))) static void found(struct check *c, enum le
 
 static void check_daemon(struct check *c)
 {
-	const struct view *v = c->v;
+	const struct inspection *v = c->v;
 
 	if (*v->no_daemon)
 		found(c, WARNING, "daemon", "%s; what breaks is not repaired", v->no_daemon);
@@ -214,7 +214,7 @@ static void check_certificates(struct check *c, const char *ca_file)
 	tls_trust_unref(trust);
 }
 
-unsigned check_all(const struct view *v, const char *ca_file, FILE *out)
+unsigned check_all(const struct inspection *v, const char *ca_file, FILE *out)
 {
 	struct check c = {.v = v, .out = out};
 	struct err err = {0};

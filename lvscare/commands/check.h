@@ -3,7 +3,7 @@
 
 #include <stdio.h>
 
-struct view;
+struct inspection;
 
 /* Prints one line per check to out, "ok", "warning" or "error" first; returns how many errors. */
-unsigned check_all(const struct view *v, const char *ca_file, FILE *out);
+unsigned check_all(const struct inspection *v, const char *ca_file, FILE *out);

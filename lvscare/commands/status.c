@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "status.h"
 
+#include "inspect.h"
 #include "quote.h"
 #include "strbuf.h"
-#include "view.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 /* A real server as daemon and kernel know it; either may be NULL. */
 struct row {
 	struct addr addr;
-	const struct snapshot_server *daemon;
+	const struct daemon_server *daemon;
 	const struct rules_seen *kernel;
 };
 
@@ -20,7 +20,7 @@ struct rows {
 	size_t n;
 };
 
-static void collect(const struct view *v, struct rows *rows)
+static void collect(const struct inspection *v, struct rows *rows)
 {
 	rows->n = 0;
 	for (size_t i = 0; i < v->daemon.n && !*v->no_daemon; i++)
@@ -38,7 +38,7 @@ static void collect(const struct view *v, struct rows *rows)
 	}
 }
 
-bool status_good(const struct view *v)
+bool status_good(const struct inspection *v)
 {
 	bool takes = false;
 
@@ -60,9 +60,9 @@ static const char *span_text(unsigned long s, char *buf, size_t cap)
 	return buf;
 }
 
-static void head_lines(const struct view *v, struct strbuf *out)
+static void head_lines(const struct inspection *v, struct strbuf *out)
 {
-	const struct snapshot *d = &v->daemon;
+	const struct daemon_status *d = &v->daemon;
 	bool nft = v->backend == BACKEND_NFT;
 	char name[ADDR_STR_MAX], host[ADDR_STR_MAX], up[24];
 
@@ -95,7 +95,7 @@ static void head_lines(const struct view *v, struct strbuf *out)
 		                   "last known ones\n");
 }
 
-void status_table(const struct view *v, struct strbuf *out)
+void status_table(const struct inspection *v, struct strbuf *out)
 {
 	struct rows rows;
 	char name[ADDR_STR_MAX], since[24];
@@ -135,9 +135,9 @@ static void field(struct strbuf *out, const char *name, const char *text)
 		strbuf_addstr(out, "null");
 }
 
-static void json_daemon(const struct view *v, struct strbuf *out)
+static void json_daemon(const struct inspection *v, struct strbuf *out)
 {
-	const struct snapshot *d = &v->daemon;
+	const struct daemon_status *d = &v->daemon;
 	char name[ADDR_STR_MAX];
 
 	strbuf_addstr(out, ",\"daemon\":");
@@ -178,7 +178,7 @@ static void json_row(const struct row *r, struct strbuf *out)
 		strbuf_addstr(out, ",\"stateSeconds\":null}");
 }
 
-void status_json(const struct view *v, struct strbuf *out)
+void status_json(const struct inspection *v, struct strbuf *out)
 {
 	struct rows rows;
 	char name[ADDR_STR_MAX];

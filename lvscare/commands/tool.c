@@ -5,10 +5,10 @@
 #include "cli.h"
 #include "config.h"
 #include "err.h"
+#include "inspect.h"
 #include "mem.h"
 #include "status.h"
 #include "strbuf.h"
-#include "view.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -100,7 +100,7 @@ bool tool_named(int argc, char **argv)
 	       (strcmp(argv[1], names[STATUS]) == 0 || strcmp(argv[1], names[CHECK]) == 0);
 }
 
-static int show_status(const struct view *v, bool json)
+static int show_status(const struct inspection *v, bool json)
 {
 	auto_strbuf out = {0};
 
@@ -129,7 +129,7 @@ int tool_run(int argc, char **argv, struct err *err)
 	struct addr vs = {0}, daemon;
 	struct cli_option options[OPTIONS_MAX];
 	struct cli_command cmd = command(which, options);
-	auto_free struct view *v = xcalloc(1, sizeof(*v));
+	auto_free struct inspection *v = xcalloc(1, sizeof(*v));
 	int rc;
 
 	options_init(options, &t, which);
@@ -137,7 +137,7 @@ int tool_run(int argc, char **argv, struct err *err)
 	if (rc)
 		return rc < 0 ? -1 : EXIT_OK;
 	if (parse_addresses(&t, &vs, &daemon, err) < 0 ||
-	    view_take(v, &vs, &daemon, t.listen ? 0 : CONFIG_LISTEN_SPARE, err) < 0)
+	    inspect(v, &vs, &daemon, t.listen ? 0 : CONFIG_LISTEN_SPARE, err) < 0)
 		return -1;
 	if (which == STATUS)
 		return show_status(v, t.json);

@@ -69,8 +69,8 @@ void discover_refresh(struct discover *d, struct events *ev, uint64_t now)
 		discover_restart(d, now);
 }
 
-/* Tells what is wrong when it begins or changes, and when it is over. */
-static void tell(struct discover *d, struct events *ev, const char *why)
+/* Logs what is wrong when it begins or changes, and when it is over. */
+static void log_trouble(struct discover *d, struct events *ev, const char *why)
 {
 	char name[ADDR_STR_MAX];
 
@@ -94,26 +94,27 @@ static void back_off(struct discover *d, uint64_t now)
 	d->wait_ms = d->wait_ms * 2 < BACKOFF_MAX_MS ? d->wait_ms * 2 : BACKOFF_MAX_MS;
 }
 
-/* Ends what is under way. One failure alone is not told: servers restart, and there are others. */
+/* Ends what is under way. One failure alone is not logged: servers restart, and there are others.
+ */
 static void fail(struct discover *d, struct events *ev, uint64_t now, const char *why)
 {
 	if (d->wait_ms > BACKOFF_MS)
-		tell(d, ev, why);
+		log_trouble(d, ev, why);
 	else
 		log_debug("masters: %s", why);
 	d->failed_watch = d->watching;
 	back_off(d, now);
 }
 
-static void fine(struct discover *d, struct events *ev)
+static void recovered(struct discover *d, struct events *ev)
 {
-	tell(d, ev, "");
+	log_trouble(d, ev, "");
 	d->failed_watch = false;
 	d->wait_ms = BACKOFF_MS;
 }
 
 /* The version has become too old: a list again. */
-static void begin_anew(struct discover *d, uint64_t now)
+static void list_again(struct discover *d, uint64_t now)
 {
 	log_debug("masters: watch: the version is too old: a list again");
 	d->version[0] = '\0';
@@ -258,65 +259,65 @@ uint64_t discover_turn(struct discover *d, const struct pool *p, struct events *
 }
 
 /* The masters were named, or not one of them. */
-static void hear_set(struct discover *d, const struct slice *heard, struct events *ev)
+static void take_set(struct discover *d, const struct slice *slice, struct events *ev)
 {
-	if (heard->masters.n) {
-		d->masters = heard->masters;
+	if (slice->masters.n) {
+		d->masters = slice->masters;
 		d->news = true;
-		d->none_told = false;
+		d->none_logged = false;
 		return;
 	}
-	if (!d->none_told)
+	if (!d->none_logged)
 		event(ev, LOG_LVL_WARN, "the cluster names no API server; the last list stays");
-	d->none_told = true;
+	d->none_logged = true;
 }
 
 /* The whole list is there: the watch comes next. */
-static void hear_list(struct discover *d, struct events *ev, uint64_t now)
+static void take_list(struct discover *d, struct events *ev, uint64_t now)
 {
 	const struct strbuf *body = &d->answer.body;
 	struct err err = {0};
-	struct slice heard;
+	struct slice slice;
 
-	if (slice_parse_list(strbuf_str(body), body->len, d->family, &heard, &err) < 0) {
+	if (slice_parse_list(strbuf_str(body), body->len, d->family, &slice, &err) < 0) {
 		err_wrap(&err, "list");
 		fail(d, ev, now, err.msg);
 		return;
 	}
-	memcpy(d->version, heard.version, sizeof(d->version));
+	memcpy(d->version, slice.version, sizeof(d->version));
 	stop(d);
 	d->next = now;
-	hear_set(d, &heard, ev);
+	take_set(d, &slice, ev);
 }
 
 /* The watch has ended as it must now and then. */
 static void watch_ended(struct discover *d, struct events *ev, uint64_t now)
 {
-	fine(d, ev);
+	recovered(d, ev);
 	stop(d);
 	d->next = now + clock_spread(BACKOFF_MS);
 }
 
 /* One event; false when the watch is over. */
-static bool hear_event(struct discover *d, const char *line, size_t len, struct events *ev,
+static bool take_event(struct discover *d, const char *line, size_t len, struct events *ev,
                        uint64_t now)
 {
 	struct err err = {0};
-	struct slice heard;
+	struct slice slice;
 	char why[192];
 
-	if (slice_parse_event(line, len, d->family, &heard, &err) < 0) {
+	if (slice_parse_event(line, len, d->family, &slice, &err) < 0) {
 		snprintf(why, sizeof(why), "watch: %.180s", err.msg);
-	} else if (heard.kind == SLICE_ERROR && heard.status == 410) {
-		begin_anew(d, now);
+	} else if (slice.kind == SLICE_ERROR && slice.status == 410) {
+		list_again(d, now);
 		return false;
-	} else if (heard.kind == SLICE_ERROR) {
-		snprintf(why, sizeof(why), "watch: HTTP %d %s", heard.status, heard.text);
+	} else if (slice.kind == SLICE_ERROR) {
+		snprintf(why, sizeof(why), "watch: HTTP %d %s", slice.status, slice.text);
 	} else {
-		memcpy(d->version, heard.version, sizeof(d->version));
-		if (heard.kind != SLICE_BOOKMARK)
-			hear_set(d, &heard, ev);
-		fine(d, ev);
+		memcpy(d->version, slice.version, sizeof(d->version));
+		if (slice.kind != SLICE_BOOKMARK)
+			take_set(d, &slice, ev);
+		recovered(d, ev);
 		return true;
 	}
 	d->version[0] = '\0';
@@ -331,7 +332,7 @@ static void refused(struct discover *d, struct events *ev, uint64_t now)
 	char text[SLICE_TEXT_MAX], why[192];
 
 	if (d->answer.status == 410 && d->watching) {
-		begin_anew(d, now);
+		list_again(d, now);
 		return;
 	}
 	slice_parse_status(strbuf_str(body), body->len, text);
@@ -346,12 +347,12 @@ static void watch_granted(struct discover *d, struct events *ev, uint64_t now)
 		return;
 	d->begun = true;
 	d->deadline = now + WATCH_S * 1500ull + GRACE_MS;
-	if (!d->failed_watch) /* else its first event tells */
-		fine(d, ev);
+	if (!d->failed_watch) /* else its first event shows */
+		recovered(d, ev);
 }
 
 /* What has come so far; false when the connection is done with. */
-static bool hear(struct discover *d, struct events *ev, uint64_t now)
+static bool take_answer(struct discover *d, struct events *ev, uint64_t now)
 {
 	struct answer *a = &d->answer;
 	size_t len;
@@ -360,14 +361,14 @@ static bool hear(struct discover *d, struct events *ev, uint64_t now)
 		if (a->stage != ANSWER_COMPLETE)
 			return true;
 		if (a->status == 200)
-			hear_list(d, ev, now);
+			take_list(d, ev, now);
 		else
 			refused(d, ev, now);
 		return false;
 	}
 	watch_granted(d, ev, now);
 	while ((len = answer_line(a))) {
-		if (!hear_event(d, a->body.buf, len, ev, now))
+		if (!take_event(d, a->body.buf, len, ev, now))
 			return false;
 		strbuf_consume(&a->body, len);
 	}
@@ -397,7 +398,7 @@ static void receive(struct discover *d, struct events *ev, uint64_t now)
 			fail(d, ev, now, err.msg);
 			return;
 		}
-		if (!hear(d, ev, now))
+		if (!take_answer(d, ev, now))
 			return;
 	}
 	d->more = true;

@@ -44,10 +44,10 @@ struct discover {
 	bool more;                       /* not all was read that has come */
 	char version[SLICE_VERSION_MAX]; /* to watch from; "": list first */
 	struct answer answer;
-	struct addrs masters; /* as heard last */
+	struct addrs masters; /* as named last */
 	bool news;            /* they were not taken yet */
-	bool none_told;       /* that there were none */
-	char trouble[192];    /* what was told last, "" when all is well */
+	bool none_logged;     /* that there were none */
+	char trouble[192];    /* what was logged last, "" when all is well */
 	bool failed_watch;    /* a watch failed last */
 };
 

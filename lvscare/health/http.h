@@ -33,7 +33,7 @@ struct http_reply {
 	enum http_stage stage;
 	int status; /* 0: not known yet */
 	bool sized;
-	bool odd;                 /* its end is told by other means than a length */
+	bool odd;                 /* its end is marked by other means than a length */
 	bool closes;              /* the server says that it will close the connection */
 	uint64_t left;            /* bytes of the body that are still to come */
 	size_t head;              /* bytes of the head so far */

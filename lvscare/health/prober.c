@@ -86,15 +86,15 @@ static void not_heard(struct server *s, uint64_t since)
 }
 
 /*
- * The server's state has changed: told, counted, and acted upon. Suspicion comes and goes; it is
- * told once a probe has failed as well.
+ * Logs, counts and reports a change of state. Suspicion comes and goes: it is logged once a probe
+ * has failed as well.
  */
 static void changed(struct prober *p, struct server *s, enum server_state was,
                     const struct probe_result *r, uint64_t now)
 {
 	bool usable = server_usable(s);
 	bool quiet = (s->state == SERVER_SUSPECT && !s->no_connects) ||
-	             (was == SERVER_SUSPECT && usable && !s->suspect_told);
+	             (was == SERVER_SUSPECT && usable && !s->suspect_logged);
 	char name[ADDR_STR_MAX];
 
 	server_count_state(s, r->text, now);
@@ -104,7 +104,7 @@ static void changed(struct prober *p, struct server *s, enum server_state was,
 	else
 		event(p->events, usable ? LOG_LVL_INFO : LOG_LVL_WARN, "real server %s is %s: %s",
 		      name, server_state_name(s->state), r->text);
-	s->suspect_told = s->state == SERVER_SUSPECT && !quiet;
+	s->suspect_logged = s->state == SERVER_SUSPECT && !quiet;
 	if (s->state == SERVER_DOWN) {
 		kept_stop(&s->kept);
 		s->kept_sign = KEPT_ABSENT;
@@ -113,13 +113,13 @@ static void changed(struct prober *p, struct server *s, enum server_state was,
 }
 
 /* A suspicion that a failed probe has confirmed. */
-static void tell_suspect(struct prober *p, struct server *s, const struct probe_result *r)
+static void log_suspect(struct prober *p, struct server *s, const struct probe_result *r)
 {
 	char name[ADDR_STR_MAX];
 
-	if (s->state != SERVER_SUSPECT || s->suspect_told || !s->no_connects)
+	if (s->state != SERVER_SUSPECT || s->suspect_logged || !s->no_connects)
 		return;
-	s->suspect_told = true;
+	s->suspect_logged = true;
 	event(p->events, LOG_LVL_WARN, "real server %s is %s: %s", addr_str(&s->addr, name),
 	      server_state_name(s->state), r->text);
 }
@@ -133,11 +133,11 @@ static unsigned pace(const struct prober *p, const struct server *s, enum verdic
 	return s->kept_sign == KEPT_ANSWERS ? p->interval_ms * PROBER_REST : p->interval_ms;
 }
 
-/* ms between two questions on a kept connection: four ticks at the defaults, so that one wake-up
+/* ms between two questions on a kept connection: six ticks at the defaults, so that one wake-up
  * does for both. */
 static unsigned every(const struct prober *p)
 {
-	return p->fast_ms * 32 / 25;
+	return p->fast_ms * 6 / 5;
 }
 
 /* The connection of a probe that was answered becomes the kept one. */
@@ -152,14 +152,14 @@ static void keep(struct prober *p, struct server *s, uint64_t now)
 	malloc_trim(0); /* what the handshake needed goes back to the kernel */
 }
 
-/* Probes that fail on this node itself: said when that begins and ends. */
-static void tell_local(struct prober *p, const struct probe_result *r)
+/* Logs when probes begin and cease to fail on this node itself. */
+static void log_local(struct prober *p, const struct probe_result *r)
 {
 	bool local = r->verdict == VERDICT_LOCAL;
 
-	if (local == p->local_told)
+	if (local == p->local_logged)
 		return;
-	p->local_told = local;
+	p->local_logged = local;
 	if (local)
 		event(p->events, LOG_LVL_WARN,
 		      "probes fail on this node: %s; that says nothing about the servers", r->text);
@@ -226,7 +226,7 @@ static void probe_done(struct prober *p, struct server *s, const struct probe_re
 		s->next_probe = now;
 		return;
 	}
-	tell_local(p, r);
+	log_local(p, r);
 	witnessed = take_signs(p, s, r, started, now);
 	state = pool_probed(p->pool, s, r->verdict, witnessed, now);
 	if (s->probe.stage == PROBE_ANSWERED)
@@ -240,7 +240,7 @@ static void probe_done(struct prober *p, struct server *s, const struct probe_re
 		s->urgent = 0; /* who has just come back may be killed again */
 		changed(p, s, was, r, now);
 	} else {
-		tell_suspect(p, s, r);
+		log_suspect(p, s, r);
 	}
 }
 

@@ -26,10 +26,10 @@ struct prober {
 	struct tls_trust *const *identity; /* the same with a client certificate; or NULL in it */
 	struct events *events;
 	int epoll;
-	/* called when a server's state has changed, told and counted already */
+	/* called when a server's state has changed, logged and counted already */
 	void (*changed)(void *ctx, struct server *s, uint64_t now);
 	void *ctx;
-	bool local_told; /* that probes fail on this node */
+	bool local_logged; /* that probes fail on this node */
 };
 
 /* Starts probes and kept connections' questions, and ends those whose time is over. */

@@ -25,7 +25,7 @@ enum kept_sign {
 	KEPT_SILENT,  /* a question on it was not acknowledged in time */
 };
 
-/* What is counted for the metrics, and told by `status`. */
+/* What is counted for the metrics, and shown by `status`. */
 struct server_stats {
 	uint64_t bucket[SERVER_BUCKETS + 1]; /* probes by duration, each once */
 	uint64_t sum_ms;                     /* of all durations */
@@ -69,7 +69,7 @@ struct server {
 	bool probe_again;   /* it did so while one was under way */
 	bool witnessed;     /* when the probe began another server had replied since silent_since */
 	bool with_identity; /* probed with the client certificate: without it the answer is 401 */
-	bool suspect_told;  /* that it is suspect, in the log */
+	bool suspect_logged;
 	bool identity_failed; /* it did not take that certificate */
 	uint64_t down_since;
 

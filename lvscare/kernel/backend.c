@@ -104,9 +104,9 @@ int backend_apply(struct backend *b, const struct rules *rules, struct events *e
 
 	if (rc < 0)
 		return -1;
-	if (b->told != BACKEND_AUTO && b->told != b->kind)
+	if (b->last_kind != BACKEND_AUTO && b->last_kind != b->kind)
 		event(ev, LOG_LVL_WARN, "the backend is %s now", names[b->kind]);
-	b->told = b->kind;
+	b->last_kind = b->kind;
 	leave_other(b, &rules->vs, ev);
 	return 0;
 }

@@ -18,8 +18,8 @@ enum backend_kind {
 
 struct backend {
 	enum backend_kind kind;
-	enum backend_kind told; /* the one that was used last */
-	bool alone;             /* the other one has nothing of ours */
+	enum backend_kind last_kind; /* the one that was used last */
+	bool alone;                  /* the other one has nothing of ours */
 	struct ipvs ipvs;
 	struct nft nft;
 };

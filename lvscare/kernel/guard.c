@@ -20,7 +20,7 @@ int guard_open(struct guard *g, const struct config *conf, struct err *err)
 	guard_close(g);
 	g->conf = conf;
 	g->want = conf->backend;
-	g->backend = (struct backend){.told = g->backend.told};
+	g->backend = (struct backend){.last_kind = g->backend.last_kind};
 	g->drop = (struct drop){.failed = g->drop.failed, .next_try = g->drop.next_try};
 	g->drop_gone = false;
 	if (nlsock_open(&g->routes, NETLINK_ROUTE, err) < 0)
@@ -84,15 +84,15 @@ void guard_watch_vs(struct guard *g, struct events *ev)
 
 	if (!g->open || route_own_address(&g->routes, &g->conf->vs, &own, &err) < 0)
 		return;
-	if (own && !g->own_address_told)
+	if (own && !g->own_address_logged)
 		event(ev, LOG_LVL_WARN,
 		      "%s is an address of this node now; the virtual server needs one that no "
 		      "interface has",
 		      addr_host(&g->conf->vs, name));
-	else if (!own && g->own_address_told)
+	else if (!own && g->own_address_logged)
 		event(ev, LOG_LVL_INFO, "%s is no address of this node any more",
 		      addr_host(&g->conf->vs, name));
-	g->own_address_told = own;
+	g->own_address_logged = own;
 }
 
 int guard_apply_rules(struct guard *g, const struct rules *rules, struct events *ev,

@@ -22,8 +22,8 @@ struct guard {
 	bool drop_gone;           /* beside nftables: it was removed */
 	uint64_t look_for_others; /* ms: when services of others are looked for next */
 	bool open;
-	char no_way[256];      /* why no real server can be reached from here, "" when one can */
-	bool own_address_told; /* that the virtual address is one of this node's */
+	char no_way[256];        /* why no real server can be reached from here, "" when one can */
+	bool own_address_logged; /* that the virtual address is one of this node's */
 };
 
 /* Opens the kernel's interfaces; changes nothing. Open already is fine. */

@@ -247,12 +247,12 @@ static void forget(struct nft *b, const struct rules *rules, struct events *ev)
 		flows.n = 0;
 		rc = forget_some(b, &flows);
 	} while (rc == 0 && flows.n == FLOWS_MAX);
-	if (rc < 0 && !b->told_conntrack)
+	if (rc < 0 && !b->conntrack_logged)
 		event(ev, LOG_LVL_WARN,
 		      "connections to real servers that are gone are not reset: conntrack: %s "
 		      "(CONFIG_NF_CT_NETLINK)",
 		      nlsock_strerror(&b->sock, rc, text, sizeof(text)));
-	b->told_conntrack = rc < 0;
+	b->conntrack_logged = rc < 0;
 	cut = cut_run(&b->cut);
 	if (cut)
 		event(ev, LOG_LVL_INFO, "%zu connections to %s cut", cut,
@@ -363,9 +363,9 @@ static bool tell(const struct found *f, const struct nftplan *want, struct event
 static void tell_scheduler(struct nft *b, const char *scheduler, struct events *ev)
 {
 	if (strcmp(scheduler, "rr") == 0 || strcmp(scheduler, "wrr") == 0 ||
-	    strcmp(scheduler, "sh") == 0 || strcmp(scheduler, b->told_scheduler) == 0)
+	    strcmp(scheduler, "sh") == 0 || strcmp(scheduler, b->scheduler_logged) == 0)
 		return;
-	snprintf(b->told_scheduler, sizeof(b->told_scheduler), "%s", scheduler);
+	snprintf(b->scheduler_logged, sizeof(b->scheduler_logged), "%s", scheduler);
 	event(ev, LOG_LVL_WARN,
 	      "scheduler %s: nftables only takes servers in turn (rr, wrr) or by source (sh): in "
 	      "turn",

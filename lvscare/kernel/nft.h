@@ -15,9 +15,9 @@ struct nft {
 	bool known;          /* the table was as planned in that generation */
 	uint32_t generation; /* a number that each change of anybody's rules raises */
 	struct nftplan plan;
-	struct cut cut;          /* clients of servers that were removed */
-	char told_scheduler[16]; /* that it cannot be had */
-	bool told_conntrack;     /* that connections stay */
+	struct cut cut;            /* clients of servers that were removed */
+	char scheduler_logged[16]; /* that it cannot be had */
+	bool conntrack_logged;     /* that connections stay */
 };
 
 /* The kernel loads nf_tables on the way. Without it the failure names the way out. */

@@ -68,7 +68,7 @@ static bool turn_on(struct sysctl *s, unsigned i, struct events *ev)
 		event(ev, LOG_LVL_INFO, "net.ipv4.vs.%s set to 1", switches[i]);
 		return true;
 	}
-	if (!s->told)
+	if (!s->failure_logged)
 		event(ev, LOG_LVL_WARN,
 		      "net.ipv4.vs.%s stays 0: %s: %s; going on, set it on the host", switches[i],
 		      path_of(path, sizeof(path), s->dir, i), strerror(errno));
@@ -105,7 +105,7 @@ void sysctl_apply(struct sysctl *s, struct events *ev)
 	bool all = turn_on(s, CONNTRACK, ev);
 
 	all &= apply_expire(s, ev);
-	s->told = !all;
+	s->failure_logged = !all;
 }
 
 void sysctl_expect_removal(struct sysctl *s, struct events *ev)

@@ -25,8 +25,8 @@ struct events;
 #define SYSCTL_START_MS 3000  /* the same at a start */
 
 struct sysctl {
-	const char *dir;   /* sysctl_dir(); tests use another one */
-	bool told;         /* a failure was told already */
+	const char *dir; /* sysctl_dir(); tests use another one */
+	bool failure_logged;
 	bool may_be_quiet; /* connections may be kept in quiet times */
 	bool quiet;        /* expire_nodest_conn was set to 0 */
 	uint64_t quiet_at; /* ms: when it may be; 0: not looked at yet */

@@ -100,9 +100,9 @@ static void try_address(struct listen *l, struct events *ev, uint64_t now)
 	addr_str(&l->addr, name);
 	l->next_try = now + RETRY_MS;
 	if (open_port(l, l->addr.port) == 0) {
-		if (l->told)
+		if (l->failure_logged)
 			event(ev, LOG_LVL_INFO, "health and metrics are served at %s now", name);
-		l->told = false;
+		l->failure_logged = false;
 		return;
 	}
 	error = errno;
@@ -110,11 +110,11 @@ static void try_address(struct listen *l, struct events *ev, uint64_t now)
 		event(ev, LOG_LVL_WARN,
 		      "--listen %s: %s; health and metrics are served at port %u meanwhile", name,
 		      strerror(error), l->port);
-	else if (!l->told)
+	else if (!l->failure_logged)
 		event(ev, LOG_LVL_WARN,
 		      "--listen %s: %s; going on without health and metrics, trying again", name,
 		      strerror(error));
-	l->told = true;
+	l->failure_logged = true;
 }
 
 uint64_t listen_turn(struct listen *l, struct events *ev, uint64_t now)

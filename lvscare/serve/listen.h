@@ -37,9 +37,9 @@ struct listen {
 	uint16_t port;    /* that is open */
 	listen_page_fn *page;
 	void *ctx;
-	int epoll, fd;     /* -1: closed */
-	uint64_t next_try; /* ms: when the address is tried again */
-	bool told;         /* that it cannot be had, or is another port */
+	int epoll, fd;       /* -1: closed */
+	uint64_t next_try;   /* ms: when the address is tried again */
+	bool failure_logged; /* that it cannot be had, or is another port */
 	struct listen_conn conn[LISTEN_CONNS];
 };
 
@@ -47,7 +47,7 @@ struct listen {
 int listen_init(struct listen *l, const struct addr *a, unsigned spare, listen_page_fn *page,
                 void *ctx, struct err *err);
 void listen_release(struct listen *l);
-/* Opens the address when it is time (an address in use is told once and tried again), and closes
+/* Opens the address when it is time (an address in use is logged once and tried again), and closes
  * connections that are over their time. Returns when the next of these is due, in ms. */
 uint64_t listen_turn(struct listen *l, struct events *ev, uint64_t now);
 /* The epoll descriptor is readable. */

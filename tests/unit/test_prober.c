@@ -221,7 +221,7 @@ static void a_healthy_server_is_asked_often_and_dialled_rarely(void **state)
 
 	(void)state;
 	run_until(now + 60000);
-	assert_in_range(api[0].asked - before, 60000 / 640 - 8, 60000 / 640 + 8);
+	assert_in_range(api[0].asked - before, 60000 / 600 - 8, 60000 / 600 + 8);
 	assert_in_range(api[0].n - dialled, 4, 9);
 	assert_int_equal(state_of(0), SERVER_UP);
 	assert_int_equal(pool.server[0]->stats.transitions[SERVER_UP], 1);

@@ -1,7 +1,7 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
+#include "commands/inspect.h"
 #include "commands/status.h"
-#include "commands/view.h"
 #include "strbuf.h"
 #include "unit.h"
 
@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct view v;
+static struct inspection v;
 
 static struct addr address(unsigned last, uint16_t port)
 {
@@ -21,7 +21,7 @@ static struct addr address(unsigned last, uint16_t port)
 static int setup(void **state)
 {
 	(void)state;
-	v = (struct view){
+	v = (struct inspection){
 	    .vs = address(97, 6443),
 	    .daemon = {.version = "0.1.0", .vs = address(97, 6443), .uptime = 7300, .n = 2},
 	    .daemon_at = address(5, 10298),
@@ -29,9 +29,9 @@ static int setup(void **state)
 	    .backend = BACKEND_IPVS,
 	    .route = {.dst = address(97, 0), .src = address(10, 0)},
 	};
-	v.daemon.server[0] = (struct snapshot_server){
+	v.daemon.server[0] = (struct daemon_server){
 	    .addr = address(1, 6443), .state = "up", .since = 100, .text = "HTTP 200"};
-	v.daemon.server[1] = (struct snapshot_server){
+	v.daemon.server[1] = (struct daemon_server){
 	    .addr = address(2, 6443), .state = "down", .since = 500, .text = "a \"b\""};
 	v.rules.dest[0] = (struct rules_seen){
 	    .addr = address(1, 6443), .weight = 1, .active = 3, .inactive = 4};

@@ -71,10 +71,10 @@ static void what_cannot_be_is_told_once(void **state)
 	for (int i = 0; i < 5; i++)
 		sysctl_apply(&s, &ev);
 	assert_int_equal(ev.total, 1);
-	assert_true(s.told);
+	assert_true(s.failure_logged);
 	put("conntrack", "0\n");
 	sysctl_apply(&s, &ev);
-	assert_false(s.told);
+	assert_false(s.failure_logged);
 	assert_int_equal(ev.total, 2);
 }
 

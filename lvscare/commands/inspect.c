@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "view.h"
+#include "inspect.h"
 
-#include "ask.h"
 #include "err.h"
 #include "mem.h"
 #include "strbuf.h"
@@ -11,39 +10,27 @@
 
 #define API_PORT 6443
 
-/* What answers at an address, into d; false with the reason in why when it is no lvscare. */
-static bool ask_one(const struct addr *daemon, struct snapshot *d, char *why, size_t cap)
-{
-	auto_strbuf body = {0};
-	struct err err = {0};
-	char name[ADDR_STR_MAX];
-	int status = ask(daemon, "/status", &body, &err);
-
-	if (status == 200 && snapshot_parse(strbuf_str(&body), d))
-		return true;
-	if (status < 0)
-		snprintf(why, cap, "none answers at %s: %.150s", addr_str(daemon, name), err.msg);
-	else
-		snprintf(why, cap, "what answers at %s is not lvscare", addr_str(daemon, name));
-	return false;
-}
-
 /* The daemon of vs, or the first one; of the others their virtual servers are noted. */
-static void ask_daemons(struct view *v, const struct addr *vs, const struct addr *daemon,
+static void find_daemon(struct inspection *v, const struct addr *vs, const struct addr *daemon,
                         unsigned spare)
 {
-	auto_free struct snapshot *d = xcalloc(1, sizeof(*d));
+	auto_free struct daemon_status *d = xcalloc(1, sizeof(*d));
 	struct addr at = *daemon;
 	bool found = false;
-	char why[sizeof(v->no_daemon)], name[ADDR_STR_MAX], other[ADDR_STR_MAX];
+	char name[ADDR_STR_MAX], other[ADDR_STR_MAX];
 
 	if (!daemon->port) {
 		snprintf(v->no_daemon, sizeof(v->no_daemon), "not asked");
 		return;
 	}
 	for (unsigned i = 0; i <= spare; i++, at.port++) {
-		if (!ask_one(&at, d, i ? why : v->no_daemon, sizeof(why)))
+		struct err err = {0};
+
+		if (daemon_read(&at, d, &err) < 0) {
+			if (i == 0)
+				snprintf(v->no_daemon, sizeof(v->no_daemon), "%.250s", err.msg);
 			continue;
+		}
 		if (!found && (!vs->family || addr_same_host(&d->vs, vs))) {
 			v->daemon = *d;
 			v->daemon_at = at;
@@ -59,7 +46,7 @@ static void ask_daemons(struct view *v, const struct addr *vs, const struct addr
 		         addr_str(daemon, name), addr_str(&v->others[0], other));
 }
 
-static void read_route(struct view *v, const struct addr *vs)
+static void read_route(struct inspection *v, const struct addr *vs)
 {
 	struct nlsock s;
 	struct err err = {0};
@@ -71,7 +58,7 @@ static void read_route(struct view *v, const struct addr *vs)
 	snprintf(v->no_route, sizeof(v->no_route), "%.500s", err.msg);
 }
 
-static void read_rules(struct view *v)
+static void read_rules(struct inspection *v)
 {
 	struct err err = {0};
 
@@ -79,13 +66,13 @@ static void read_rules(struct view *v)
 	snprintf(v->no_rules, sizeof(v->no_rules), "%.500s", err.msg);
 }
 
-int view_take(struct view *v, const struct addr *vs, const struct addr *daemon, unsigned spare,
-              struct err *err)
+int inspect(struct inspection *v, const struct addr *vs, const struct addr *daemon, unsigned spare,
+            struct err *err)
 {
 	char a[ADDR_STR_MAX], b[ADDR_STR_MAX];
 
-	*v = (struct view){0};
-	ask_daemons(v, vs, daemon, spare);
+	*v = (struct inspection){0};
+	find_daemon(v, vs, daemon, spare);
 	v->vs = *vs;
 	if (!vs->family && !*v->no_daemon)
 		v->vs = v->daemon.vs;

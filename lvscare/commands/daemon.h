@@ -7,14 +7,14 @@
  * What a running daemon says about itself: its page /status, lines of fields separated by tabs.
  * Unknown lines are skipped. Whoever answers need not be lvscare: nothing is trusted.
  */
-struct snapshot_server {
+struct daemon_server {
 	struct addr addr;
 	char state[16];
 	unsigned long since; /* seconds in this state */
 	char text[160];      /* what the last probe said */
 };
 
-struct snapshot {
+struct daemon_status {
 	char version[32]; /* "": this is no page of lvscare's */
 	struct addr vs;
 	char trouble[512]; /* "": healthy */
@@ -22,10 +22,14 @@ struct snapshot {
 	bool manages_expire;  /* expire_nodest_conn is 1 when it is needed */
 	unsigned long uptime; /* seconds */
 	long reconciled;      /* ms ago; -1: never */
-	struct snapshot_server server[DESTS_MAX];
+	struct daemon_server server[DESTS_MAX];
 	size_t n;
 };
 
+struct err;
+
+/* Asks the daemon at an address; -1 with err when none answers, or what answers is none. */
+int daemon_read(const struct addr *daemon, struct daemon_status *out, struct err *err);
 /* text ends with a NUL. True when it is such a page: it names a version and a virtual server. */
-bool snapshot_parse(const char *text, struct snapshot *out);
-const struct snapshot_server *snapshot_find(const struct snapshot *s, const struct addr *a);
+bool daemon_parse(const char *text, struct daemon_status *out);
+const struct daemon_server *daemon_find(const struct daemon_status *s, const struct addr *a);

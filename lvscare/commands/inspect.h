@@ -2,16 +2,16 @@
 #pragma once
 
 #include "config.h"
+#include "daemon.h"
 #include "kernel/backend.h"
 #include "kernel/route.h"
-#include "snapshot.h"
 
 struct err;
 
 /* The virtual server as a look from outside finds it: in the kernel, and at the daemon. */
-struct view {
+struct inspection {
 	struct addr vs;
-	struct snapshot daemon;
+	struct daemon_status daemon;
 	struct addr daemon_at;                   /* where it answers */
 	struct addr others[CONFIG_LISTEN_SPARE]; /* virtual servers that other daemons here guard */
 	size_t n_others;
@@ -28,5 +28,5 @@ struct view {
  * daemon->port 0: nobody is asked; so many ports behind it are asked, too. Fails when no virtual
  * server is found.
  */
-int view_take(struct view *v, const struct addr *vs, const struct addr *daemon, unsigned spare,
-              struct err *err);
+int inspect(struct inspection *v, const struct addr *vs, const struct addr *daemon, unsigned spare,
+            struct err *err);

@@ -6,7 +6,7 @@
 struct strbuf;
 
 /* The daemon's state as it tells it: everything borrowed. Pure. */
-struct report {
+struct pages {
 	const struct pool *pool;
 	const struct rules *rules;
 	const struct metrics *metrics;
@@ -18,10 +18,10 @@ struct report {
 };
 
 /* "" while the rules are as wanted, else since when and why not (in buf). */
-const char *report_trouble(const struct report *r, char *buf, size_t cap);
+const char *pages_trouble(const struct pages *r, char *buf, size_t cap);
 /*
  * A page of the daemon's endpoint, as listen_page_fn: /healthz (503 only when the loop is stuck:
  * the kubelet restarts the container then, which helps against nothing else), /metrics, and
- * /status, whose lines are read by snapshot.h.
+ * /status, whose lines are read by commands/daemon.h.
  */
-int report_page(const struct report *r, const char *path, struct strbuf *body, const char **type);
+int pages_get(const struct pages *r, const char *path, struct strbuf *body, const char **type);

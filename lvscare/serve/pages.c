@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "report.h"
+#include "pages.h"
 
 #include "strbuf.h"
 
@@ -12,14 +12,14 @@
 #define STUCK_MS  5000 /* a loop that is so late is stuck */
 
 /* ms that may pass between two looks, or two that find all as wanted. */
-static uint64_t grace(const struct report *r)
+static uint64_t grace(const struct pages *r)
 {
 	uint64_t ms = (uint64_t)r->tick_ms * TICKS_MAX;
 
 	return ms < GRACE_MS ? GRACE_MS : ms;
 }
 
-const char *report_trouble(const struct report *r, char *buf, size_t cap)
+const char *pages_trouble(const struct pages *r, char *buf, size_t cap)
 {
 	const struct metrics *m = r->metrics;
 	const char *why = *r->trouble ? r->trouble : "the loop is late";
@@ -36,7 +36,7 @@ const char *report_trouble(const struct report *r, char *buf, size_t cap)
 }
 
 /* What a restart may help against: the rules are not even looked at. */
-static int health(const struct report *r, struct strbuf *body)
+static int health(const struct pages *r, struct strbuf *body)
 {
 	const struct metrics *m = r->metrics;
 	uint64_t last = m->looked ? m->looked : m->began;
@@ -58,7 +58,7 @@ static void add_text(struct strbuf *out, const char *s)
 	strbuf_addch(out, '\n');
 }
 
-static void add_server(const struct report *r, const struct server *s, struct strbuf *out)
+static void add_server(const struct pages *r, const struct server *s, struct strbuf *out)
 {
 	char name[ADDR_STR_MAX];
 
@@ -67,7 +67,7 @@ static void add_server(const struct report *r, const struct server *s, struct st
 	add_text(out, s->stats.text);
 }
 
-static void status(const struct report *r, struct strbuf *out)
+static void status(const struct pages *r, struct strbuf *out)
 {
 	const struct metrics *m = r->metrics;
 	char name[ADDR_STR_MAX], why[1100];
@@ -75,7 +75,7 @@ static void status(const struct report *r, struct strbuf *out)
 	strbuf_addstr(out, "version\t" KUBECASK_VERSION "\n");
 	strbuf_addf(out, "virtual-server\t%s\n", addr_str(&r->rules->vs, name));
 	strbuf_addstr(out, "trouble\t");
-	add_text(out, report_trouble(r, why, sizeof(why)));
+	add_text(out, pages_trouble(r, why, sizeof(why)));
 	strbuf_addf(out, "failed-open\t%d\n", r->pool->failed_open);
 	strbuf_addf(out, "manages-expire-nodest-conn\t%d\n", r->manages_expire);
 	strbuf_addf(out, "uptime\t%" PRIu64 "\n", (r->now - m->began) / 1000);
@@ -85,7 +85,7 @@ static void status(const struct report *r, struct strbuf *out)
 		add_server(r, r->pool->server[i], out);
 }
 
-int report_page(const struct report *r, const char *path, struct strbuf *body, const char **type)
+int pages_get(const struct pages *r, const char *path, struct strbuf *body, const char **type)
 {
 	if (strcmp(path, "/healthz") == 0)
 		return health(r, body);

@@ -1,7 +1,7 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "commands/snapshot.h"
-#include "serve/report.h"
+#include "commands/daemon.h"
+#include "serve/pages.h"
 #include "strbuf.h"
 #include "unit.h"
 
@@ -14,7 +14,7 @@ static struct pool pool;
 static struct metrics metrics;
 static struct rules rules = {.scheduler = "rr",
                              .vs = {.family = AF_INET, .port = 6443, .bytes = {169, 254, 97, 2}}};
-static struct report report = {
+static struct pages report = {
     .pool = &pool, .rules = &rules, .metrics = &metrics, .trouble = "", .tick_ms = 200};
 
 static int setup(void **state)
@@ -45,7 +45,7 @@ static int page(const char *path, struct strbuf *body)
 	const char *type = "";
 
 	strbuf_reset(body);
-	return report_page(&report, path, body, &type);
+	return pages_get(&report, path, body, &type);
 }
 
 /* A restart helps against a loop that is stuck, and against nothing else. */
@@ -84,23 +84,23 @@ static void trouble(void **state)
 	char why[256];
 
 	(void)state;
-	assert_string_equal(report_trouble(&report, why, sizeof(why)), "");
+	assert_string_equal(pages_trouble(&report, why, sizeof(why)), "");
 	report.trouble = "no IPVS"; /* a few failures do not count */
 	report.now = START + 6000;
-	assert_string_equal(report_trouble(&report, why, sizeof(why)), "");
+	assert_string_equal(pages_trouble(&report, why, sizeof(why)), "");
 	report.now = START + 6001;
-	assert_string_equal(report_trouble(&report, why, sizeof(why)),
+	assert_string_equal(pages_trouble(&report, why, sizeof(why)),
 	                    "the rules were as wanted 1 s ago: no IPVS");
 	report.trouble = "";
-	assert_string_equal(report_trouble(&report, why, sizeof(why)),
+	assert_string_equal(pages_trouble(&report, why, sizeof(why)),
 	                    "the rules were as wanted 1 s ago: the loop is late");
 	report.trouble = "no way to real server 10.0.0.1";
 	metrics.no_way = true;
 	metrics.reconciled = report.now;
-	assert_string_equal(report_trouble(&report, why, sizeof(why)), report.trouble);
+	assert_string_equal(pages_trouble(&report, why, sizeof(why)), report.trouble);
 	metrics.reconciled = 0;
 	report.trouble = "no IPVS";
-	assert_string_equal(report_trouble(&report, why, sizeof(why)),
+	assert_string_equal(pages_trouble(&report, why, sizeof(why)),
 	                    "the rules were not written yet: no IPVS");
 }
 
@@ -110,7 +110,7 @@ static void pages(void **state)
 	const char *type = "";
 
 	(void)state;
-	assert_int_equal(report_page(&report, "/metrics", &body, &type), 200);
+	assert_int_equal(pages_get(&report, "/metrics", &body, &type), 200);
 	assert_string_equal(type, "text/plain; version=0.0.4");
 	assert_non_null(strstr(strbuf_str(&body), "lvscare_build_info{"));
 	assert_int_equal(page("/", &body), 404);
@@ -121,13 +121,13 @@ static void pages(void **state)
 static void status_there_and_back(void **state)
 {
 	auto_strbuf body = {0};
-	struct snapshot s;
+	struct daemon_status s;
 
 	(void)state;
 	report.trouble = "a\nb";
 	report.now = START + 65000;
 	assert_int_equal(page("/status", &body), 200);
-	assert_true(snapshot_parse(strbuf_str(&body), &s));
+	assert_true(daemon_parse(strbuf_str(&body), &s));
 	assert_string_equal(s.version, KUBECASK_VERSION);
 	assert_true(addr_eq(&s.vs, &rules.vs));
 	assert_string_equal(s.trouble, "the rules were as wanted 60 s ago: a b");
@@ -139,8 +139,8 @@ static void status_there_and_back(void **state)
 	assert_string_equal(s.server[1].state, "down");
 	assert_int_equal(s.server[1].since, 64);
 	assert_string_equal(s.server[1].text, "connect: refused ");
-	assert_ptr_equal(snapshot_find(&s, &pool.server[1]->addr), &s.server[1]);
-	assert_null(snapshot_find(&s, &rules.vs));
+	assert_ptr_equal(daemon_find(&s, &pool.server[1]->addr), &s.server[1]);
+	assert_null(daemon_find(&s, &rules.vs));
 }
 
 static void pages_of_others(void **state)
@@ -153,16 +153,15 @@ static void pages_of_others(void **state)
 	                                  "version\t\nvirtual-server\t10.0.0.1:1\n",
 	                                  "virtual-server\t10.0.0.1:1\n"};
 	auto_strbuf many = {0};
-	struct snapshot s;
+	struct daemon_status s;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(snapshot_parse(bad[i], &s));
-	assert_true(
-	    snapshot_parse("version\t1\x1b[2J\nvirtual-server\t10.0.0.1:1\nuptime\t-1\n"
-	                   "reconciled\t99999999999999999999\nserver\nserver\t1.2.3.4:5\tup\n"
-	                   "server\t1.2.3.4:5\tup\t1x\tt\nserver\tx\tup\t1\tt\nnew\tthing",
-	                   &s));
+		assert_false(daemon_parse(bad[i], &s));
+	assert_true(daemon_parse("version\t1\x1b[2J\nvirtual-server\t10.0.0.1:1\nuptime\t-1\n"
+	                         "reconciled\t99999999999999999999\nserver\nserver\t1.2.3.4:5\tup\n"
+	                         "server\t1.2.3.4:5\tup\t1x\tt\nserver\tx\tup\t1\tt\nnew\tthing",
+	                         &s));
 	assert_string_equal(s.version, "1?[2J");
 	assert_int_equal(s.n, 0);
 	assert_int_equal(s.uptime, 0);
@@ -171,14 +170,14 @@ static void pages_of_others(void **state)
 	for (int i = 0; i < 2 * DESTS_MAX; i++)
 		strbuf_addstr(&many,
 		              "server\t1.2.3.4:5\ta-state-with-too-long-a-name\t1\tt\textra\n");
-	assert_true(snapshot_parse(strbuf_str(&many), &s));
+	assert_true(daemon_parse(strbuf_str(&many), &s));
 	assert_int_equal(s.n, DESTS_MAX);
 	assert_string_equal(s.server[0].state, "a-state-with-to");
 	strbuf_reset(&many);
 	strbuf_addstr(&many, "version\t1\nvirtual-server\t10.0.0.1:1\ntrouble\t");
 	for (int i = 0; i < 5000; i++)
 		strbuf_addch(&many, 'x');
-	assert_true(snapshot_parse(strbuf_str(&many), &s)); /* a line of no length is left out */
+	assert_true(daemon_parse(strbuf_str(&many), &s)); /* a line of no length is left out */
 	assert_string_equal(s.trouble, "");
 }
 
