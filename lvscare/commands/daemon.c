@@ -127,10 +127,7 @@ static int receive(int fd, struct strbuf *answer, struct err *err)
 	}
 }
 
-/* Gets a page of at most 64 KiB within 2 s. Returns the HTTP status, or -1 with err. The only part
- * of this program that waits. */
-static int get_page(const struct addr *daemon, const char *path, struct strbuf *body,
-                    struct err *err)
+int daemon_get(const struct addr *daemon, const char *path, struct strbuf *body, struct err *err)
 {
 	struct timeval limit = {.tv_sec = TIMEOUT_S};
 	struct sockaddr_storage sa;
@@ -163,7 +160,7 @@ int daemon_read(const struct addr *daemon, struct daemon_status *out, struct err
 {
 	auto_strbuf body = {0};
 	char name[ADDR_STR_MAX];
-	int status = get_page(daemon, "/status", &body, err);
+	int status = daemon_get(daemon, "/status", &body, err);
 
 	addr_str(daemon, name);
 	if (status < 0) {

@@ -27,7 +27,11 @@ struct daemon_status {
 };
 
 struct err;
+struct strbuf;
 
+/* Gets a page of the daemon at an address, of at most 64 KiB within 2 s. Returns the HTTP status,
+ * or -1 with err. The only part of this program that waits. */
+int daemon_get(const struct addr *daemon, const char *path, struct strbuf *body, struct err *err);
 /* Asks the daemon at an address; -1 with err when none answers, or what answers is none. */
 int daemon_read(const struct addr *daemon, struct daemon_status *out, struct err *err);
 /* text ends with a NUL. True when it is such a page: it names a version and a virtual server. */

@@ -1,7 +1,7 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 /* The daemon's HTTP endpoint with real sockets on the loopback interface; time is ours. */
-#include "commands/ask.h"
+#include "commands/daemon.h"
 #include "err.h"
 #include "events.h"
 #include "log.h"
@@ -278,14 +278,14 @@ static void a_client_of_ours(void **state)
 	(void)state;
 	stop = false;
 	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
-	assert_int_equal(ask(&server.addr, "/status", &body, &err), 200);
+	assert_int_equal(daemon_get(&server.addr, "/status", &body, &err), 200);
 	assert_string_equal(strbuf_str(&body), "page /status\n");
 	strbuf_reset(&body);
-	assert_int_equal(ask(&server.addr, "/big", &body, &err), -1);
+	assert_int_equal(daemon_get(&server.addr, "/big", &body, &err), -1);
 	assert_string_equal(err.msg, "answer: too long");
 	stop = true;
 	pthread_join(thread, NULL);
-	assert_int_equal(ask(&nobody, "/status", &body, &err), -1);
+	assert_int_equal(daemon_get(&nobody, "/status", &body, &err), -1);
 	assert_string_equal(err.msg, "connect: Connection refused");
 }
 
