@@ -4,7 +4,7 @@
 
 load lvscare/lib
 
-setup_file() { lvscare_machine first 480 "$(cases_of_file)"; }
+setup_file() { lvscare_machine first 540 limit=100 "$(cases_of_file)"; }
 
 @test "no IPVS in the kernel" { passed no_ipvs_in_the_kernel; }
 @test "without IPVS nftables forwards" { passed without_ipvs_nftables_forwards; }
@@ -16,6 +16,7 @@ setup_file() { lvscare_machine first 480 "$(cases_of_file)"; }
 @test "outside edits are repaired" { passed outside_edits_are_repaired; }
 @test "a flush costs no stream" { passed a_flush_costs_no_stream; }
 @test "a removed server's clients are reset" { passed a_removed_servers_clients_are_reset; }
+@test "a big table does not delay failover" { passed a_big_table_does_not_delay_failover; }
 @test "the source follows the node's address" { passed the_source_follows_the_nodes_address; }
 @test "only one backend has the virtual server" { passed only_one_backend_has_the_virtual_server; }
 @test "a killed server leaves and comes back" { passed a_killed_server_leaves_and_comes_back; }

@@ -52,7 +52,7 @@ active() { # N UNIT...
 # switches: the two of IPVS that failover needs, expire_nodest_conn and conntrack
 switches() { on 1 'cat /proc/sys/net/ipv4/vs/expire_nodest_conn /proc/sys/net/ipv4/vs/conntrack' | xargs; }
 are_on() { [ "$(switches)" = '1 1' ]; }
-no_pod() { [ -z "$(on 1 'pgrep -x lvscare')" ]; }
+no_pod() { [ -z "$(on 1 'grep -sl "^lvscare$" /proc/[0-9]*/comm || :')" ]; }
 managed() { [ "$(switches)" = '0 1' ] && [ "$(on 1 lvscare check | grep -c '^ok  *sysctl')" = 2 ]; }
 
 @test "IPVS's switches are on after a power cut, without lvscare and where its module comes late" {

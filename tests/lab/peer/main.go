@@ -12,6 +12,8 @@
 //	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut; on SIGTERM it
 //	                                prints how long ago it received last
 //	peer dial ADDR N                N TCP connections at once: prints how many were made within 20 s, and the slowest
+//	peer flood ADDR N               a UDP packet from each of N addresses and ports of 10.50.0.0/16: so many connections
+//	                                for the kernel to keep
 //	peer hostile DIR IP PORT        servers that answer badly, from PORT on, by the CA in DIR/pki: prints what each is
 //	                                to be taken for
 package main
@@ -27,6 +29,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -35,6 +38,7 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -676,6 +680,28 @@ func hostile(dir, ip, port string) {
 	select {}
 }
 
+// flood writes whole IPv4 packets, one system call each.
+func flood(addr string, n int) {
+	to, err := netip.ParseAddrPort(addr)
+	check(err)
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_RAW, syscall.IPPROTO_RAW)
+	check(err)
+	dst := syscall.SockaddrInet4{Addr: to.Addr().As4()}
+	p := make([]byte, 32)
+	p[0], p[3], p[8], p[9] = 0x45, 32, 64, syscall.IPPROTO_UDP
+	copy(p[16:], dst.Addr[:])
+	binary.BigEndian.PutUint16(p[22:], to.Port())
+	p[25] = 12 // of the UDP header and 4 bytes; no checksum
+	for i := 0; i < n; i++ {
+		copy(p[12:], []byte{10, 50, byte(i / 50000), 1})
+		binary.BigEndian.PutUint16(p[20:], uint16(10000+i%50000))
+		for err = syscall.ENOBUFS; err == syscall.ENOBUFS; {
+			err = syscall.Sendto(fd, p, 0, &dst)
+		}
+		check(err)
+	}
+}
+
 func main() {
 	log.SetFlags(0)
 	a := os.Args[1:]
@@ -702,10 +728,15 @@ func main() {
 		_, err := fmt.Sscan(a[2], &n)
 		check(err)
 		dial(a[1], n)
+	case len(a) == 3 && a[0] == "flood":
+		var n int
+		_, err := fmt.Sscan(a[2], &n)
+		check(err)
+		flood(a[1], n)
 	case len(a) == 4 && a[0] == "hostile":
 		hostile(a[1], a[2], a[3])
 	default:
 		log.Fatal("usage: peer certs|rsa-certs DIR IP... | serve DIR NAME ADDR MODE | get ADDR | load ADDR SECONDS | " +
-			"stream ADDR [idle] | dial ADDR N | hostile DIR IP PORT")
+			"stream ADDR [idle] | dial ADDR N | flood ADDR N | hostile DIR IP PORT")
 	}
 }
