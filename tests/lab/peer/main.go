@@ -695,10 +695,7 @@ func flood(addr string, n int) {
 	for i := 0; i < n; i++ {
 		copy(p[12:], []byte{10, 50, byte(i / 50000), 1})
 		binary.BigEndian.PutUint16(p[20:], uint16(10000+i%50000))
-		for err = syscall.ENOBUFS; err == syscall.ENOBUFS; {
-			err = syscall.Sendto(fd, p, 0, &dst)
-		}
-		check(err)
+		syscall.Sendto(fd, p, 0, &dst) // whether it arrives does not matter
 	}
 }
 
