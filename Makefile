@@ -28,7 +28,8 @@ LIBS_packager  := -larchive -lzstd -ljansson -lcrypto
 LIBS_installer := $(DEPS)/libssh2/lib/libssh2.a -lcrypto -larchive -lzstd -lz -lacl -lnettle -ljansson -lfyaml -lm
 LIBS_lvscare   := $(addprefix $(DEPS)/mbedtls/lib/,libmbedtls.a libmbedx509.a libmbedcrypto.a) -ljansson
 
-objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
+# lvscare's files stand in rooms
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c) $(if $(filter lvscare,$(1)),$(wildcard lvscare/*/*.c)))
 inner   = $(filter-out %/main.o,$(call objects,$(1)))
 # A test or fuzz target names the program whose objects it links in its first lines: /* links: lvscare */
 links   = $(or $(shell sed -n 's|^/\* links: \([a-z]*\) \*/.*|\1|p' $(1)),common)
@@ -45,10 +46,11 @@ $(DEPS)/%/version:
 	@echo "$* is missing: run scripts/deps once" >&2; exit 1
 $(BUILD)/obj/%.o: %.c Makefile VERSION $(DEPS)/libssh2/version $(DEPS)/mbedtls/version
 	@mkdir -p $(@D)
-	$(CCACHE) $(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -c -o $@ $<
-$(BUILD)/obj/tests/%.o: TEST_CFLAGS = -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l)
+	$(CCACHE) $(CC) $(ALL_CFLAGS) $(MORE_CFLAGS) -c -o $@ $<
+$(BUILD)/obj/tests/%.o: MORE_CFLAGS = -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l)
 # On every node all the time: each page counts, and nothing in it is slow but Mbed TLS's big numbers (scripts/deps).
 $(BUILD)/obj/lvscare/%.o: CFLAGS = -Os
+$(BUILD)/obj/lvscare/%.o: MORE_CFLAGS = -Ilvscare
 $(BUILD)/libcommon.a: $(call objects,common)
 	@rm -f $@
 	$(AR) rcsD $@ $^

@@ -3,7 +3,7 @@
 // Balancers measures guards and proxies of API servers side by side under the same faults.
 //
 //	balancers master NAME CERT KEY MODE COUNT   a stand-in for an API server
-//	balancers client ADDR                       new connections and streams, as standard input says
+//	balancers client ADDR RATE                  new connections and streams, as standard input says
 //	balancers drive SHARE TRIALS IDLE FIRST     in the machine: everything; one JSON line per result
 //	balancers soak SHARE PROBES                 in the machine: lvscare at its shortest intervals
 //	balancers report SVG FILE...                the table, and the plot
@@ -33,8 +33,8 @@ func main() {
 	switch {
 	case len(a) == 6 && a[0] == "master":
 		master(a[1], a[2], a[3], a[4], a[5])
-	case len(a) == 2 && a[0] == "client":
-		client(a[1])
+	case len(a) == 3 && a[0] == "client":
+		client(a[1], number(a[2]))
 	case len(a) == 5 && a[0] == "drive":
 		drive(a[1], number(a[2]), number(a[3]), number(a[4]))
 	case len(a) == 3 && a[0] == "soak":

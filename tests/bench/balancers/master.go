@@ -10,8 +10,11 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync/atomic"
+	"syscall"
+	"time"
 )
 
 // front tells health checks, which speak TLS, from the bench's own clients by their first byte: a balancer of TCP
@@ -30,17 +33,28 @@ type handed struct {
 
 func (h *handed) Accept() (net.Conn, error) { return <-h.conns, nil }
 
-// talk answers each line with the master's name.
-func talk(f *front, name string) {
+// talk answers each line with the master's name; once the server is stopping, no further one.
+func talk(f *front, name string, stopping *atomic.Bool) {
 	defer f.Close()
 	for {
 		if _, err := f.r.ReadString('\n'); err != nil {
 			return
 		}
-		if _, err := io.WriteString(f, name+"\n"); err != nil {
+		if _, err := io.WriteString(f, name+"\n"); err != nil || stopping.Load() {
 			return
 		}
 	}
+}
+
+// end on SIGTERM: no new connections, and what has begun is answered
+func endInOrder(l net.Listener, stopping *atomic.Bool) {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	<-term
+	stopping.Store(true)
+	l.Close()
+	time.Sleep(2 * beat)
+	os.Exit(0)
 }
 
 // master serves on :6443; the file mode has the status of /readyz and /healthz, the file count the number of them.
@@ -67,8 +81,13 @@ func master(name, cert, key, mode, count string) {
 	h := &handed{l, make(chan net.Conn)}
 	s := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
 	go s.Serve(tls.NewListener(h, &tls.Config{Certificates: []tls.Certificate{pair}}))
+	var stopping atomic.Bool
+	go endInOrder(l, &stopping)
 	for {
 		c, err := l.Accept()
+		if stopping.Load() {
+			select {}
+		}
 		check(err)
 		go func() {
 			f := &front{c, bufio.NewReaderSize(c, 4096)}
@@ -79,7 +98,7 @@ func master(name, cert, key, mode, count string) {
 			case b[0] == 0x16:
 				h.conns <- f
 			default:
-				talk(f, name)
+				talk(f, name, &stopping)
 			}
 		}()
 	}

@@ -22,13 +22,19 @@ const (
 	// ManifestName is the file of lvscare's static pod.
 	ManifestName = "lvscare.yaml"
 
-	caPath = "/etc/kubernetes/pki/ca.crt"
+	// caDir is mounted as a whole: a file that is mounted alone stays the old one when it is replaced by renaming.
+	caDir  = "/etc/kubernetes/pki"
+	caPath = caDir + "/ca.crt"
 
 	// pkiDir has the kubelet's client certificate, with which lvscare asks the cluster for its masters.
 	pkiDir = "/var/lib/kubelet/pki"
 
 	// stateDir is where lvscare remembers them.
 	stateDir = "/var/lib/lvscare"
+
+	// sysctlDir has the switches of IPVS. /proc/sys is read-only in a container, but lvscare resets the connections to a
+	// server that is gone by one of them, and keeps connections over a flush of the rules by the same.
+	sysctlDir = "/proc/sys/net/ipv4"
 
 	// healthPort is where lvscare serves on the node's loopback interface (--listen has the same default).
 	healthPort = 10297
@@ -59,8 +65,7 @@ func ptr[T any](v T) *T {
 	return &v
 }
 
-// liveness restarts lvscare when it hangs, or could not write the rules for a minute. The rules stay meanwhile, so
-// there is no hurry.
+// liveness restarts lvscare when it has hung for a minute. The rules stay meanwhile, so there is no hurry.
 func liveness() *v1.Probe {
 	return &v1.Probe{
 		ProbeHandler: v1.ProbeHandler{HTTPGet: &v1.HTTPGetAction{
@@ -94,9 +99,10 @@ func (g *Guard) container() v1.Container {
 			},
 		},
 		VolumeMounts: []v1.VolumeMount{
-			{Name: "ca", MountPath: caPath, ReadOnly: true},
+			{Name: "ca", MountPath: caDir, ReadOnly: true},
 			{Name: "kubelet-pki", MountPath: pkiDir, ReadOnly: true},
 			{Name: "state", MountPath: stateDir},
+			{Name: "sysctl", MountPath: "/host" + sysctlDir},
 		},
 	}
 }
@@ -125,9 +131,10 @@ func (g *Guard) Pod() *v1.Pod {
 				SeccompProfile: &v1.SeccompProfile{Type: v1.SeccompProfileTypeRuntimeDefault},
 			},
 			Volumes: []v1.Volume{
-				hostVolume("ca", caPath, v1.HostPathFile),
+				hostVolume("ca", caDir, v1.HostPathDirectory),
 				hostVolume("kubelet-pki", pkiDir, v1.HostPathDirectoryOrCreate),
 				hostVolume("state", stateDir, v1.HostPathDirectoryOrCreate),
+				hostVolume("sysctl", sysctlDir, v1.HostPathDirectory),
 			},
 		},
 	}

@@ -57,7 +57,7 @@ spec:
       readOnlyRootFilesystem: true
       runAsUser: 0
     volumeMounts:
-    - mountPath: /etc/kubernetes/pki/ca.crt
+    - mountPath: /etc/kubernetes/pki
       name: ca
       readOnly: true
     - mountPath: /var/lib/kubelet/pki
@@ -65,6 +65,8 @@ spec:
       readOnly: true
     - mountPath: /var/lib/lvscare
       name: state
+    - mountPath: /host/proc/sys/net/ipv4
+      name: sysctl
   dnsPolicy: Default
   hostNetwork: true
   priorityClassName: system-node-critical
@@ -73,8 +75,8 @@ spec:
       type: RuntimeDefault
   volumes:
   - hostPath:
-      path: /etc/kubernetes/pki/ca.crt
-      type: File
+      path: /etc/kubernetes/pki
+      type: Directory
     name: ca
   - hostPath:
       path: /var/lib/kubelet/pki
@@ -84,6 +86,10 @@ spec:
       path: /var/lib/lvscare
       type: DirectoryOrCreate
     name: state
+  - hostPath:
+      path: /proc/sys/net/ipv4
+      type: Directory
+    name: sysctl
 `
 
 // manifests makes an own directory of static pods, that is not there yet.
