@@ -121,8 +121,10 @@ static int fetch(const struct gobuild *g, struct conf *record, char **dir, struc
 			return -1;
 		line = xasprintf("module %s %s %s", path, version, d.sum);
 		rc = note(g, record, line, err);
-		if (i == 0)
+		if (i == 0) {
+			conf_set(record, "module-dir", d.dir);
 			*dir = steal(&d.dir);
+		}
 		gomod_download_release(&d);
 		if (rc < 0)
 			return -1;
@@ -203,16 +205,26 @@ static int go(const struct gobuild *g, const char *const argv[], const char *dir
 	return status;
 }
 
+static void add_words(struct strlist *l, const char *const *words)
+{
+	for (; *words; words++)
+		strlist_add(l, *words);
+}
+
 /* Completes go.mod and go.sum; the latter pins every module that takes part. */
 static int resolve(const struct gobuild *g, const char *main, struct conf *record, struct err *err)
 {
 	auto_free char *tags = build_tags(g->part);
-	const char *const argv[] = {"go",    "list", "-mod=mod",       "-deps",
-	                            "-tags", tags,   g->part->package, NULL};
+	const char *const list[] = {"go", "list", "-mod=mod", "-deps", "-tags", tags, NULL};
+	auto_strlist argv = {0};
 	auto_free char *sum = xasprintf("%s/go.sum", main), *line = NULL;
 	struct digest d;
 
-	if (go(g, argv, main, "find the modules", err) < 0)
+	add_words(&argv, list);
+	if (g->part->test)
+		strlist_add(&argv, "-test");
+	strlist_add(&argv, g->part->package);
+	if (go(g, (const char *const *)argv.v, main, "find the modules", err) < 0)
 		return -1;
 	if (digest_file(sum, &d, NULL, err) < 0)
 		return -1;
@@ -234,21 +246,24 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 	strbuf_addstr(&ld, "-s -w -buildid=");
 	while ((more = conf_next(&g->part->conf, "ldflags", &at)))
 		strbuf_addf(&ld, " %s", more);
-	const char *const argv[] = {"go",
-	                            "build",
-	                            "-trimpath",
-	                            "-buildvcs=false",
-	                            "-mod=readonly",
-	                            "-tags",
-	                            tags,
-	                            "-ldflags",
-	                            strbuf_str(&ld),
-	                            "-o",
-	                            temp,
-	                            g->part->package,
-	                            NULL};
+	const char *const build[] = {"go", "build", NULL}, *const test[] = {"go", "test", "-c",
+	                                                                    NULL};
+	const char *const options[] = {"-trimpath",
+	                               "-buildvcs=false",
+	                               "-mod=readonly",
+	                               "-tags",
+	                               tags,
+	                               "-ldflags",
+	                               strbuf_str(&ld),
+	                               "-o",
+	                               temp,
+	                               g->part->package,
+	                               NULL};
+	auto_strlist argv = {0};
 
-	if (go(g, argv, main, "compile it", err) < 0)
+	add_words(&argv, g->part->test ? test : build);
+	add_words(&argv, options);
+	if (go(g, (const char *const *)argv.v, main, "compile it", err) < 0)
 		return -1;
 	if (rename(temp, file) < 0)
 		return err_set(err, "rename to %s failed", file);

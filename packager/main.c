@@ -96,6 +96,11 @@ static int parse(struct options *o, int argc, char **argv, struct err *err)
 	     0, 0, false},
 	    {0, "install", CLI_STRING, "FILE",
 	     "The installer, put beside the bundle (build/install)", &s->install, 0, 0, false},
+	    {0, "images", CLI_STRING, "DIR",
+	     "Make the archive of images that DIR describes instead (see tests/conformance)",
+	     &s->images, 0, 0, false},
+	    {0, "tree", CLI_LIST, "NAME=DIR", "A tree that a layer of these images is made of",
+	     &s->trees, 0, 0, false},
 	    {0, "man", CLI_FLAG, NULL, NULL, &o->man, 0, 0, false},
 	    {0},
 	};

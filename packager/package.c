@@ -4,6 +4,7 @@
 #include "bundle.h"
 #include "err.h"
 #include "fs.h"
+#include "imageset.h"
 #include "mem.h"
 #include "plan.h"
 #include "store.h"
@@ -36,22 +37,6 @@ static const struct recipe {
 static const char *const node_layers[] = {"kube", "etcd",    "containerd", "runc",
                                           "cni",  "lvscare", "node"};
 
-static int get_layer(const struct plan *p, const char *name, struct bundle_layer *out,
-                     struct err *err)
-{
-	const struct plan_layer *l = plan_find_layer(p, name);
-
-	if (!l)
-		return err_set(err, "no layer %s", name);
-	*out = (struct bundle_layer){
-	    .file = step_value(l->step, "file"),
-	    .digest = step_value(l->step, "digest"),
-	    .diff_id = step_value(l->step, "diff-id"),
-	    .size = strtoull(step_value(l->step, "size"), NULL, 10),
-	};
-	return 0;
-}
-
 static int add_image(const struct plan *p, struct bundle *b, const struct recipe *r,
                      const char *ref, struct err *err)
 {
@@ -63,7 +48,7 @@ static int add_image(const struct plan *p, struct bundle *b, const struct recipe
 	                             .layers = layers};
 
 	while (image.n_layers < IMAGE_LAYERS_MAX && r->layers[image.n_layers]) {
-		if (get_layer(p, r->layers[image.n_layers], &layers[image.n_layers], err) < 0)
+		if (plan_get_layer(p, r->layers[image.n_layers], &layers[image.n_layers], err) < 0)
 			return -1;
 		image.n_layers++;
 	}
@@ -153,7 +138,7 @@ static int add_node(const struct plan *p, struct bundle *b, struct err *err)
 	struct oci_descriptor *d;
 
 	for (size_t i = 0; i < ARRAY_SIZE(node_layers); i++)
-		if (get_layer(p, node_layers[i], &layers[i], err) < 0)
+		if (plan_get_layer(p, node_layers[i], &layers[i], err) < 0)
 			return -1;
 	d = bundle_add_node(b, layers, ARRAY_SIZE(node_layers), err);
 	if (!d)
@@ -173,32 +158,6 @@ static int add_node(const struct plan *p, struct bundle *b, struct err *err)
 		annotate(d, key, version);
 	}
 	return 0;
-}
-
-/* The inputs that the steps met, cached ones too, against the lock; or into a new lock. */
-static int settle_lock(struct plan *p, struct err *err)
-{
-	struct lock fresh = {.path = xstrdup(p->release.lock_path)};
-	auto_free char *tool = xasprintf("tool go %s -", conf_get(&p->env, "go"));
-	int rc = 0;
-
-	lock_add(&fresh, tool);
-	for (size_t i = 0; i < p->steps.n; i++) {
-		const char *line;
-		size_t at = 0;
-
-		while ((line = conf_next(&p->steps.v[i]->record, "lock", &at)))
-			lock_add(&fresh, line);
-	}
-	for (size_t i = 0; rc == 0 && !p->set->update_lock && i < fresh.n; i++)
-		rc = lock_check(&p->release.lock, fresh.line[i], err);
-	if (rc == 0 && p->set->update_lock) {
-		rc = lock_save(&fresh, err);
-		if (rc == 0)
-			fprintf(stderr, "  wrote %s\n", fresh.path);
-	}
-	lock_release(&fresh);
-	return rc;
 }
 
 static int fill_bundle(const struct plan *p, struct bundle *b, struct err *err)
@@ -229,16 +188,13 @@ static int write_files(const struct plan *p, struct bundle *b, struct err *err)
 	const struct settings *set = p->set;
 	auto_free char *name = xasprintf("kubecask-%s-linux-amd64.tar", p->release.version);
 	auto_free char *path = xasprintf("%s/%s", set->out, name);
-	auto_free char *sum_path = xasprintf("%s.sha256", path);
-	auto_free char *install = xasprintf("%s/install", set->out), *sum = NULL;
+	auto_free char *install = xasprintf("%s/install", set->out);
 	struct digest digest;
 	uint64_t total;
 
 	if (fs_mkdir_p(set->out, 0755, err) < 0 || bundle_write(b, path, &digest, &total, err) < 0)
 		return -1;
-	sum = xasprintf("%s  %s\n", digest_hex(&digest), name);
-	if (fs_write_atomic(sum_path, sum, strlen(sum), 0644, err) < 0 ||
-	    fs_copy(set->install, install, err) < 0)
+	if (bundle_write_sum(path, &digest, err) < 0 || fs_copy(set->install, install, err) < 0)
 		return -1;
 	print_table(p, path, total);
 	return 0;
@@ -269,22 +225,22 @@ int package_make(const struct settings *given, const char *version, struct err *
 
 	if (make_absolute(&set->work, &paths, err) < 0 ||
 	    make_absolute(&set->parts, &paths, err) < 0 ||
-	    make_absolute(&set->patches, &paths, err) < 0)
+	    make_absolute(&set->patches, &paths, err) < 0 ||
+	    (set->images && make_absolute(&set->images, &paths, err) < 0))
 		rc = -1;
 	if (rc == 0)
-		rc = plan_make(set, version, p, err);
+		rc = set->images ? imageset_plan(set, version, p, err)
+		                 : plan_make(set, version, p, err);
 	if (rc == 0) {
 		lock = store_open(set->work, err);
 		rc = lock < 0 ? -1 : 0;
 	}
 	if (rc == 0)
-		rc = steps_run(&p->steps, err);
+		rc = plan_run(p, err);
 	if (rc == 0)
-		rc = settle_lock(p, err);
+		rc = set->images ? imageset_fill(p, &b, err) : fill_bundle(p, &b, err);
 	if (rc == 0)
-		rc = fill_bundle(p, &b, err);
-	if (rc == 0)
-		rc = write_files(p, &b, err);
+		rc = set->images ? imageset_write(p, &b, err) : write_files(p, &b, err);
 	if (rc == 0)
 		rc = store_prune(set->work, err);
 	bundle_release(&b);

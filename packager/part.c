@@ -58,6 +58,8 @@ int part_load(const char *dir, const char *name, const struct conf *vars, struct
 	p.series = is_yes(&p.conf, "series");
 	p.staging = is_yes(&p.conf, "staging");
 	p.cgo = is_yes(&p.conf, "cgo");
+	p.test = is_yes(&p.conf, "test");
+	p.setuid = is_yes(&p.conf, "setuid");
 	*out = p;
 	return 0;
 fail:

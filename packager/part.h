@@ -21,13 +21,15 @@ struct err;
  *   mains           directories of the copy whose package main becomes importable
  *   staging = yes   requirements at v0.0.0 are replaced by the staging modules' own versions
  *   input           files of this machine that are linked in, for the cache key
+ *   test = yes      what `go test -c` makes of the package
+ *   setuid = yes    runs with the rights of its owner, root
  */
 struct part {
 	char *name, *dir;
 	struct conf conf;       /* values expanded */
 	struct strlist modules; /* "PATH VERSION" */
 	const char *package, *output, *component;
-	bool copy, series, staging, cgo;
+	bool copy, series, staging, cgo, test, setuid;
 };
 
 int part_load(const char *dir, const char *name, const struct conf *vars, struct part *out,

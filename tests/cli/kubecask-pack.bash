@@ -23,7 +23,7 @@ case "$1 ${2-}" in
 	echo "{\"Dir\": \"$dir\", \"Sum\": \"h1:${FAKE_SUM:-sum}=\"}"
 	;;
 "list "*) echo "sum of $(head -1 go.mod)" >go.sum ;;
-"build "*)
+"build "* | "test -c")
 	part=$(basename "$(dirname "$PWD")")
 	if [ "$part" = "${FAKE_FAIL-}" ]; then
 		for i in $(seq 60); do echo "$part/main.go:$i:1: undefined: word$i" >&2; done
