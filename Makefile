@@ -90,6 +90,8 @@ test-long: ## the longer scenarios
 	scripts/test long
 e2e: ## SCENARIO=20-install: one scenario on lab machines
 	scripts/test e2e $(SCENARIO)
+conformance: ## upstream's conformance tests on lab machines [K8S_VERSION=...] [CONFORMANCE=smoke|all|REGEX]
+	scripts/conformance
 fuzz: ## every parser for FUZZ_SECONDS (10) under libFuzzer
 	scripts/test fuzz
 check-lint lint: ## formats, warnings of both compilers, analyzers, budgets
@@ -116,7 +118,7 @@ clean: ## remove build/ (dist/ stays)
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-.PHONY: all package try try-down test check test-long e2e fuzz check-lint lint patches-check patches-check-all bench \
+.PHONY: all package try try-down test check test-long e2e conformance fuzz check-lint lint patches-check patches-check-all bench \
 	bench-lvscare \
 	man source-objects unit-objects unit-programs fuzz-programs clean help
 .DELETE_ON_ERROR:

@@ -89,6 +89,7 @@ static int debs_step(struct step *s, struct err *err)
 	const struct plan_debs *from = s->ctx;
 	struct debs d = {.conf = &from->conf,
 	                 .lock = lock_of(from->plan),
+	                 .name = from->name,
 	                 .work = from->plan->set->work,
 	                 .key = s->key};
 
@@ -188,6 +189,7 @@ struct step *plan_add_debs(struct plan *p, const char *dir, const char *name, st
 	if (conf_load(path, &d->conf, err) < 0)
 		return NULL;
 	d->plan = p;
+	d->name = plan_keep(p, name);
 	d->step = plan_add_step(p, "unpack", name, d, debs_inputs, debs_step);
 	p->n_debs++;
 	return d->step;

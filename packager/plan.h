@@ -30,6 +30,7 @@ struct settings {
 /* A set of Debian packages, unpacked into one tree. */
 struct plan_debs {
 	const struct plan *plan;
+	const char *name;
 	struct conf conf;
 	struct step *step;
 };
