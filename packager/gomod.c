@@ -100,6 +100,18 @@ static void replace_staging(void *ctx, const char *line)
 		strbuf_addf(w->out, "replace %s => %s %s\n", path, path, w->staging);
 }
 
+/* Modules that are compiled from their copies. */
+static void add_copies(const struct part *p, struct strbuf *out)
+{
+	for (size_t i = 0; i < p->modules.n; i++) {
+		auto_free char *path = NULL, *version = NULL, *dir = part_copy_dir(i);
+
+		part_module(p->modules.v[i], &path, &version);
+		if (part_copies(p, i))
+			strbuf_addf(out, "\nreplace %s => ../%s\n", path, dir);
+	}
+}
+
 int gomod_write(const struct part *p, const char *upstream, struct strbuf *out, struct err *err)
 {
 	auto_free char *path = NULL, *version = NULL, *staging = NULL;
@@ -113,8 +125,7 @@ int gomod_write(const struct part *p, const char *upstream, struct strbuf *out, 
 	strbuf_addch(out, '\n');
 	for (size_t i = 0; i < p->modules.n; i++)
 		strbuf_addf(out, "require %s\n", p->modules.v[i]);
-	if (p->copy)
-		strbuf_addf(out, "\nreplace %s => ../module\n", path);
+	add_copies(p, out);
 	if (!p->staging)
 		return 0;
 	if (strncmp(version, "v1.", 3) != 0)
