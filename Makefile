@@ -35,7 +35,7 @@ links   = $(or $(shell sed -n 's|^/\* links: \([a-z]*\) \*/.*|\1|p' $(1)),common
 linked  = $(if $(filter common,$(1)),,$(call inner,$(1)))
 
 PROGRAMS := $(BUILD)/kubecask-pack $(BUILD)/install $(BUILD)/lvscare
-PARTS    := $(BUILD)/pause $(BUILD)/netfilter-select
+PARTS    := $(addprefix $(BUILD)/,pause netfilter-select log-runner nft)
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -62,6 +62,8 @@ $(BUILD)/lvscare: $(call objects,lvscare) $(BUILD)/libcommon.a
 	$(CC) $(STATIC) -s $(ALL_LDFLAGS) -o $@ $^ $(LIBS_lvscare)
 $(BUILD)/pause: packager/parts/pause/pause.c
 $(BUILD)/netfilter-select: packager/parts/netfilter-select/netfilter-select.c
+$(BUILD)/log-runner: packager/parts/log-runner/log-runner.c
+$(BUILD)/nft: packager/parts/nft/nft.c
 $(PARTS): Makefile
 	@mkdir -p $(@D)
 	musl-gcc -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -Wl,--build-id=none -o $@ $(filter %.c,$^)

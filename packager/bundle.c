@@ -91,7 +91,8 @@ static char *config_json(const struct bundle_image *image, int64_t epoch)
 	time_t t = (time_t)epoch;
 	char created[32];
 	struct tm tm;
-	json_t *diffs = json_array(), *config = json_pack("{s:[s]}", "Env", IMAGE_PATH), *top;
+	json_t *diffs = json_array(), *top;
+	json_t *config = json_pack("{s:[ss*]}", "Env", IMAGE_PATH, image->env);
 	const char *slash = strrchr(image->ref, '/'), *name = slash ? slash + 1 : image->ref;
 	auto_free char *title = xstrndup(name, strcspn(name, ":"));
 	char *text;
@@ -108,6 +109,8 @@ static char *config_json(const struct bundle_image *image, int64_t epoch)
 		json_object_set_new(config, "Entrypoint", json_pack("[s]", image->entrypoint));
 	if (image->cmd)
 		json_object_set_new(config, "Cmd", words_json(image->cmd));
+	if (image->workdir)
+		json_object_set_new(config, "WorkingDir", json_string(image->workdir));
 	if (image->user)
 		json_object_set_new(config, "User", json_string(image->user));
 	top = json_pack("{s:s,s:o,s:s,s:s,s:{s:s,s:o}}", "architecture", "amd64", "config", config,

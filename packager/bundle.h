@@ -34,6 +34,8 @@ struct bundle_image {
 	const char *entrypoint; /* one word, or NULL */
 	const char *const *cmd; /* words, NULL at the end; or NULL */
 	const char *user;       /* "UID:GID", or NULL for root */
+	const char *env;        /* "NAME=VALUE" beside PATH, or NULL */
+	const char *workdir;    /* or NULL */
 	const char *version;    /* a label that keeps images of the same layers apart, or NULL */
 	const struct bundle_layer *layers;
 	size_t n_layers;

@@ -18,24 +18,69 @@
 
 #define IMAGE_LAYERS_MAX 5
 
-/* What each image is made of. ref NULL: the one that kubeadm lists under this name. */
+/* Of the base that upstream's images of Go programs have. */
+#define CERTS  "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
+#define RUNNER "/go-runner"
+
+/*
+ * What each image is made of. ref NULL: the one that kubeadm lists under this name. Those have the
+ * paths, words and environment of upstream's (tests/golden/upstream-images).
+ */
 static const struct recipe {
-	const char *name, *ref_var, *role, *entrypoint, *user;
+	const char *name, *ref_var, *role, *entrypoint, *user, *env, *workdir;
 	const char *layers[IMAGE_LAYERS_MAX];
 } recipes[] = {
-    {"kube-apiserver", NULL, OCI_ROLE_CP, NULL, NULL, {"base", "kube"}},
-    {"kube-controller-manager", NULL, OCI_ROLE_CP, NULL, NULL, {"base", "kube"}},
-    {"kube-scheduler", NULL, OCI_ROLE_CP, NULL, NULL, {"base", "kube"}},
-    {"kube-proxy", NULL, OCI_ROLE_ALL, NULL, NULL, {"base", "kube", "nettools"}},
-    {"etcd", NULL, OCI_ROLE_CP, NULL, NULL, {"base", "etcd"}},
-    {"coredns", NULL, OCI_ROLE_ALL, "/bin/coredns", "65532:65532", {"base", "coredns"}},
-    {"pause", NULL, OCI_ROLE_ALL, "/pause", "65535:65535", {"pause"}},
-    {"lvscare", "lvscare-image", OCI_ROLE_ALL, "/bin/lvscare", NULL, {"lvscare"}},
-    {"flannel", "flannel-image", OCI_ROLE_ALL, NULL, NULL, {"base", "flannel", "cni", "nettools"}},
+    {.name = "kube-apiserver",
+     .entrypoint = RUNNER,
+     .env = CERTS,
+     .workdir = "/",
+     .role = OCI_ROLE_CP,
+     .layers = {"base", "kube", "kube-paths"}},
+    {.name = "kube-controller-manager",
+     .entrypoint = RUNNER,
+     .env = CERTS,
+     .workdir = "/",
+     .role = OCI_ROLE_CP,
+     .layers = {"base", "kube", "kube-paths"}},
+    {.name = "kube-scheduler",
+     .entrypoint = RUNNER,
+     .env = CERTS,
+     .workdir = "/",
+     .role = OCI_ROLE_CP,
+     .layers = {"base", "kube", "kube-paths"}},
+    {.name = "kube-proxy",
+     .role = OCI_ROLE_ALL,
+     .layers = {"base", "kube", "nettools", "netfilter"}},
+    {.name = "etcd",
+     .env = CERTS,
+     .workdir = "/",
+     .role = OCI_ROLE_CP,
+     .layers = {"base", "etcd", "etcd-paths"}},
+    {.name = "coredns",
+     .entrypoint = "/coredns",
+     .user = "65532:65532",
+     .env = CERTS,
+     .workdir = "/",
+     .role = OCI_ROLE_ALL,
+     .layers = {"base", "coredns"}},
+    {.name = "pause",
+     .entrypoint = "/pause",
+     .user = "65535:65535",
+     .role = OCI_ROLE_ALL,
+     .layers = {"pause"}},
+    {.name = "lvscare",
+     .ref_var = "lvscare-image",
+     .entrypoint = "/bin/lvscare",
+     .role = OCI_ROLE_ALL,
+     .layers = {"lvscare"}},
+    {.name = "flannel",
+     .ref_var = "flannel-image",
+     .role = OCI_ROLE_ALL,
+     .layers = {"base", "flannel", "cni", "nettools", "netfilter"}},
 };
 
-static const char *const node_layers[] = {"kube", "etcd",    "containerd", "runc",
-                                          "cni",  "lvscare", "node"};
+static const char *const node_layers[] = {"kube", "etcd",     "containerd", "shim", "runc",
+                                          "cni",  "nettools", "lvscare",    "node"};
 
 static int add_image(const struct plan *p, struct bundle *b, const struct recipe *r,
                      const char *ref, struct err *err)
@@ -45,6 +90,8 @@ static int add_image(const struct plan *p, struct bundle *b, const struct recipe
 	                             .role = r->role,
 	                             .entrypoint = r->entrypoint,
 	                             .user = r->user,
+	                             .env = r->env,
+	                             .workdir = r->workdir,
 	                             .layers = layers};
 
 	while (image.n_layers < IMAGE_LAYERS_MAX && r->layers[image.n_layers]) {

@@ -22,7 +22,7 @@
 
 /* In the order in which they are begun: the longest first. */
 static const char *const part_names[] = {"kube", "containerd", "coredns", "flannel",
-                                         "etcd", "runc",       "cni"};
+                                         "etcd", "runc",       "shim",    "cni"};
 
 struct compile_ctx {
 	struct plan *plan;
@@ -297,6 +297,9 @@ static int add_steps(struct plan *p, struct err *err)
 	for (size_t i = 0; i < p->n_parts; i++)
 		plan_add_layer(p, p->parts[i].name, &p->parts[i], p->compiled[i], content_program);
 	plan_add_layer(p, "nettools", NULL, nettools, content_nettools);
+	plan_add_layer(p, "netfilter", NULL, NULL, content_netfilter);
+	plan_add_layer(p, "kube-paths", NULL, NULL, content_kube_paths);
+	plan_add_layer(p, "etcd-paths", NULL, NULL, content_etcd_paths);
 	plan_add_layer(p, "lvscare", NULL, NULL, content_lvscare);
 	plan_add_layer(p, "pause", NULL, NULL, content_pause);
 	plan_add_layer(p, "base", NULL, NULL, content_base);

@@ -16,7 +16,8 @@ struct plan;
 struct settings {
 	const char *parts, *patches, *releases; /* directories of the repository */
 	const char *work, *out;
-	const char *lvscare, *pause, *netfilter_select, *install; /* programs made before */
+	/* programs made before */
+	const char *lvscare, *pause, *netfilter_select, *log_runner, *nft, *install;
 	const char *images;   /* directory of an image set, which is made instead of the bundle */
 	struct strlist trees; /* "NAME=DIR": trees made before that layers of the set name */
 	unsigned level, jobs;
