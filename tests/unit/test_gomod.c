@@ -72,6 +72,27 @@ static void values_of_a_module(void **state)
 	conf_release(&p.conf);
 }
 
+static void requires_staging_modules_without_a_copy(void **state)
+{
+	char *modules[] = {(char *)(uintptr_t) "k8s.io/kubernetes v1.37.2"};
+	char name[] = "e2e";
+	struct part p = {.name = name, .staging = true};
+	auto_strbuf out = {0};
+	struct err err = {0};
+
+	(void)state;
+	p.modules = (struct strlist){modules, 1};
+	assert_int_equal(gomod_write(&p,
+	                             "go 1.26.0\nrequire k8s.io/api v0.0.0\n\tk8s.io/api v0.0.0\n",
+	                             &out, &err),
+	                 0);
+	assert_string_equal(out.buf, "module kubecask.local/e2e\n\n"
+	                             "go 1.26.0\n\n"
+	                             "require k8s.io/kubernetes v1.37.2\n\n"
+	                             "require k8s.io/api v0.0.0\n"
+	                             "replace k8s.io/api => k8s.io/api v0.37.2\n");
+}
+
 static void needs_a_go_line(void **state)
 {
 	char *modules[] = {(char *)(uintptr_t) "a/b v2.0.0"};
@@ -94,6 +115,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(writes_go_mod),
 	    cmocka_unit_test(values_of_a_module),
+	    cmocka_unit_test(requires_staging_modules_without_a_copy),
 	    cmocka_unit_test(needs_a_go_line),
 	};
 
