@@ -261,8 +261,8 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 	strbuf_addstr(&ld, "-s -w -buildid=");
 	while ((more = conf_next(&g->part->conf, "ldflags", &at)))
 		strbuf_addf(&ld, " %s", more);
-	const char *const build[] = {"go", "build", NULL}, *const test[] = {"go", "test", "-c",
-	                                                                    NULL};
+	const char *const build[] = {"go", "build", NULL};
+	const char *const test[] = {"go", "test", "-c", "-vet=off", NULL};
 	const char *const options[] = {"-trimpath",
 	                               "-buildvcs=false",
 	                               "-mod=readonly",

@@ -61,6 +61,17 @@ static int add_module_file(const struct plan *p, const char *value, struct layer
 	return 0;
 }
 
+/* "PATH TARGET" */
+static int add_link(const char *value, struct layer *out, struct err *err)
+{
+	auto_free char *path = xstrndup(value, strcspn(value, " "));
+
+	if (!value[strlen(path)])
+		return err_set(err, "\"link = %s\": not a path and a target", value);
+	layer_link(out, path, value + strlen(path) + 1);
+	return 0;
+}
+
 static int add_trees(const struct plan *p, const char *path, struct layer *out, struct err *err)
 {
 	auto_conf conf = {0};
@@ -82,6 +93,10 @@ static int add_trees(const struct plan *p, const char *path, struct layer *out, 
 	at = 0;
 	while ((value = conf_next(&conf, "file", &at)))
 		if (add_module_file(p, value, out, err) < 0)
+			return err_wrap(err, "%s", path);
+	at = 0;
+	while ((value = conf_next(&conf, "link", &at)))
+		if (add_link(value, out, err) < 0)
 			return err_wrap(err, "%s", path);
 	return 0;
 }
@@ -113,14 +128,18 @@ static int list_run(struct step *s, struct err *err)
 	const char *const argv[] = {step_value(s->deps[0], "file"), "--list-images", NULL};
 	const struct proc_opts opts = {.timeout_s = LIST_DEADLINE_S};
 	auto_strbuf out = {0}, said = {0};
+	auto_strlist images = {0};
 	int status = proc_run(argv, &opts, &out, &said, err);
 
 	fputs(strbuf_str(&said), stderr);
 	if (status)
 		return status < 0 ? -1 : err_set(err, "--list-images: exit status %d", status);
 	for (char *line = out.buf ? strtok(out.buf, "\n") : NULL; line; line = strtok(NULL, "\n"))
-		conf_set(&s->record, "image", line);
-	return s->record.n ? 0 : err_set(err, "--list-images names no image");
+		strlist_add(&images, line);
+	strlist_sort(&images); /* Go prints a map in another order each time */
+	for (size_t i = 0; i < images.n; i++)
+		conf_set(&s->record, "image", images.v[i]);
+	return images.n ? 0 : err_set(err, "--list-images names no image");
 }
 
 static int add_programs(struct plan *p, struct err *err)
@@ -206,12 +225,12 @@ int imageset_plan(const struct settings *set, const char *version, struct plan *
 	return 0;
 }
 
-/* "registry.k8s.io/e2e-test-images/agnhost:2.55" -> "agnhost"; the caller's. */
-static char *last_name(const char *ref)
+/* "registry.k8s.io/tests/agnhost:2.55" -> "tests/agnhost"; the caller's. */
+static char *repository(const char *ref)
 {
-	const char *slash = strrchr(ref, '/'), *name = slash ? slash + 1 : ref;
+	const char *slash = strchr(ref, '/'), *path = slash ? slash + 1 : ref;
 
-	return xstrndup(name, strcspn(name, ":"));
+	return xstrndup(path, strcspn(path, ":"));
 }
 
 static bool answers_to(const struct conf *image, const char *name)
@@ -279,7 +298,7 @@ static int add_listed(const struct plan *p, struct bundle *b, const struct conf 
 	size_t at = 0, made = 0;
 
 	while ((ref = conf_next(&p->images->record, "image", &at))) {
-		auto_free char *name = last_name(ref);
+		auto_free char *name = repository(ref);
 		size_t i = 0;
 
 		while (i < n && !answers_to(&image[i], name))

@@ -10,15 +10,18 @@ struct settings;
 
 /*
  * An archive of images that files describe, made as a bundle is: kubecask-pack --images DIR.
- *   DIR/programs/NAME/part.conf  a Go program that is put beside the archive; that of the name
- *                                "e2e" prints, for --list-images, the references to be made
- *   DIR/layers/NAME/             a layer: part.conf or debs.conf, or tree.conf ("tree = NAME" of
- *                                --tree, "file = PART PATH": a file of a part's main module), and
- *                                what lies below root/. The packager's own layer "base" is there.
- *   DIR/images/NAME.conf         an image: "name" (of the references it answers to, repeated),
- *                                "source" (upstream or substitute), "layer" (repeated, in order),
- *                                "entrypoint", "cmd" (repeated: one word each), "user"
- *   DIR/locks/VERSION.lock       hashes of all inputs
+ *
+ * DIR/programs/NAME/part.conf: a Go program that is put beside the archive. The one called "e2e"
+ * prints the references to be made when it is run with --list-images.
+ *
+ * DIR/layers/NAME/: a layer, of the program of part.conf or the packages of debs.conf, then what
+ * tree.conf names ("tree = NAME" of --tree, "file = PART PATH" of a part's main module, "link =
+ * PATH TARGET") and what lies below root/. The packager's own layer "base" can be used too.
+ *
+ * DIR/images/NAME.conf: an image: "name" (repositories it answers to, without registry), "source"
+ * (upstream or substitute), "layer" (in order), "entrypoint", "cmd" (one word each), "user".
+ *
+ * DIR/locks/VERSION.lock: hashes of all inputs.
  */
 int imageset_plan(const struct settings *set, const char *version, struct plan *out,
                   struct err *err);

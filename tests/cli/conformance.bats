@@ -33,7 +33,7 @@ setup() {
 		while read -r name; do
 			row=$(grep -E "^\| [^|]*\b$name\b" "$TOP/docs/conformance.md")
 			[[ $row == *"| $source |"* ]]
-		done < <(sed -n 's/^name = //p' "$file")
+		done < <(sed -n 's|^name = e2e-test-images/||p' "$file")
 	done
 }
 

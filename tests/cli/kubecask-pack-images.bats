@@ -10,7 +10,7 @@ setup() {
 	make_world "$BATS_TEST_TMPDIR/world"
 	make_set
 	T=$W/dist/set-v1.37.2-linux-amd64.tar
-	export FAKE_IMAGES="registry.example.org/tests/web:1 registry.example.org/tests/web:2 registry.example.org/other:1"
+	export FAKE_IMAGES="registry.example.org/tests/web:2 registry.example.org/tests/web:1 registry.example.org/other:1 registry.example.org/secret/web:1"
 }
 
 part() { # DIR NAME OUTPUT [LINE...]
@@ -27,8 +27,8 @@ make_set() {
 	echo tools >"$s/layers/tools/root/etc/tools"
 	echo 'tree = made' >"$s/layers/made/tree.conf"
 	echo sh >"$W/made/bin/sh"
-	echo 'file = web app/app.go' >"$s/layers/pages/tree.conf"
-	printf '%s\n' 'name = web' 'source = substitute' 'layer = base' 'layer = tools' 'layer = made' 'layer = pages' \
+	printf 'file = web app/app.go\nlink = bin/x /bin/web\n' >"$s/layers/pages/tree.conf"
+	printf '%s\n' 'name = tests/web' 'source = substitute' 'layer = base' 'layer = tools' 'layer = made' 'layer = pages' \
 		'layer = web' 'entrypoint = /bin/web' 'cmd = serve' 'cmd = two words' 'user = 1:2' >"$s/images/web.conf"
 }
 
@@ -61,10 +61,11 @@ EOF
 	[ "$status" -eq 0 ]
 	[[ $output == *"registry.example.org/tests/web:1 "*substitute* ]]
 	[[ $output == *"registry.example.org/tests/web:2 "*substitute* ]]
-	[[ $output == *"not made: other"* ]]
+	[[ $output == *"not made: other secret/web"* ]]
+	[[ $output == *web:1*web:2* ]]
 	(cd "$W/dist" && sha256sum -c "$T.sha256")
 	[ -x "$W/dist/e2e.test" ]
-	grep -q '^go test -c ' "$FAKE_LOG"
+	grep -q '^go test -c -vet=off ' "$FAKE_LOG"
 	grep '^go list ' "$FAKE_LOG" | grep -q -- ' -test '
 }
 
@@ -76,6 +77,7 @@ EOF
 	[[ ${lines[0]} == *'"User": "1:2"'* ]]
 	[[ ${lines[0]} == *'"org.opencontainers.image.version": "1"'* ]]
 	[[ $output == *etc/passwd*usr/sbin/curl*bin/sh*app.go*bin/web* ]]
+	[[ $output == *"bin/x -> /bin/web"* ]]
 	[[ $output == *etc/tools* ]]
 	[[ $output == *"-rwsr-xr-x"*" bin/web"* ]]
 	run image_of registry.example.org/tests/web:2
@@ -106,6 +108,9 @@ EOF
 	[[ $output == *"set/images/web.conf: \"source\" is missing" ]]
 	run ! pack --images set
 	[[ $output == *"set/layers/made/tree.conf: no --tree made=DIR was given" ]]
+	echo 'link = bin/x' >"$W/set/layers/pages/tree.conf"
+	run ! images
+	[[ $output == *'"link = bin/x": not a path and a target' ]]
 	echo 'file = nobody app/app.go' >"$W/set/layers/pages/tree.conf"
 	run ! images
 	[[ $output == *'"file = nobody app/app.go": not a part and a path in its module' ]]
