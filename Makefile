@@ -36,7 +36,7 @@ links   = $(or $(shell sed -n 's|^/\* links: \([a-z]*\) \*/.*|\1|p' $(1)),common
 linked  = $(if $(filter common,$(1)),,$(call inner,$(1)))
 
 PROGRAMS := $(BUILD)/kubecask-pack $(BUILD)/install $(BUILD)/lvscare
-PARTS    := $(BUILD)/pause $(BUILD)/netfilter-select
+PARTS    := $(addprefix $(BUILD)/,pause netfilter-select log-runner nft)
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -64,6 +64,8 @@ $(BUILD)/lvscare: $(call objects,lvscare) $(BUILD)/libcommon.a
 	$(CC) $(STATIC) -s $(ALL_LDFLAGS) -o $@ $^ $(LIBS_lvscare)
 $(BUILD)/pause: packager/parts/pause/pause.c
 $(BUILD)/netfilter-select: packager/parts/netfilter-select/netfilter-select.c
+$(BUILD)/log-runner: packager/parts/log-runner/log-runner.c
+$(BUILD)/nft: packager/parts/nft/nft.c
 $(PARTS): Makefile
 	@mkdir -p $(@D)
 	musl-gcc -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -Wl,--build-id=none -o $@ $(filter %.c,$^)
@@ -92,6 +94,8 @@ test-long: ## the longer scenarios
 	scripts/test long
 e2e: ## SCENARIO=20-install: one scenario on lab machines
 	scripts/test e2e $(SCENARIO)
+conformance: ## upstream's conformance tests on lab machines [K8S_VERSION=...] [CONFORMANCE=smoke|all|REGEX]
+	scripts/conformance
 fuzz: ## every parser for FUZZ_SECONDS (10) under libFuzzer
 	scripts/test fuzz
 check-lint lint: ## formats, warnings of both compilers, analyzers, budgets
@@ -118,7 +122,7 @@ clean: ## remove build/ (dist/ stays)
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-.PHONY: all package try try-down test check test-long e2e fuzz check-lint lint patches-check patches-check-all bench \
+.PHONY: all package try try-down test check test-long e2e conformance fuzz check-lint lint patches-check patches-check-all bench \
 	bench-lvscare \
 	man source-objects unit-objects unit-programs fuzz-programs clean help
 .DELETE_ON_ERROR:

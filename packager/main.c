@@ -51,6 +51,8 @@ static int check_programs(const struct settings *s, struct err *err)
 	} programs[] = {{"--lvscare", s->lvscare},
 	                {"--pause", s->pause},
 	                {"--netfilter-select", s->netfilter_select},
+	                {"--log-runner", s->log_runner},
+	                {"--nft", s->nft},
 	                {"--install", s->install}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
@@ -94,8 +96,18 @@ static int parse(struct options *o, int argc, char **argv, struct err *err)
 	    {0, "netfilter-select", CLI_STRING, "FILE",
 	     "The program that chooses an iptables (build/netfilter-select)", &s->netfilter_select,
 	     0, 0, false},
+	    {0, "log-runner", CLI_STRING, "FILE",
+	     "The entrypoint of the control plane's images (build/log-runner)", &s->log_runner, 0,
+	     0, false},
+	    {0, "nft", CLI_STRING, "FILE",
+	     "The program that runs the bundle's nft on a node (build/nft)", &s->nft, 0, 0, false},
 	    {0, "install", CLI_STRING, "FILE",
 	     "The installer, put beside the bundle (build/install)", &s->install, 0, 0, false},
+	    {0, "images", CLI_STRING, "DIR",
+	     "Make the archive of images that DIR describes instead (see tests/conformance)",
+	     &s->images, 0, 0, false},
+	    {0, "tree", CLI_LIST, "NAME=DIR", "A tree that a layer of these images is made of",
+	     &s->trees, 0, 0, false},
 	    {0, "man", CLI_FLAG, NULL, NULL, &o->man, 0, 0, false},
 	    {0},
 	};
@@ -122,6 +134,8 @@ int main(int argc, char **argv)
 	            .lvscare = "build/lvscare",
 	            .pause = "build/pause",
 	            .netfilter_select = "build/netfilter-select",
+	            .log_runner = "build/log-runner",
+	            .nft = "build/nft",
 	            .install = "build/install",
 	            .level = 19,
 	            .jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)},

@@ -23,8 +23,8 @@ const configKind = "VirtualIP"
 // ConfigVersion is the apiVersion of the document that stands for --master in a --config file.
 var ConfigVersion = schema.GroupVersion{Group: "kubecask.io", Version: "v1alpha1"}
 
-// VirtualIP is that document.
-type VirtualIP struct {
+// Document is what it holds.
+type Document struct {
 	metav1.TypeMeta `json:",inline"`
 
 	// Masters are the values of --master.
@@ -34,7 +34,7 @@ type VirtualIP struct {
 }
 
 // DeepCopyObject makes it an object of a scheme.
-func (c *VirtualIP) DeepCopyObject() runtime.Object {
+func (c *Document) DeepCopyObject() runtime.Object {
 	out := *c
 	out.Masters = append([]string(nil), c.Masters...)
 	return &out
@@ -42,43 +42,102 @@ func (c *VirtualIP) DeepCopyObject() runtime.Object {
 
 // AddToScheme makes the document one that kubeadm knows: its `config validate` accepts it and nothing warns of it.
 func AddToScheme(scheme *runtime.Scheme) {
-	scheme.AddKnownTypeWithName(ConfigVersion.WithKind(configKind), &VirtualIP{})
+	scheme.AddKnownTypeWithName(ConfigVersion.WithKind(configKind), &Document{})
 }
 
-// ReadVirtualIP returns the document of a --config file, nil where it has none.
-func ReadVirtualIP(path string) (*VirtualIP, error) {
+// eachDocument calls see for each document of a YAML text.
+func eachDocument(text []byte, see func(document []byte, meta metav1.TypeMeta) error) error {
+	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
+	for {
+		document, err := reader.Read()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		meta := metav1.TypeMeta{}
+		if yaml.Unmarshal(document, &meta) != nil {
+			continue // kubeadm's own to judge
+		}
+		if err := see(document, meta); err != nil {
+			return err
+		}
+	}
+}
+
+func isOurs(meta metav1.TypeMeta) bool {
+	return strings.HasPrefix(meta.APIVersion, ConfigVersion.Group+"/")
+}
+
+// ReadDocument returns the document of a --config file, nil where it has none.
+func ReadDocument(path string) (*Document, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var found *VirtualIP
-	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(text)))
-	for {
-		doc, err := reader.Read()
-		if errors.Is(err, io.EOF) {
-			return found, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		meta := metav1.TypeMeta{}
-		if yaml.Unmarshal(doc, &meta) != nil || !strings.HasPrefix(meta.APIVersion, ConfigVersion.Group+"/") {
-			continue // kubeadm's own to judge
+	var found *Document
+	err = eachDocument(text, func(document []byte, meta metav1.TypeMeta) (err error) {
+		if !isOurs(meta) {
+			return nil
 		}
 		if found != nil {
-			return nil, fmt.Errorf("%s: more than one document of %s", path, ConfigVersion.Group)
+			return fmt.Errorf("more than one document of %s", ConfigVersion.Group)
 		}
-		if found, err = parseVirtualIP(doc, meta); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
+		found, err = parseDocument(document, meta)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	return found, nil
 }
 
-func parseVirtualIP(doc []byte, meta metav1.TypeMeta) (*VirtualIP, error) {
+// ReadKind reads the document of one of kubeadm's kinds in a --config file; into stays as it is where there is none.
+func ReadKind(path, kind string, into any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	err = eachDocument(text, func(document []byte, meta metav1.TypeMeta) error {
+		if meta.Kind != kind {
+			return nil
+		}
+		return yaml.Unmarshal(document, into)
+	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// Migrated adds our document, which has one version so far, to a configuration that kubeadm migrated.
+func Migrated(old, migrated []byte) ([]byte, error) {
+	err := eachDocument(old, func(document []byte, meta metav1.TypeMeta) error {
+		if !isOurs(meta) {
+			return nil
+		}
+		if _, err := parseDocument(document, meta); err != nil {
+			return err
+		}
+		document = bytes.TrimPrefix(document, []byte("---\n"))
+		if migrated = bytes.TrimRight(migrated, "\n"); len(migrated) > 0 {
+			migrated = append(migrated, '\n')
+		}
+		migrated = append(append(migrated, "---\n"...), document...)
+		if !bytes.HasSuffix(migrated, []byte("\n")) {
+			migrated = append(migrated, '\n')
+		}
+		return nil
+	})
+	return migrated, err
+}
+
+func parseDocument(doc []byte, meta metav1.TypeMeta) (*Document, error) {
 	if meta.APIVersion != ConfigVersion.String() || meta.Kind != configKind {
 		return nil, fmt.Errorf("%s of %s is not known, only %s of %s", meta.Kind, meta.APIVersion, configKind, ConfigVersion)
 	}
-	config := &VirtualIP{}
+	config := &Document{}
 	if err := yaml.UnmarshalStrict(doc, config); err != nil {
 		return nil, fmt.Errorf("%s: %w", configKind, err)
 	}

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-func TestReadVirtualIP(t *testing.T) {
+func TestReadDocument(t *testing.T) {
 	const head = "apiVersion: kubecask.io/v1alpha1\nkind: VirtualIP\n"
 	const other = "apiVersion: kubeadm.k8s.io/v1beta4\nkind: JoinConfiguration\n"
 	tests := []struct{ name, text, want, err string }{
@@ -31,7 +31,7 @@ func TestReadVirtualIP(t *testing.T) {
 			if err := os.WriteFile(path, []byte(test.text), 0600); err != nil {
 				t.Fatal(err)
 			}
-			config, err := ReadVirtualIP(path)
+			config, err := ReadDocument(path)
 			check(t, err, test.err)
 			got := ""
 			if config != nil {
@@ -42,6 +42,6 @@ func TestReadVirtualIP(t *testing.T) {
 			}
 		})
 	}
-	_, err := ReadVirtualIP("/nonexistent.yaml")
+	_, err := ReadDocument("/nonexistent.yaml")
 	check(t, err, "/nonexistent.yaml")
 }

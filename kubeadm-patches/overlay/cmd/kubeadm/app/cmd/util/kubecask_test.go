@@ -3,6 +3,9 @@
 package util
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,7 +18,11 @@ import (
 )
 
 func kubeconfig(t *testing.T, server string) string {
-	ca, _, err := kubecask.SelfSigned("ca", time.Now(), time.Hour)
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca, err := kubecask.SelfSigned("ca", kubecask.NamesOf("ca"), key, time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,11 +38,11 @@ func kubeconfig(t *testing.T, server string) string {
 }
 
 func TestJoinCommandNamesMasters(t *testing.T) {
-	oldDir, oldDryRun := kubecask.ManifestDir, kubecask.DryRun
-	t.Cleanup(func() { kubecask.ManifestDir, kubecask.DryRun = oldDir, oldDryRun })
-	kubecask.ManifestDir, kubecask.DryRun = t.TempDir(), true
-
 	path := kubeconfig(t, "https://169.254.97.2:6443")
+	dir := filepath.Dir(path) // as in a dry run
+	if err := os.WriteFile(filepath.Join(dir, "kube-apiserver.yaml"), nil, 0600); err != nil {
+		t.Fatal(err)
+	}
 	plain, err := GetJoinWorkerCommand(path, "abcdef.0123456789abcdef", false)
 	if err != nil || strings.Contains(plain, "--master") {
 		t.Fatalf("without a virtual IP: %q, %v", plain, err)
@@ -49,7 +56,7 @@ func TestJoinCommandNamesMasters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (&kubecask.Guard{VIP: vip, Masters: masters}).Write(); err != nil {
+	if err := (&kubecask.LvscarePod{VIP: vip, Masters: masters}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	flags := " \\\n\t--master 10.0.0.1:6443 --master 10.0.0.2:6443"

@@ -3,9 +3,10 @@
 package kubelet
 
 import (
+	"crypto/rand"
+	"crypto/rsa"
 	"os"
 	"path/filepath"
-	"time"
 
 	"k8s.io/client-go/util/keyutil"
 	nodeutil "k8s.io/component-helpers/node/util"
@@ -14,14 +15,16 @@ import (
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/componentconfigs"
-	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
 )
 
-// servingDir is where the kubelet looks for its own serving certificate, or "" where the user has
+// kubecaskKeyBits is the size of the key that the kubelet makes.
+const kubecaskKeyBits = 2048
+
+// kubecaskServingDir is where the kubelet looks for its own serving certificate, or "" where the user has
 // seen to another.
-func servingDir(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kubeadmapi.NodeRegistrationOptions, kubeletDir string) string {
+func kubecaskServingDir(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kubeadmapi.NodeRegistrationOptions, kubeletDir string) string {
 	if component := cfg.ComponentConfigs[componentconfigs.KubeletGroup]; component != nil {
 		config, ok := component.Get().(*kubeletconfig.KubeletConfiguration)
 		if ok && (config.ServerTLSBootstrap || config.TLSCertFile != "" || config.TLSPrivateKeyFile != "") {
@@ -40,14 +43,14 @@ func servingDir(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kubeadmapi.NodeRe
 	return dir
 }
 
-// writeServingCertificate makes the certificate that the kubelet would make for itself at its first
+// kubecaskServingCertificate makes the certificate that the kubelet would make for itself at its first
 // start, but with the cluster's validity instead of one year. The kubelet uses what it finds.
-func writeServingCertificate(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kubeadmapi.NodeRegistrationOptions, kubeletDir string) error {
-	dir := servingDir(cfg, nodeReg, kubeletDir)
+func kubecaskServingCertificate(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kubeadmapi.NodeRegistrationOptions, kubeletDir string) error {
+	dir := kubecaskServingDir(cfg, nodeReg, kubeletDir)
 	if dir == "" {
 		return nil
 	}
-	certPath, keyPath := filepath.Join(dir, "kubelet.crt"), filepath.Join(dir, "kubelet.key")
+	certPath, keyPath := kubecask.ServingPaths(dir)
 	for _, path := range []string{certPath, keyPath} {
 		if _, err := os.Lstat(path); err == nil {
 			klog.V(1).Infof("[kubelet-start] %s is there already; leaving the kubelet's serving certificate alone", path)
@@ -61,15 +64,22 @@ func writeServingCertificate(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kube
 	if name, err = nodeutil.GetHostname(name); err != nil {
 		return err
 	}
-	from := time.Now().Add(-constants.CertificateBackdate)
-	cert, key, err := kubecask.SelfSigned(name, from, validity.Leaf(cfg))
+	key, err := rsa.GenerateKey(rand.Reader, kubecaskKeyBits)
+	if err != nil {
+		return err
+	}
+	cert, err := kubecask.SelfSigned(name, kubecask.NamesOf(name), key, validity.Leaf(cfg))
+	if err != nil {
+		return err
+	}
+	keyPEM, err := keyutil.MarshalPrivateKeyToPEM(key)
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0755); err != nil {
 		return err
 	}
-	if err := keyutil.WriteKey(keyPath, key); err != nil {
+	if err := keyutil.WriteKey(keyPath, keyPEM); err != nil {
 		return err
 	}
 	return os.WriteFile(certPath, cert, 0644)

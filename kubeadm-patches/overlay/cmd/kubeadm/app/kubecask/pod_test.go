@@ -32,7 +32,7 @@ spec:
     - --ca-file
     - /etc/kubernetes/pki/ca.crt
     image: example/lvscare:1
-    imagePullPolicy: Never
+    imagePullPolicy: IfNotPresent
     livenessProbe:
       failureThreshold: 6
       httpGet:
@@ -99,14 +99,14 @@ func manifests(t *testing.T) {
 	ManifestDir = filepath.Join(t.TempDir(), "kubernetes", "manifests")
 }
 
-func TestWriteAndReadGuard(t *testing.T) {
+func TestWriteAndReadPod(t *testing.T) {
 	manifests(t)
-	_, err := ReadGuard()
+	_, err := ReadPod(ManifestDir)
 	if !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("no manifest: got %v", err)
 	}
-	g := &Guard{VIP: testVIP, Masters: append(testMasters[1:2:2], testMasters[0], testMasters[1]), Image: "example/lvscare:1"}
-	check(t, g.Write(), "")
+	g := &LvscarePod{VIP: testVIP, Masters: append(testMasters[1:2:2], testMasters[0], testMasters[1]), Image: "example/lvscare:1"}
+	check(t, g.Write(ManifestDir), "")
 	content, err := os.ReadFile(ManifestPath())
 	check(t, err, "")
 	// empty fields of the API's types, which some minors write and some do not
@@ -117,14 +117,14 @@ func TestWriteAndReadGuard(t *testing.T) {
 	if first.Mode().Perm() != 0600 {
 		t.Errorf("mode %v", first.Mode())
 	}
-	check(t, g.Write(), "")
+	check(t, g.Write(ManifestDir), "")
 	second, _ := os.Stat(ManifestPath())
 	if !os.SameFile(first, second) {
 		t.Error("an equal manifest was written again: the kubelet would restart the pod")
 	}
-	got, err := ReadGuard()
+	got, err := ReadPod(ManifestDir)
 	check(t, err, "")
-	want := &Guard{VIP: testVIP, Masters: testMasters, Image: "example/lvscare:1"}
+	want := &LvscarePod{VIP: testVIP, Masters: testMasters, Image: "example/lvscare:1"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("read %v, want %v", got, want)
 	}
@@ -140,14 +140,14 @@ func TestWriteFails(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(ManifestPath(), "in-the-way"), 0700); err != nil {
 		t.Fatal(err)
 	}
-	g := &Guard{VIP: testVIP, Masters: testMasters}
-	check(t, g.Write(), "write "+ManifestPath())
+	g := &LvscarePod{VIP: testVIP, Masters: testMasters}
+	check(t, g.Write(ManifestDir), "write "+ManifestPath())
 	if hidden, _ := filepath.Glob(filepath.Join(ManifestDir, ".lvscare*")); len(hidden) != 0 {
 		t.Errorf("left behind: %v", hidden)
 	}
 }
 
-func TestReadGuardOddFiles(t *testing.T) {
+func TestReadOddPods(t *testing.T) {
 	manifests(t)
 	if err := os.MkdirAll(ManifestDir, 0700); err != nil {
 		t.Fatal(err)
@@ -166,8 +166,88 @@ func TestReadGuardOddFiles(t *testing.T) {
 			if err := os.WriteFile(ManifestPath(), []byte(test.text), 0600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := ReadGuard()
+			_, err := ReadPod(ManifestDir)
 			check(t, err, test.err)
 		})
 	}
+}
+
+func TestPodKeepsWhatTheUserChose(t *testing.T) {
+	tests := []struct {
+		name       string
+		image      string // that is asked for now
+		old        string
+		want, pull string
+	}{
+		{name: "the bundle's", old: "kubecask.local/lvscare:0.0.9", want: "kubecask.local/lvscare:0.1.0", pull: "Never"},
+		{name: "the user's", old: "registry.example:5000/lvscare:1", want: "registry.example:5000/lvscare:1", pull: "IfNotPresent"},
+		{name: "without a tag", old: "example/lvscare", want: "example/lvscare", pull: "IfNotPresent"},
+		{name: "asked for", image: "example/lvscare:2", old: "example/lvscare:1", want: "example/lvscare:2", pull: "IfNotPresent"},
+		{name: "asked for the bundle's", image: "kubecask.local/lvscare:0.1.0", old: "example/lvscare:1",
+			want: "kubecask.local/lvscare:0.1.0", pull: "Never"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			p := &LvscarePod{VIP: testVIP, Image: test.image}
+			p.Keep(&LvscarePod{VIP: testVIP, Image: test.old, Args: []string{"--interval", "5s"}, Patches: "/p"})
+			c := p.Pod().Spec.Containers[0]
+			if c.Image != test.want || string(c.ImagePullPolicy) != test.pull {
+				t.Errorf("image %s, pull %s", c.Image, c.ImagePullPolicy)
+			}
+			if got := strings.Join(c.Command, " "); !strings.HasSuffix(got, " --ca-file /etc/kubernetes/pki/ca.crt --interval 5s") {
+				t.Errorf("command %s", got)
+			}
+			if p.Patches != "/p" {
+				t.Errorf("patches %q", p.Patches)
+			}
+		})
+	}
+}
+
+func TestReadPodTellsArgumentsApart(t *testing.T) {
+	manifests(t)
+	check(t, os.MkdirAll(ManifestDir, 0700), "")
+	const command = "spec: {containers: [{command: [/bin/lvscare, --interval=5s, --vs, '10.0.0.9:1', --log, debug, --rs, '10.0.0.1:1', --ca-file, /x.crt, --no-cut]}]}"
+	check(t, os.WriteFile(ManifestPath(), []byte(command), 0600), "")
+	p, err := ReadPod(ManifestDir)
+	check(t, err, "")
+	if got := strings.Join(p.Args, " "); got != "--interval=5s --log debug --ca-file /x.crt --no-cut" {
+		t.Errorf("arguments %q", got)
+	}
+	if got := strings.Join(p.command(), " "); got != "/bin/lvscare --vs 10.0.0.9:1 --rs 10.0.0.1:1 --interval=5s --log debug --ca-file /x.crt --no-cut" {
+		t.Errorf("command %q", got)
+	}
+}
+
+// Patches of the user are applied whenever the pod is written, though only the first time names them.
+func TestPatches(t *testing.T) {
+	manifests(t)
+	others, dir := t.TempDir(), t.TempDir()
+	patch := filepath.Join(dir, "lvscare0+strategic.yaml")
+	check(t, os.WriteFile(filepath.Join(others, "kube-apiserver.yaml"), []byte("metadata: {labels: {a: b}}\n"), 0600), "")
+	g := &LvscarePod{VIP: testVIP, Masters: testMasters[:1], Patches: others}
+	check(t, g.Write(ManifestDir), "")
+	if p, err := ReadPod(ManifestDir); err != nil || p.Patches != "" {
+		t.Errorf("patches of others: %v, %v", p, err)
+	}
+	check(t, os.WriteFile(patch, []byte("spec: {containers: [{name: lvscare, resources: {limits: {memory: 32Mi}}}]}\n"), 0600), "")
+	g.Patches = dir
+	check(t, g.Write(ManifestDir), "")
+	for _, masters := range []int{1, 2} {
+		old, err := ReadPod(ManifestDir)
+		check(t, err, "")
+		g = &LvscarePod{VIP: testVIP, Masters: testMasters[:masters]}
+		g.Keep(old)
+		check(t, g.Write(ManifestDir), "")
+		content, _ := os.ReadFile(ManifestPath())
+		for _, want := range []string{"memory: 32Mi", "memory: 8Mi", "kubecask.io/patches: " + dir, "kind: Pod", "apiVersion: v1"} {
+			if !strings.Contains(string(content), want) {
+				t.Errorf("%d masters: %q is not in %s", masters, want, content)
+			}
+		}
+	}
+	check(t, os.RemoveAll(dir), "")
+	old, err := ReadPod(ManifestDir)
+	check(t, err, "")
+	check(t, old.Write(ManifestDir), "name their directory by --patches")
 }
