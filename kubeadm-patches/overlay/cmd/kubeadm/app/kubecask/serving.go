@@ -4,6 +4,8 @@ package kubecask
 
 import (
 	"crypto"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
@@ -20,6 +22,9 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
 	"k8s.io/kubernetes/cmd/kubeadm/app/util/pkiutil"
 )
+
+// servingKeyBits is the size of the key that the kubelet makes.
+const servingKeyBits = 2048
 
 // KubeletPKIDir is where the kubelet keeps its certificates. Only tests change it.
 var KubeletPKIDir = pkiDir
@@ -50,6 +55,19 @@ func SelfSigned(host string, names certutil.AltNames, key crypto.Signer, life ti
 		text = append(text, pem.EncodeToMemory(&pem.Block{Type: pkiutil.CertificateBlockType, Bytes: cert.Raw})...)
 	}
 	return text, nil
+}
+
+// SelfSignedPair makes such a certificate with a key for it.
+func SelfSignedPair(host string, life time.Duration) (cert, key []byte, err error) {
+	private, err := rsa.GenerateKey(rand.Reader, servingKeyBits)
+	if err != nil {
+		return nil, nil, err
+	}
+	if cert, err = SelfSigned(host, NamesOf(host), private, life); err != nil {
+		return nil, nil, err
+	}
+	key, err = keyutil.MarshalPrivateKeyToPEM(private)
+	return cert, key, err
 }
 
 // NamesOf is what a certificate for host is valid for.

@@ -5,15 +5,19 @@ package upgrade
 import (
 	"fmt"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/util/sets"
 	clientset "k8s.io/client-go/kubernetes"
+	"k8s.io/klog/v2"
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/options"
 	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/phases/workflow"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
+	"k8s.io/kubernetes/cmd/kubeadm/app/phases/upgrade"
 )
 
 // kubecaskBindUpgrade adds last phases that give the static pod of lvscare the image of this kubeadm and the kubelet's
@@ -36,7 +40,65 @@ func kubecaskBindUpgrade(r *workflow.Runner, cmd *cobra.Command) {
 		Run:          kubecaskRenewServing,
 	})
 	r.KubecaskAdjustData(kubecaskAdjust)
+	kubecaskWrapPhase(r, "preflight", kubecaskPreflight)
 	r.BindToCommand(cmd)
+	kubecaskResume(cmd)
+}
+
+// kubecaskWrapPhase lets run come before upstream's part of a phase.
+func kubecaskWrapPhase(r *workflow.Runner, name string, before func(workflow.RunData) error) {
+	for i := range r.Phases {
+		if upstream := r.Phases[i].Run; r.Phases[i].Name == name {
+			r.Phases[i].Run = func(c workflow.RunData) error {
+				if err := before(c); err != nil {
+					return err
+				}
+				return upstream(c)
+			}
+			return
+		}
+	}
+	panic("no phase " + name)
+}
+
+// kubecaskResume starts the API server again that an upgrade stopped which was cut off, before anything takes the node for a
+// worker.
+func kubecaskResume(cmd *cobra.Command) {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if dryRun, _ := cmd.Flags().GetBool(options.DryRun); !dryRun {
+			if err := kubecask.StartStopped(kubecask.ManifestDir); err != nil {
+				return err
+			}
+		}
+		return run(cmd, args)
+	}
+}
+
+// kubecaskPreflight refuses what the maintainers of etcd warn of.
+func kubecaskPreflight(c workflow.RunData) error {
+	data, ok := c.(interface {
+		EtcdUpgrade() bool
+		InitCfg() *kubeadmapi.InitConfiguration
+		IgnorePreflightErrors() sets.Set[string]
+	})
+	if !ok || !data.EtcdUpgrade() || data.InitCfg().Etcd.External != nil {
+		return nil
+	}
+	tag, err := upgrade.GetEtcdImageTagFromStaticPod(kubecask.ManifestDir)
+	if err != nil {
+		return nil // a worker, or what upstream will complain of
+	}
+	err = kubecask.CheckEtcdStep(tag)
+	if err == nil {
+		return nil
+	}
+	if ignored := data.IgnorePreflightErrors(); ignored.Has("all") || ignored.Has(strings.ToLower(kubecask.EtcdStepCheck)) {
+		klog.Warningf("[upgrade/preflight] %v", err)
+		return nil
+	}
+	return fmt.Errorf("[ERROR %s]: %w; if you know what you are doing: --ignore-preflight-errors=%s",
+		kubecask.EtcdStepCheck, err, kubecask.EtcdStepCheck)
 }
 
 // kubecaskAdjust gives a cluster that has a virtual IP what init gives a new one.

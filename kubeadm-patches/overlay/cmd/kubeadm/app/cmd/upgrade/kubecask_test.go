@@ -6,15 +6,19 @@ import (
 	"context"
 	"io"
 	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/sets"
 	clientset "k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/kubernetes/fake"
 	certutil "k8s.io/client-go/util/cert"
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
+	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/phases/workflow"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 )
 
@@ -169,5 +173,73 @@ func TestAdjustAtUpgrade(t *testing.T) {
 	}
 	if err := kubecaskAdjust(data); err != nil || len(data.initCfg.APIServer.ExtraArgs) != 2 {
 		t.Errorf("%v, %v", data.initCfg.APIServer.ExtraArgs, err)
+	}
+}
+
+// stepData is what preflight gets.
+type stepData struct {
+	servingData
+	etcd    bool
+	ignored sets.Set[string]
+}
+
+func (d stepData) EtcdUpgrade() bool                       { return d.etcd }
+func (d stepData) IgnorePreflightErrors() sets.Set[string] { return d.ignored }
+
+func TestUnsafeStepsOfEtcdAreRefused(t *testing.T) {
+	oldDir, oldUnsafe := kubecask.ManifestDir, kubecask.UnsafeEtcd
+	t.Cleanup(func() { kubecask.ManifestDir, kubecask.UnsafeEtcd = oldDir, oldUnsafe })
+	kubecask.ManifestDir, kubecask.UnsafeEtcd = t.TempDir(), "3.5.0-3.5.25"
+	check := func(name string, data stepData, want string) {
+		t.Helper()
+		if err := kubecaskPreflight(data); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: got %v, want %q", name, err, want)
+		}
+	}
+	check("a worker", stepData{etcd: true}, "")
+	pod := "apiVersion: v1\nkind: Pod\nmetadata: {name: etcd}\nspec: {containers: [{name: etcd, image: 'registry.k8s.io/etcd:3.5.24-0'}]}\n"
+	if err := os.WriteFile(filepath.Join(kubecask.ManifestDir, "etcd.yaml"), []byte(pod), 0600); err != nil {
+		t.Fatal(err)
+	}
+	check("unsafe", stepData{etcd: true}, "[ERROR EtcdStep]: etcd 3.5.24-0 must not be upgraded")
+	check("unsafe", stepData{etcd: true}, "--ignore-preflight-errors=EtcdStep")
+	check("--etcd-upgrade=false", stepData{}, "")
+	check("ignored", stepData{etcd: true, ignored: sets.New("etcdstep")}, "")
+	check("all ignored", stepData{etcd: true, ignored: sets.New("all")}, "")
+	r := workflow.NewRunner()
+	ran := false
+	r.AppendPhase(workflow.Phase{Name: "preflight", Run: func(workflow.RunData) error { ran = true; return nil }})
+	kubecaskWrapPhase(r, "preflight", kubecaskPreflight)
+	if err := r.Phases[0].Run(stepData{etcd: true}); err == nil || ran {
+		t.Errorf("upstream's preflight was run: %v, %v", ran, err)
+	}
+	if err := r.Phases[0].Run(stepData{}); err != nil || !ran {
+		t.Errorf("upstream's preflight was not run: %v", err)
+	}
+}
+
+// An upgrade that was cut off while the API server was stopped.
+func TestUpgradeStartsAStoppedServer(t *testing.T) {
+	old := kubecask.ManifestDir
+	t.Cleanup(func() { kubecask.ManifestDir = old })
+	kubecask.ManifestDir = t.TempDir()
+	manifest := filepath.Join(kubecask.ManifestDir, "kube-apiserver.yaml")
+	stopped := filepath.Join(kubecask.ManifestDir, ".kube-apiserver.yaml.stopped")
+	if err := os.WriteFile(stopped, nil, 0600); err != nil {
+		t.Fatal(err)
+	}
+	for _, test := range []struct {
+		args  []string
+		there bool
+	}{{[]string{"--dry-run"}, false}, {nil, true}} {
+		cmd := NewCmdUpgrade(io.Discard)
+		cmd.SilenceUsage, cmd.SilenceErrors = true, true
+		cmd.SetArgs(append([]string{"node", "--kubeconfig", "/nonexistent.conf"}, test.args...))
+		if err := cmd.Execute(); err == nil {
+			t.Error("an upgrade without a cluster went well")
+		}
+		if _, err := os.Stat(manifest); (err == nil) != test.there {
+			t.Errorf("%v: %v", test.args, err)
+		}
 	}
 }

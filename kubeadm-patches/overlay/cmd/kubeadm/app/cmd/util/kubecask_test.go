@@ -3,8 +3,6 @@
 package util
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,11 +16,7 @@ import (
 )
 
 func kubeconfig(t *testing.T, server string) string {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ca, err := kubecask.SelfSigned("ca", kubecask.NamesOf("ca"), key, time.Hour)
+	ca, _, err := kubecask.SelfSignedPair("ca", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,8 +3,6 @@
 package kubelet
 
 import (
-	"crypto/rand"
-	"crypto/rsa"
 	"os"
 	"path/filepath"
 
@@ -18,9 +16,6 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
 )
-
-// kubecaskKeyBits is the size of the key that the kubelet makes.
-const kubecaskKeyBits = 2048
 
 // kubecaskServingDir is where the kubelet looks for its own serving certificate, or "" where the user has
 // seen to another.
@@ -64,22 +59,14 @@ func kubecaskServingCertificate(cfg *kubeadmapi.ClusterConfiguration, nodeReg *k
 	if name, err = nodeutil.GetHostname(name); err != nil {
 		return err
 	}
-	key, err := rsa.GenerateKey(rand.Reader, kubecaskKeyBits)
-	if err != nil {
-		return err
-	}
-	cert, err := kubecask.SelfSigned(name, kubecask.NamesOf(name), key, validity.Leaf(cfg))
-	if err != nil {
-		return err
-	}
-	keyPEM, err := keyutil.MarshalPrivateKeyToPEM(key)
+	cert, key, err := kubecask.SelfSignedPair(name, validity.Leaf(cfg))
 	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(dir, 0755); err != nil {
 		return err
 	}
-	if err := keyutil.WriteKey(keyPath, keyPEM); err != nil {
+	if err := keyutil.WriteKey(keyPath, key); err != nil {
 		return err
 	}
 	return os.WriteFile(certPath, cert, 0644)
