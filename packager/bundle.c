@@ -101,8 +101,12 @@ static char *config_json(const struct bundle_image *image, int64_t epoch)
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	/* images of the same layers stay apart for the runtime, which knows them by this config */
 	json_object_set_new(config, "Labels",
-	                    json_pack("{s:s,s:s*}", OCI_ANN_TITLE, title,
-	                              "org.opencontainers.image.version", image->version));
+	                    json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*}", OCI_ANN_TITLE, title,
+	                              "org.opencontainers.image.vendor", "kubecask",
+	                              "org.opencontainers.image.version", image->version,
+	                              "org.opencontainers.image.source", image->source,
+	                              "org.opencontainers.image.revision", image->revision,
+	                              OCI_ANN_COMPONENT "kubeadm-patches", image->patches));
 	for (size_t i = 0; i < image->n_layers; i++)
 		json_array_append_new(diffs, json_string(image->layers[i].diff_id));
 	if (image->entrypoint)

@@ -37,6 +37,9 @@ struct bundle_image {
 	const char *env;        /* "NAME=VALUE" beside PATH, or NULL */
 	const char *workdir;    /* or NULL */
 	const char *version;    /* a label that keeps images of the same layers apart, or NULL */
+	const char *source;     /* module that it is compiled from, its version and the digest of */
+	const char *revision;   /* the patches: labels, each may be NULL */
+	const char *patches;
 	const struct bundle_layer *layers;
 	size_t n_layers;
 };

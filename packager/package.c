@@ -82,6 +82,23 @@ static const struct recipe {
 static const char *const node_layers[] = {"kube", "etcd",     "containerd", "shim", "runc",
                                           "cni",  "nettools", "lvscare",    "node"};
 
+/* Whose build of which source an image is: the part of that name is what its first layer after the
+ * base, or its only one, has. *source and *revision are the caller's, and borrowed by image. */
+static void label_source(const struct plan *p, const char *layer, struct bundle_image *image,
+                         char **source, char **revision)
+{
+	for (size_t i = 0; i < p->n_parts; i++) {
+		if (strcmp(p->parts[i].name, layer) != 0 || !p->parts[i].modules.n)
+			continue;
+		part_module(p->parts[i].modules.v[0], source, revision);
+		image->source = *source;
+		image->revision = *revision;
+		if (p->parts[i].series)
+			image->patches = conf_get(&p->release.vars, "kubeadm-patches");
+		return;
+	}
+}
+
 static int add_image(const struct plan *p, struct bundle *b, const struct recipe *r,
                      const char *ref, struct err *err)
 {
@@ -93,12 +110,14 @@ static int add_image(const struct plan *p, struct bundle *b, const struct recipe
 	                             .env = r->env,
 	                             .workdir = r->workdir,
 	                             .layers = layers};
+	auto_free char *source = NULL, *revision = NULL;
 
 	while (image.n_layers < IMAGE_LAYERS_MAX && r->layers[image.n_layers]) {
 		if (plan_get_layer(p, r->layers[image.n_layers], &layers[image.n_layers], err) < 0)
 			return -1;
 		image.n_layers++;
 	}
+	label_source(p, r->layers[image.n_layers > 1], &image, &source, &revision);
 	return bundle_add_image(b, &image, err);
 }
 
@@ -195,6 +214,8 @@ static int add_node(const struct plan *p, struct bundle *b, struct err *err)
 	annotate(d, OCI_ANN_SOURCE, "modules");
 	annotate(d, OCI_ANN_LVSCARE, conf_get(&p->release.vars, "lvscare-image"));
 	annotate(d, "io.kubecask.toolchain", conf_get(&p->env, "go"));
+	annotate(d, "io.kubecask.etcd.unsafe-from",
+	         conf_get(&p->release.vars, "unsafe-etcd-version"));
 	annotate(d, OCI_ANN_COMPONENT "kubeadm-patches",
 	         conf_get(&p->release.vars, "kubeadm-patches"));
 	for (size_t i = 0; i < p->n_parts; i++) {

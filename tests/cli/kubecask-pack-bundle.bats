@@ -173,6 +173,40 @@ EOF
 	[ "$(tar -xOf "$T" index.json | jq -r "$digest")" != "$first" ]
 }
 
+@test "images tell whose build of which source they are" {
+	local config
+	pack >/dev/null 2>&1
+	config=$(image_config registry.k8s.io/kube-apiserver:v1.37.2)
+	jq -e --arg patches "$(tar -xOf "$T" index.json |
+		jq -r '.manifests[] | select(.artifactType) | .annotations["io.kubecask.component.kubeadm-patches"]')" '.config.Labels
+		| .["org.opencontainers.image.vendor"] == "kubecask"
+		and .["org.opencontainers.image.source"] == "example.org/kube"
+		and .["org.opencontainers.image.revision"] == "v1.37.2"
+		and .["io.kubecask.component.kubeadm-patches"] == $patches' <<<"$config"
+	image_config kubecask.local/lvscare:0.1.0 | jq -e '.config.Labels | has("org.opencontainers.image.source") | not'
+}
+
+# image_config REF: the config of an image in the bundle.
+image_config() {
+	local manifest
+	manifest=$(tar -xOf "$T" index.json | jq -r --arg ref "$1" \
+		'.manifests[] | select(.annotations["io.containerd.image.name"] == $ref) | .digest')
+	[ -n "$manifest" ]
+	tar -xOf "$T" "blobs/sha256/$(tar -xOf "$T" "blobs/sha256/${manifest#sha256:}" | jq -r '.config.digest | ltrimstr("sha256:")')"
+}
+
+@test "a bundle names the versions of etcd that must not be upgraded to its own" {
+	local unsafe='.manifests[] | select(.artifactType) | .annotations["io.kubecask.etcd.unsafe-from"]'
+	echo 'ldflags = -X main.UnsafeEtcd=@UNSAFE_ETCD_VERSION@' >>"$W/parts/kube/part.conf"
+	pack >/dev/null 2>&1
+	[ "$(tar -xOf "$T" index.json | jq -r "$unsafe")" = none ]
+	grep -q -- '-X main.UnsafeEtcd=none' "$FAKE_LOG"
+	echo 'unsafe-etcd = 3.5.0-3.5.25' >>"$W/releases/v1.37.conf"
+	pack >/dev/null 2>&1
+	[ "$(tar -xOf "$T" index.json | jq -r "$unsafe")" = 3.5.0-3.5.25 ]
+	grep -q -- '-X main.UnsafeEtcd=3.5.0-3.5.25' "$FAKE_LOG"
+}
+
 @test "names and sources that only one minor has" {
 	echo 'links-v1-37 = only-37' >>"$W/parts/kube/part.conf"
 	echo 'links-v1-36 = only-36' >>"$W/parts/kube/part.conf"
