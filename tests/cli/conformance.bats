@@ -136,6 +136,26 @@ make_run() {
 	[ "$(cut -d' ' -f2- "$T/run/journal")" = "$(printf '%s\n' "PASSED $N1" "FAILED $N2" "SKIPPED $N3")" ]
 }
 
+@test "a suite that fails before its first test says why none has a result" {
+	make_run
+	cat >"$T/run/e2e.log" <<-EOF
+		------------------------------
+		[SynchronizedBeforeSuite] [FAILED] [7.000 seconds]
+		[SynchronizedBeforeSuite]
+		k8s.io/kubernetes/test/e2e/e2e.go:69
+
+		  [FAILED] there are currently no ready, schedulable nodes in the cluster
+		  In [SynchronizedBeforeSuite] at: k8s.io/kubernetes/test/e2e/e2e.go:238
+		------------------------------
+		[SynchronizedBeforeSuite] [FAILED] [7.100 seconds]
+		[SynchronizedBeforeSuite]
+
+		  [FAILED] [1mSynchronizedBeforeSuite failed on Ginkgo parallel process #1[0m
+	EOF
+	run "$S/results" write "$T/run"
+	[[ $output == *"$N4: NOT RUN: [FAILED] there are currently no ready, schedulable nodes in the cluster"* ]]
+}
+
 @test "each test that did not pass is named with the reason, skipped and missing ones too: exit 1" {
 	make_run
 	"$S/results" settle "$T/run"
