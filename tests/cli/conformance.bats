@@ -111,6 +111,7 @@ make_run() {
 
 		  Timeline >>
 		  STEP: something
+		  [FAILED] in [It] - k8s.io/kubernetes/test/e2e/a.go:12 @ 11/29/26 08:17:15.44
 		  << Timeline
 
 		  [FAILED] timed out waiting for the condition
