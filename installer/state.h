@@ -12,6 +12,7 @@ struct err;
  *   images   digest of the index whose images are imported    role   "control-plane" or "worker"
  *   kubeadm  "init-started", "init", "join-started", "join"   sysctl values before us
  *   network  "flannel" or "none": given to the cluster that this node began
+ *   network_index, network_manifest   digests of the bundle's index it came with, and of itself
  *   absent   directories that were not there before us
  *   kubeconfig {path,digest} that we wrote                    cluster {masters,nodes,vip,...}
  *   staged     {NAME:{index,run}}: unpacked versions and the run that unpacked them (stage.c)

@@ -64,6 +64,7 @@ for package in "${@:2}"; do
 		"$name" >"$tree/DEBIAN/control"
 	echo "$name ${FAKE_DEB-}" >"$tree/usr/sbin/$name"
 	ln -s "$name" "$tree/usr/sbin/$name-link"
+	[ -z "${FAKE_LINK-}" ] || ln -s "$FAKE_LINK" "$tree/usr/sbin/$name-away"
 	echo doc >"$tree/usr/share/doc/$name"
 	find "$tree" -exec touch -h -d @1000 {} +
 	SOURCE_DATE_EPOCH=1000 dpkg-deb --root-owner-group -Znone -b "$tree" "${name}_1%3a2-3_amd64.deb" >/dev/null

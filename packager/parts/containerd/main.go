@@ -24,6 +24,23 @@ func check(name string, err error) {
 	}
 }
 
+// crictlConfig names the bundle's own settings (etc/crictl.yaml beside bin) where the user has none: without,
+// crictl tries the sockets of other runtimes, with warnings. "crictl config" writes the user's file.
+func crictlConfig() {
+	const name, usual = "CRI_CONFIG_FILE", "/etc/crictl.yaml"
+	exe, err := os.Executable()
+	if err != nil || os.Getenv(name) != "" || len(os.Args) > 1 && os.Args[1] == "config" {
+		return
+	}
+	own := filepath.Join(filepath.Dir(filepath.Dir(exe)), "etc", "crictl.yaml")
+	if _, err := os.Stat(usual); !os.IsNotExist(err) {
+		return
+	}
+	if _, err := os.Stat(own); err == nil {
+		os.Setenv(name, own)
+	}
+}
+
 func main() {
 	ctx := context.Background()
 	switch name := filepath.Base(os.Args[0]); name {
@@ -32,6 +49,7 @@ func main() {
 	case "ctr":
 		check(name, app.New().Run(ctx, os.Args))
 	case "crictl":
+		crictlConfig()
 		crictl.Main()
 	case "dhcp":
 		dhcp.Main()
