@@ -49,17 +49,28 @@ static bool is_below(const char *path, const char *dir)
 	return strncmp(path, dir, len) == 0 && (!path[len] || path[len] == '/');
 }
 
-/* "36 35 98:0 /root /point options ... - type source options"; later lines lie on top. */
-static void match_mount(void *ctx, char *line)
+/* The mount point of a line of mountinfo, which is cut to pieces; NULL: it has none.
+ * "36 35 98:0 /root /point options ... - type source options" */
+static char *mount_point(char *line)
 {
-	struct mount_search *s = ctx;
-	char *type = strstr(line, " - "), *next = line, *word = NULL;
+	char *next = line, *word = NULL;
 
 	for (int i = 0; i < 5 && next; i++)
 		word = strsep(&next, " ");
-	if (!type || !next || !word)
-		return;
+	if (!next || !word)
+		return NULL;
 	unescape(word);
+	return word;
+}
+
+/* Later lines lie on top. */
+static void match_mount(void *ctx, char *line)
+{
+	struct mount_search *s = ctx;
+	char *type = strstr(line, " - "), *word = mount_point(line);
+
+	if (!type || !word)
+		return;
 	if (!is_below(s->path, word) || (s->point && strlen(word) < strlen(s->point)))
 		return;
 	free(s->point);
@@ -166,14 +177,9 @@ static void add_disk(json_t *disks, const char *path)
 
 static void match_pod_log(void *ctx, char *line)
 {
-	char *next = line, *word = NULL;
+	const char *word = mount_point(line);
 
-	for (int i = 0; i < 5 && next; i++)
-		word = strsep(&next, " ");
-	if (!next || !word)
-		return;
-	unescape(word);
-	if (strcmp(word, POD_LOGS) != 0 && is_below(word, POD_LOGS))
+	if (word && strcmp(word, POD_LOGS) != 0 && is_below(word, POD_LOGS))
 		facts_add(ctx, word);
 }
 

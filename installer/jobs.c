@@ -23,7 +23,7 @@
 static int start(struct jobs *jobs, struct job *j, const struct ssh_config *ssh,
                  const struct bundle *bundle, struct err *err)
 {
-	int fd;
+	int fd = -1;
 	pid_t pid = link_fork(&fd, err);
 
 	if (pid < 0)

@@ -306,7 +306,7 @@ int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const json_t *docs = json_object_get(args, "docs");
 	struct err ignored = {0};
-	enum half_run left;
+	enum half_run left = HALF_NONE;
 	char id[8];
 
 	(void)result;
@@ -331,7 +331,7 @@ int op_init(struct node *n, const json_t *args, json_t *result, struct err *err)
 int op_join(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const json_t *docs = json_object_get(args, "docs");
-	enum half_run left;
+	enum half_run left = HALF_NONE;
 
 	(void)result;
 	if (check_run(n, args, &left, err) < 0)

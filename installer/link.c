@@ -117,6 +117,7 @@ pid_t link_fork(int *fd, struct err *err)
 	int sv[2];
 	pid_t pid;
 
+	*fd = -1;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv) < 0)
 		return err_set(err, "socketpair: %s", strerror(errno));
 	pid = fork();
@@ -132,7 +133,7 @@ pid_t link_fork(int *fd, struct err *err)
 
 int link_init_local(struct link *l, struct err *err)
 {
-	int fd;
+	int fd = -1;
 	pid_t pid = link_fork(&fd, err);
 
 	if (pid < 0)

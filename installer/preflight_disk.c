@@ -124,13 +124,15 @@ static void check_pod_logs(const struct candidate *c, struct findings *f)
 	json_t *point;
 
 	json_array_foreach (json_object_get(c->facts, "pod_log_mounts"), i, point) {
-		auto_free char *fix = xasprintf("umount %s   # and mount it elsewhere",
-		                                json_string_value(point));
+		const char *path = json_string_value(point);
+		auto_free char *word = shell_word(path ? path : "");
+		auto_free char *fix = xasprintf("umount %s   # and mount it elsewhere", word);
 
-		finding_add(f, c, "Mount", LEVEL_ERROR, fix,
-		            "%s is a mount below /var/log/pods: kubelet removes whatever "
-		            "lies there and belongs to no pod, what is mounted too",
-		            json_string_value(point));
+		if (path)
+			finding_add(f, c, "Mount", LEVEL_ERROR, fix,
+			            "%s is a mount below /var/log/pods: kubelet removes whatever "
+			            "lies there and belongs to no pod, what is mounted too",
+			            path);
 	}
 }
 

@@ -89,13 +89,15 @@ static int parse_line(const char *text, struct sshkey *out, struct err *err)
 int sshkey_parse(const char *text, size_t len, struct sshkey *out, struct err *err)
 {
 	auto_free char *copy = xstrndup(text, len);
-	const char *begin = strstr(copy, BEGIN), *end = begin ? strstr(begin, END) : NULL;
+	const char *begin = strstr(copy, BEGIN);
+	/* behind the whole of BEGIN: END begins with the dashes that BEGIN ends with */
+	const char *body = begin ? begin + strlen(BEGIN) : NULL;
+	const char *end = body ? strstr(body, END) : NULL;
 	int rc;
 
 	*out = (struct sshkey){0};
-	if (begin && end) {
-		begin += strlen(BEGIN);
-		rc = parse_openssh(begin, (size_t)(end - begin), out, err);
+	if (end) {
+		rc = parse_openssh(body, (size_t)(end - body), out, err);
 	} else if (strstr(copy, "-----BEGIN ") && strstr(copy, "PRIVATE KEY-----")) {
 		out->private = true;
 		out->encrypted = strstr(copy, "ENCRYPTED") != NULL;

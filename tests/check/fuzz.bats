@@ -13,7 +13,7 @@ setup_file() {
 fuzz() {
 	local name=${1##*/}
 	mkdir -p "build/fuzz/found/$name" "tests/fuzz/corpus/$name"
-	nice -n 19 "$1" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=5 -rss_limit_mb=1024 -print_final_stats=1 \
+	nice -n 19 "$1" -max_total_time="${FUZZ_SECONDS:-10}" -timeout=30 -rss_limit_mb=1024 -print_final_stats=1 \
 		-artifact_prefix="build/fuzz/crash-$name-" "build/fuzz/found/$name" "tests/fuzz/corpus/$name" \
 		>"build/fuzz/$name.log" 2>&1 && return
 	echo "$name:"

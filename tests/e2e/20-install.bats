@@ -13,15 +13,6 @@ setup_file() {
 	"$LAB" capture start "$OUT/install.pcap" 3>&-
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
-setup() {
-	over_ssh
-	say "$BATS_TEST_DESCRIPTION"
-}
-
 words() { # of an installation of one master and one worker, in the array WORDS
 	WORDS=(--master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$CONFIG" --yes
 		"${SSH[@]}")

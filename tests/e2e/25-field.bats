@@ -9,15 +9,6 @@ setup_file() {
 	machines 1:2500M 2:1500M
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
-setup() {
-	over_ssh
-	say "$BATS_TEST_DESCRIPTION"
-}
-
 # ---- an interrupted kubeadm, mounts and links of the user's, etcd's data elsewhere, kube-proxy in its ipvs mode ----
 
 users_disks() { # N: what a user has on the machine before the installation

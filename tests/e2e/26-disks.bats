@@ -10,15 +10,6 @@ setup_file() {
 	machines 1:2500M:8G 2:1500M
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
-setup() {
-	over_ssh
-	say "$BATS_TEST_DESCRIPTION"
-}
-
 power_cut() { # N MEMORY
 	on "$1" sync
 	"$LAB" down -9 "$1" 3>&-

@@ -10,10 +10,6 @@ setup_file() {
 	impatient_sshd 1 2
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
 setup() {
 	over_ssh
 	say "$BATS_TEST_DESCRIPTION"

@@ -11,15 +11,6 @@ setup_file() {
 	machines 1:2500M 2:1500M
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
-setup() {
-	over_ssh
-	say "$BATS_TEST_DESCRIPTION"
-}
-
 # ---- both families, and kube-proxy by nftables ----
 
 families_config() { # FILE: a pod and a service network of each family

@@ -11,15 +11,6 @@ setup_file() {
 	impatient_sshd 1 2 3 4 5
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
-setup() {
-	over_ssh
-	say "$BATS_TEST_DESCRIPTION"
-}
-
 teardown() { # why it failed
 	local n
 	[ -z "$BATS_TEST_COMPLETED" ] || return 0

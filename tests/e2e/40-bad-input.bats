@@ -16,15 +16,6 @@ setup_file() {
 	for n in 1 2 3; do script "$n" listing.sh > "$OUT/fresh.$n"; done
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
-setup() {
-	over_ssh
-	say "$BATS_TEST_DESCRIPTION"
-}
-
 # refused STATUS WORD...: runs the installer, which must end with STATUS; $output is what it says
 refused() {
 	local want=$1

@@ -14,10 +14,6 @@ setup_file() {
 	for n in 1 2 3; do bundle_on "$n"; done
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
 setup() {
 	say "$BATS_TEST_DESCRIPTION"
 }

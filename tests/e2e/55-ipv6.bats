@@ -21,10 +21,6 @@ setup_file() {
 	DEADLINE=300 on 2 "/root/kubecask/install node prepare --bundle /root/kubecask/$(basename "$BUNDLE")"
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
 setup() {
 	say "$BATS_TEST_DESCRIPTION"
 }

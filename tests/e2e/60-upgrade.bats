@@ -18,15 +18,6 @@ setup_file() {
 	machines 1:2500M 2:1500M
 }
 
-teardown_file() {
-	"$LAB" down -9 -a
-}
-
-setup() {
-	over_ssh
-	say "$BATS_TEST_DESCRIPTION"
-}
-
 image_of() { # N: what the static pod there shall run
 	on "$1" cat /etc/kubernetes/manifests/lvscare.yaml | sed -n 's/^ *image: //p'
 }
@@ -83,11 +74,11 @@ activate() { # N [--control-plane]
 
 @test "another version over the living cluster is refused, naming both, and changes nothing" {
 	local n before
+	bundle_on 2
 	for n in 1 2; do script "$n" fingerprint.sh | sed "s/^/$n /"; done > "$OUT/before.refused"
 	run installer 120 --master "$(addr 1)" --node "$(addr 2)" --bundle "$BUNDLE" --config "$CONFIG" --yes "${SSH[@]}"
 	[ "$status" = 1 ]
 	[[ $output == *"$FROM"*"$TO"* ]]
-	bundle_on 2
 	run here 2 node prepare
 	[ "$status" = 1 ]
 	[[ $output == *"$FROM"*"$TO"* ]]

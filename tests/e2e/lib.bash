@@ -53,6 +53,16 @@ machines() {
 	say "machines ${all[*]} are up"
 }
 
+# What most files need; a file with other needs has its own
+teardown_file() {
+	"$LAB" down -9 -a
+}
+
+setup() {
+	over_ssh
+	say "$BATS_TEST_DESCRIPTION"
+}
+
 # installer SECONDS WORD...: the program under test on the host, in the machines' network; its output is shown as it
 # comes and left in $OUT/install.log. The status is that of the program, 124 after SECONDS.
 installer() {

@@ -159,6 +159,8 @@ static void clocks(void **state)
 
 static void disks(void **state)
 {
+	struct findings f;
+
 	(void)state;
 	one(check_disk("/opt/kubecask", "free", json_integer(GIB / 2)), "Disk", true,
 	    "/opt/kubecask: 512 MiB free, 1024 MiB needed");
@@ -173,6 +175,11 @@ static void disks(void **state)
 	one(check_disk("/opt/kubecask", "at_boot", json_false()), "Mount", false,
 	    "/opt is a file system of its own that neither /etc/fstab");
 	one(check_disk("/opt/kubecask", "type", json_string("tmpfs")), "Mount", false, "in memory");
+	f = check("pod_log_mounts", json_pack("[is]", 7, "/var/log/pods/a;reboot"), true);
+	for (size_t i = 0; i < f.n; i++)
+		if (strcmp(f.v[i].check, "Mount") == 0)
+			assert_non_null(strstr(f.v[i].fix, "umount '/var/log/pods/a;reboot' "));
+	one(f, "Mount", true, "/var/log/pods/a;reboot is a mount");
 	one(check("pod_log_mounts", json_pack("[s]", "/var/log/pods/mine"), true), "Mount", true,
 	    "/var/log/pods/mine is a mount below /var/log/pods: kubelet removes");
 	one(check_disk("/var/lib/containerd", "inodes_free", json_integer(60000)), "Inodes", true,

@@ -100,12 +100,27 @@ static void same_public_key(void **state)
 	sshkey_release(&b);
 }
 
+/* The dashes between the markers belong to one of them only. */
+static void markers_that_overlap(void **state)
+{
+	static const char text[] =
+	    "-----BEGIN OPENSSH PRIVATE KEY-----END OPENSSH PRIVATE KEY-----";
+	struct sshkey k;
+	struct err err = {0};
+
+	(void)state;
+	sshkey_parse(text, sizeof(text) - 1, &k, &err);
+	assert_int_equal(k.public.len, 0);
+	sshkey_release(&k);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(forms),
 	    cmocka_unit_test(no_keys),
 	    cmocka_unit_test(same_public_key),
+	    cmocka_unit_test(markers_that_overlap),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
