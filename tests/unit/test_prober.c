@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The prober over real sockets on loopback, with a clock of the test's own. What network namespaces
  * are needed for runs as root alone. */
+#include "err.h"
 #include "events.h"
 #include "health/prober.h"
+#include "health/tls.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -457,6 +459,29 @@ static void unauthorized_is_alive(void **state)
 	assert_false(pool.server[0]->with_identity);
 }
 
+/* But where there is a client certificate, readiness is asked with it, at once. */
+static void unauthorized_is_asked_with_the_certificate(void **state)
+{
+	struct err err = {0};
+	unsigned before;
+
+	(void)state;
+	no_identity = tls_trust_new(NULL, 0, &err); /* not used: the test speaks no TLS */
+	api[0].answer = WHO;
+	drop_connections(&api[0]);
+	settle();
+	before = api[0].asked;
+	run_until(now + 20);
+	assert_true(pool.server[0]->with_identity);
+	assert_int_equal(api[0].asked - before, 2);
+	assert_int_equal(state_of(0), SERVER_UP);
+	api[0].answer = NO; /* said to whom it knows */
+	run_until(now + 1300);
+	assert_int_equal(state_of(0), SERVER_UNREADY);
+	tls_trust_unref(no_identity);
+	no_identity = NULL;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -476,6 +501,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(a_pause_costs_nobody, begin, end),
 	    cmocka_unit_test_setup_teardown(all_lost_come_back_together, begin, end),
 	    cmocka_unit_test_setup_teardown(unauthorized_is_alive, begin, end),
+	    cmocka_unit_test_setup_teardown(unauthorized_is_asked_with_the_certificate, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
