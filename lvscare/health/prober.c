@@ -291,7 +291,7 @@ static void probe_overdue(struct prober *p, struct server *s, uint64_t now)
 		probe_expire(&s->probe, &r);
 		probe_done(p, s, &r, now);
 	} else if (pool_syn_late(p->pool, s, now)) {
-		snprintf(r.text, sizeof(r.text), "connect: no reply within %u ms", PROBE_SYN_MS);
+		snprintf(r.text, sizeof(r.text), "connect: no reply within %d ms", PROBE_SYN_MS);
 		changed(p, s, was, &r, now);
 	}
 }
