@@ -28,6 +28,8 @@ void prober_postpone(struct prober *p, uint64_t ms)
 {
 	if (ms >= PAUSE_MS)
 		ms += POSTPONED_MS;
+	if (p->pool->return_until)
+		p->pool->return_until += ms;
 	for (size_t i = 0; i < p->pool->n; i++) {
 		struct server *s = p->pool->server[i];
 

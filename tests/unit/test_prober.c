@@ -449,6 +449,25 @@ static void all_lost_come_back_together(void **state)
 		assert_int_equal(state_of(i), SERVER_UP);
 }
 
+/* The time that the others have for it is not used up by a pause of this machine. */
+static void a_pause_does_not_end_the_return(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SERVERS; i++)
+		kill_api(&api[i]);
+	settle();
+	run_until(now + 20000);
+	open_api(&api[0]);
+	pool_probed(&pool, pool_find(&pool, &api[0].addr), VERDICT_READY, true, now);
+	pool_rules(&pool, &rules, now);
+	assert_int_equal(weight_of(1), 1);
+	now += 16000;
+	prober_postpone(&prober, 16000);
+	assert_false(pool_tick(&pool, now));
+	pool_rules(&pool, &rules, now);
+	assert_int_equal(weight_of(1), 1);
+}
+
 /* With anonymous requests off the answer is 401 for ever: alive, whatever it is. */
 static void unauthorized_is_alive(void **state)
 {
@@ -500,6 +519,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(an_unready_server_is_drained, begin, end),
 	    cmocka_unit_test_setup_teardown(a_pause_costs_nobody, begin, end),
 	    cmocka_unit_test_setup_teardown(all_lost_come_back_together, begin, end),
+	    cmocka_unit_test_setup_teardown(a_pause_does_not_end_the_return, begin, end),
 	    cmocka_unit_test_setup_teardown(unauthorized_is_alive, begin, end),
 	    cmocka_unit_test_setup_teardown(unauthorized_is_asked_with_the_certificate, begin, end),
 	};
