@@ -102,8 +102,8 @@ static void options_rules(struct cli_option *o, struct raw *r)
 	     "(default: " CA_FILE ").",
 	     &r->ca_file, 0, 0, false},
 	    {0, "client-cert", CLI_STRING, "FILE|none",
-	     "Certificate and key to ask the cluster for its API servers (default: " CLIENT_CERT
-	     ").",
+	     "Certificate and key to ask the cluster for its API servers, and to probe those that "
+	     "refuse anonymous requests (default: " CLIENT_CERT ").",
 	     &r->client_cert, 0, 0, false},
 	    {0, "state-file", CLI_STRING, "FILE|none",
 	     "Where they are remembered (default: " MASTERS_DIR "/masters-ADDRESS-PORT).",

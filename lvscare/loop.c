@@ -95,6 +95,17 @@ static void first_set(struct loop *l, const struct config *conf, uint64_t now)
 	pool_set(&l->pool, want.a, want.n, now);
 }
 
+/* Servers that the kernel has and nobody names are kept until the cluster has said its list. */
+static void keep_unnamed(struct loop *l, const struct rules_view *table, uint64_t now)
+{
+	struct addrs want;
+
+	for (size_t i = 0; i < table->n; i++)
+		masters_found(&l->masters, &table->dest[i].addr);
+	masters_wanted(&l->masters, &want, &(size_t){0});
+	pool_set(&l->pool, want.a, want.n, now);
+}
+
 /* Where an earlier process ended is where this one begins: what it had taken out stays out until a
  * probe says otherwise. */
 static void start_from_kernel(struct loop *l)
@@ -104,11 +115,14 @@ static void start_from_kernel(struct loop *l)
 	enum backend_kind kind;
 	struct err err = {0};
 
-	if (backend_read(&vs, &table, &kind, &err) < 0)
+	if (backend_read(&vs, &table, &kind, &err) < 0) {
 		event(&l->events, LOG_LVL_WARN, "%s; starting without what is in the kernel",
 		      err.msg);
-	else
-		pool_start(&l->pool, &table);
+		return;
+	}
+	if (l->conf->client_cert)
+		keep_unnamed(l, &table, l->events.now);
+	pool_start(&l->pool, &table);
 }
 
 /* A page of the daemon's endpoint. */

@@ -104,12 +104,12 @@ void status_table(const struct inspection *v, struct strbuf *out)
 	collect(v, &rows);
 	if (!rows.n)
 		return;
-	strbuf_addf(out, "\n%-24s %-8s %6s %7s %9s %6s  %s\n", "REAL SERVER", "STATE", "WEIGHT",
+	strbuf_addf(out, "\n%-24s %-10s %6s %7s %9s %6s  %s\n", "REAL SERVER", "STATE", "WEIGHT",
 	            "ACTIVE", "INACTIVE", "SINCE", "LAST PROBE");
 	for (size_t i = 0; i < rows.n; i++) {
 		const struct row *r = &rows.row[i];
 
-		strbuf_addf(out, "%-24s %-8s ", addr_str(&r->addr, name),
+		strbuf_addf(out, "%-24s %-10s ", addr_str(&r->addr, name),
 		            r->daemon ? r->daemon->state : "-");
 		if (r->kernel)
 			strbuf_addf(out, "%6u %7u %9u ", r->kernel->weight, r->kernel->active,

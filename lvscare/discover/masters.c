@@ -116,6 +116,13 @@ bool masters_reached(struct masters *m, const struct addr *a)
 	return true;
 }
 
+void masters_found(struct masters *m, const struct addr *a)
+{
+	if (a->family == m->vs.family && !addr_same_host(a, &m->vs) && !addrs_have(&m->known, a) &&
+	    !addrs_have(&m->seeds, a))
+		addrs_add(&m->former, a);
+}
+
 void masters_doubt(struct masters *m)
 {
 	m->current = false;

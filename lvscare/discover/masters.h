@@ -43,6 +43,9 @@ void masters_init(struct masters *m, const struct addr *vs, const struct addr *s
 bool masters_learn(struct masters *m, const struct addrs *list);
 /* A server is up. True when that puts the cluster's latest list in force. */
 bool masters_reached(struct masters *m, const struct addr *a);
+/* The kernel has this server, perhaps by an earlier daemon: it counts as one that was known once.
+ */
+void masters_found(struct masters *m, const struct addr *a);
 /* Nothing is usable: all addresses count again until the cluster has said its list anew. */
 void masters_doubt(struct masters *m);
 /*

@@ -28,6 +28,8 @@ void prober_postpone(struct prober *p, uint64_t ms)
 {
 	if (ms >= PAUSE_MS)
 		ms += POSTPONED_MS;
+	if (p->pool->return_until)
+		p->pool->return_until += ms;
 	for (size_t i = 0; i < p->pool->n; i++) {
 		struct server *s = p->pool->server[i];
 
@@ -291,7 +293,7 @@ static void probe_overdue(struct prober *p, struct server *s, uint64_t now)
 		probe_expire(&s->probe, &r);
 		probe_done(p, s, &r, now);
 	} else if (pool_syn_late(p->pool, s, now)) {
-		snprintf(r.text, sizeof(r.text), "connect: no reply within %u ms", PROBE_SYN_MS);
+		snprintf(r.text, sizeof(r.text), "connect: no reply within %d ms", PROBE_SYN_MS);
 		changed(p, s, was, &r, now);
 	}
 }

@@ -9,12 +9,15 @@
 #include <linux/netlink.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #define OTHERS_MAX 4     /* services of other lvscares on this node */
 #define OTHERS_MS  30000 /* until services of others are looked for again */
 
 int guard_open(struct guard *g, const struct config *conf, struct err *err)
 {
+	struct utsname kernel = {0};
+
 	if (g->open && g->want == conf->backend)
 		return 0;
 	guard_close(g);
@@ -29,6 +32,8 @@ int guard_open(struct guard *g, const struct config *conf, struct err *err)
 		nlsock_release(&g->routes);
 		return -1;
 	}
+	uname(&kernel);
+	g->sysctl.hold_ms = sysctl_hold_ms(kernel.release);
 	g->sysctl.dir = sysctl_dir(); /* once ip_vs is loaded */
 	g->backend.ipvs.sysctl = &g->sysctl;
 	g->open = true;

@@ -327,11 +327,13 @@ int ipvs_remove(struct ipvs *b, const struct addr *vs, struct events *ev, struct
 {
 	struct ipvs_service key = {.addr = *vs};
 	struct sysctl s = {.dir = sysctl_dir()};
+	struct ipvs_service have;
 	char name[ADDR_STR_MAX];
 	struct nlmsg m;
 	int rc;
 
-	sysctl_expect_removal(&s, ev);
+	if (get_service(b, vs, &have, &(struct err){0}) == 0 && have.addr.family)
+		sysctl_expect_removal(&s, ev);
 
 	ipvs_encode_service(&m, b->family, IPVS_CMD_DEL_SERVICE, &key, false);
 	rc = nlsock_ask(&b->sock, &m, NULL, NULL);

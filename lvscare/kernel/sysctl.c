@@ -49,6 +49,14 @@ const char *sysctl_dir(void)
 	return !sysctl_writable(&here) && sysctl_writable(&mounted) ? SYSCTL_POD_DIR : SYSCTL_DIR;
 }
 
+unsigned sysctl_hold_ms(const char *release)
+{
+	unsigned major = 0, minor = 0;
+
+	sscanf(release, "%u.%u", &major, &minor);
+	return major > 5 || (major == 5 && minor >= 9) ? SYSCTL_HOLD_MS : SYSCTL_LONG_HOLD_MS;
+}
+
 bool sysctl_writable(const struct sysctl *s)
 {
 	char path[256];
@@ -88,7 +96,7 @@ static bool apply_expire(struct sysctl *s, struct events *ev)
 	if (!s->quiet_at)
 		hold(s, ev->now, SYSCTL_START_MS);
 	if (s->quiet && sysctl_on(s->dir, EXPIRE)) /* another lvscare needs it, for example */
-		hold(s, ev->now, SYSCTL_HOLD_MS);
+		hold(s, ev->now, s->hold_ms);
 	if (!s->may_be_quiet || !sysctl_writable(s) || ev->now < s->quiet_at) {
 		s->quiet = false;
 		return turn_on(s, EXPIRE, ev);
@@ -110,7 +118,7 @@ void sysctl_apply(struct sysctl *s, struct events *ev)
 
 void sysctl_expect_removal(struct sysctl *s, struct events *ev)
 {
-	hold(s, ev->now, SYSCTL_HOLD_MS);
+	hold(s, ev->now, s->hold_ms);
 	if (!sysctl_on(s->dir, EXPIRE) && set(s->dir, EXPIRE, true) < 0)
 		log_debug("net.ipv4.vs.expire_nodest_conn stays 0: %s", strerror(errno));
 }

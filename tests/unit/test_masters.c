@@ -263,6 +263,20 @@ static void a_file_for_each_virtual_server(void **state)
 	assert_string_equal(path, "/var/lib/lvscare/masters-fd97..2-6443");
 }
 
+static void the_kernel_has_others(void **state)
+{
+	struct addr vs = m.vs, other = server("10.0.0.9"), v6 = server("fd09::1");
+
+	(void)state;
+	start("1");
+	masters_found(&m, &other);
+	masters_found(&m, &v6);
+	masters_found(&m, &vs);
+	masters_found(&m, &m.seeds.a[0]);
+	assert_int_equal(m.former.n, 1);
+	assert_string_equal(wanted(), "1 | 9");
+}
+
 static void odd_files(void **state)
 {
 	static const struct {
@@ -384,6 +398,7 @@ int main(void)
 	    cmocka_unit_test(with_nobody_up_all_count_again),
 	    cmocka_unit_test(a_list_has_an_end),
 	    cmocka_unit_test(remembered),
+	    cmocka_unit_test(the_kernel_has_others),
 	    cmocka_unit_test(a_file_for_each_virtual_server),
 	    cmocka_unit_test(odd_files),
 	    cmocka_unit_test(a_mark_for_each_certificate),

@@ -2,8 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /* The prober over real sockets on loopback, with a clock of the test's own. What network namespaces
  * are needed for runs as root alone. */
+#include "err.h"
 #include "events.h"
 #include "health/prober.h"
+#include "health/tls.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -447,6 +449,25 @@ static void all_lost_come_back_together(void **state)
 		assert_int_equal(state_of(i), SERVER_UP);
 }
 
+/* The time that the others have for it is not used up by a pause of this machine. */
+static void a_pause_does_not_end_the_return(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < SERVERS; i++)
+		kill_api(&api[i]);
+	settle();
+	run_until(now + 20000);
+	open_api(&api[0]);
+	pool_probed(&pool, pool_find(&pool, &api[0].addr), VERDICT_READY, true, now);
+	pool_rules(&pool, &rules, now);
+	assert_int_equal(weight_of(1), 1);
+	now += 16000;
+	prober_postpone(&prober, 16000);
+	assert_false(pool_tick(&pool, now));
+	pool_rules(&pool, &rules, now);
+	assert_int_equal(weight_of(1), 1);
+}
+
 /* With anonymous requests off the answer is 401 for ever: alive, whatever it is. */
 static void unauthorized_is_alive(void **state)
 {
@@ -455,6 +476,29 @@ static void unauthorized_is_alive(void **state)
 	run_until(now + 30000);
 	assert_int_equal(state_of(0), SERVER_UP);
 	assert_false(pool.server[0]->with_identity);
+}
+
+/* But where there is a client certificate, readiness is asked with it, at once. */
+static void unauthorized_is_asked_with_the_certificate(void **state)
+{
+	struct err err = {0};
+	unsigned before;
+
+	(void)state;
+	no_identity = tls_trust_new(NULL, 0, &err); /* not used: the test speaks no TLS */
+	api[0].answer = WHO;
+	drop_connections(&api[0]);
+	settle();
+	before = api[0].asked;
+	run_until(now + 20);
+	assert_true(pool.server[0]->with_identity);
+	assert_int_equal(api[0].asked - before, 2);
+	assert_int_equal(state_of(0), SERVER_UP);
+	api[0].answer = NO; /* said to whom it knows */
+	run_until(now + 1300);
+	assert_int_equal(state_of(0), SERVER_UNREADY);
+	tls_trust_unref(no_identity);
+	no_identity = NULL;
 }
 
 int main(void)
@@ -475,7 +519,9 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(an_unready_server_is_drained, begin, end),
 	    cmocka_unit_test_setup_teardown(a_pause_costs_nobody, begin, end),
 	    cmocka_unit_test_setup_teardown(all_lost_come_back_together, begin, end),
+	    cmocka_unit_test_setup_teardown(a_pause_does_not_end_the_return, begin, end),
 	    cmocka_unit_test_setup_teardown(unauthorized_is_alive, begin, end),
+	    cmocka_unit_test_setup_teardown(unauthorized_is_asked_with_the_certificate, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -53,10 +53,10 @@ static void a_table(void **state)
 	    "daemon          0.1.0 at 10.0.0.5:10298, up for 2h, healthy\n"
 	    "                another one guards 10.0.0.98:6443 (--vs)\n"
 	    "\n"
-	    "REAL SERVER              STATE    WEIGHT  ACTIVE  INACTIVE  SINCE  LAST PROBE\n"
-	    "10.0.0.1:6443            up            1       3         4   100s  HTTP 200\n"
-	    "10.0.0.2:6443            down          -       -         -     8m  a \"b\"\n"
-	    "10.0.0.9:6443            -             5       0         0      -  -\n");
+	    "REAL SERVER              STATE      WEIGHT  ACTIVE  INACTIVE  SINCE  LAST PROBE\n"
+	    "10.0.0.1:6443            up              1       3         4   100s  HTTP 200\n"
+	    "10.0.0.2:6443            down            -       -         -     8m  a \"b\"\n"
+	    "10.0.0.9:6443            -               5       0         0      -  -\n");
 	assert_true(status_good(&v));
 }
 

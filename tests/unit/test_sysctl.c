@@ -59,6 +59,16 @@ static void switches_are_turned_on(void **state)
 	assert_int_equal(ev.total, 2);
 }
 
+static void older_kernels_need_it_for_longer(void **state)
+{
+	(void)state;
+	assert_int_equal(sysctl_hold_ms("6.1.0-56-cloud-amd64"), SYSCTL_HOLD_MS);
+	assert_int_equal(sysctl_hold_ms("5.9.0"), SYSCTL_HOLD_MS);
+	assert_int_equal(sysctl_hold_ms("5.4.0-42-generic"), SYSCTL_LONG_HOLD_MS);
+	assert_int_equal(sysctl_hold_ms("4.18.0-553.el8"), SYSCTL_LONG_HOLD_MS);
+	assert_int_equal(sysctl_hold_ms(""), SYSCTL_LONG_HOLD_MS);
+}
+
 static void what_cannot_be_is_told_once(void **state)
 {
 	struct sysctl s = {.dir = dir};
@@ -81,7 +91,7 @@ static void what_cannot_be_is_told_once(void **state)
 /* Connections outlive a flush in quiet times, and are reset when a server is removed. */
 static void quiet_times(void **state)
 {
-	struct sysctl s = {.dir = dir, .may_be_quiet = true};
+	struct sysctl s = {.dir = dir, .may_be_quiet = true, .hold_ms = SYSCTL_HOLD_MS};
 	struct events ev;
 
 	(void)state;
@@ -144,6 +154,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(switches_are_turned_on),
 	    cmocka_unit_test(quiet_times),
+	    cmocka_unit_test(older_kernels_need_it_for_longer),
 	    cmocka_unit_test(what_cannot_be_is_told_once),
 	};
 

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -16,6 +17,9 @@ import (
 	"syscall"
 	"time"
 )
+
+// goawayChance is that of our kubeadm's clusters (--goaway-chance).
+const goawayChance = 0.001
 
 // front tells health checks, which speak TLS, from the bench's own clients by their first byte: a balancer of TCP
 // treats both the same, and 120 clients a second need no handshakes then.
@@ -76,11 +80,17 @@ func master(name, cert, key, mode, count string) {
 		}
 	}
 	mux := http.NewServeMux()
+	mux.HandleFunc("/name", func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 2 && rand.Float64() < goawayChance {
+			w.Header().Set("Connection", "close") // net/http sends a GOAWAY then, as kube-apiserver does
+		}
+		io.WriteString(w, name)
+	})
 	mux.HandleFunc("/readyz", health)
 	mux.HandleFunc("/healthz", health)
 	h := &handed{l, make(chan net.Conn)}
 	s := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
-	go s.Serve(tls.NewListener(h, &tls.Config{Certificates: []tls.Certificate{pair}}))
+	go s.Serve(tls.NewListener(h, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}))
 	var stopping atomic.Bool
 	go endInOrder(l, &stopping)
 	for {
