@@ -123,6 +123,13 @@ static int parse(struct options *o, int argc, char **argv, struct err *err)
 	return rc;
 }
 
+static int make(struct options *o, struct err *err)
+{
+	if (check_version(o, err) < 0 || check_programs(&o->set, err) < 0)
+		return -1;
+	return package_make(&o->set, o->version, err);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {
@@ -147,10 +154,8 @@ int main(int argc, char **argv)
 
 	log_init("kubecask-pack", LOG_LVL_INFO);
 	rc = parse(&o, argc, argv, &err);
-	if (rc > 0)
-		return EXIT_OK;
-	if (rc < 0 || check_version(&o, &err) < 0 || check_programs(&o.set, &err) < 0 ||
-	    package_make(&o.set, o.version, &err) < 0)
-		return log_err(&err);
-	return EXIT_OK;
+	if (rc == 0)
+		rc = make(&o, &err);
+	strlist_free(&o.set.trees);
+	return rc < 0 ? log_err(&err) : EXIT_OK;
 }

@@ -33,16 +33,32 @@ static pid_t server[2];
 
 static X509 *certificate; /* of servers that are started from now on; NULL: that of pem.h */
 
+/* What pem.h has as texts; the caller's. */
+static X509 *read_certificate(void)
+{
+	BIO *in = BIO_new_mem_buf(PEM_CERT, -1);
+	X509 *crt = PEM_read_bio_X509(in, NULL, NULL, NULL);
+
+	BIO_free(in);
+	return crt;
+}
+
+static EVP_PKEY *read_key(void)
+{
+	BIO *in = BIO_new_mem_buf(PEM_KEY, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
+
+	BIO_free(in);
+	return key;
+}
+
 static SSL_CTX *server_context(void)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
-	X509 *crt = certificate;
+	X509 *crt = certificate ? certificate : read_certificate();
 
-	if (!crt)
-		crt = PEM_read_bio_X509(BIO_new_mem_buf(PEM_CERT, -1), NULL, NULL, NULL);
 	if (SSL_CTX_use_certificate(ctx, crt) != 1 ||
-	    SSL_CTX_use_PrivateKey(
-		ctx, PEM_read_bio_PrivateKey(BIO_new_mem_buf(PEM_KEY, -1), NULL, NULL, NULL)) != 1)
+	    SSL_CTX_use_PrivateKey(ctx, read_key()) != 1)
 		_exit(1);
 	return ctx;
 }
@@ -294,12 +310,12 @@ static void tickets_without_end(void **state)
 /* That of pem.h, signed anew for other days, counted from today; its text, the caller's. */
 static char *valid_from_to(long from, long to)
 {
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(BIO_new_mem_buf(PEM_KEY, -1), NULL, NULL, NULL);
+	EVP_PKEY *key = read_key();
 	BIO *out = BIO_new(BIO_s_mem());
 	char *text;
 	long len;
 
-	certificate = PEM_read_bio_X509(BIO_new_mem_buf(PEM_CERT, -1), NULL, NULL, NULL);
+	certificate = read_certificate();
 	X509_gmtime_adj(X509_getm_notBefore(certificate), from * 86400);
 	X509_gmtime_adj(X509_getm_notAfter(certificate), to * 86400);
 	assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
