@@ -21,6 +21,7 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/options"
 	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/phases/workflow"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/configfile"
 	dryrunutil "k8s.io/kubernetes/cmd/kubeadm/app/util/dryrun"
 )
 
@@ -66,7 +67,7 @@ func (v *kubecaskRun) configure() error {
 	if path == nil || path.Value.String() == "" {
 		return nil
 	}
-	document, err := kubecask.ReadDocument(path.Value.String())
+	document, err := configfile.ReadDocument(path.Value.String())
 	if err != nil || document == nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/options"
 	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/configfile"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
 	kubeconfigutil "k8s.io/kubernetes/cmd/kubeadm/app/util/kubeconfig"
 )
@@ -84,7 +85,7 @@ func kubecaskKeepDocument(cmd *cobra.Command, out io.Writer) {
 			return err
 		}
 		if newPath == "" {
-			ours, err := kubecask.Migrated(old, nil)
+			ours, err := configfile.Migrated(old, nil)
 			if err == nil {
 				_, err = out.Write(ours)
 			}
@@ -94,7 +95,7 @@ func kubecaskKeepDocument(cmd *cobra.Command, out io.Writer) {
 		if err != nil {
 			return err
 		}
-		if migrated, err = kubecask.Migrated(old, migrated); err != nil {
+		if migrated, err = configfile.Migrated(old, migrated); err != nil {
 			return err
 		}
 		return os.WriteFile(newPath, migrated, 0644)

@@ -18,6 +18,7 @@ import (
 
 	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/configfile"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/minortest"
 	"k8s.io/kubernetes/cmd/kubeadm/app/util/pkiutil"
 )
@@ -81,7 +82,7 @@ func TestMigrateKeepsOurDocument(t *testing.T) {
 		if string(text) != out.String() {
 			t.Errorf("the file and what is printed differ:\n%s\n%s", text, out.String())
 		}
-		document, err := kubecask.ReadDocument(migrated)
+		document, err := configfile.ReadDocument(migrated)
 		if err != nil || document == nil || strings.Join(document.Masters, " ") != "10.0.0.5 10.0.0.6:7443" || document.LvscareImage != "example/lvscare:3" {
 			t.Errorf("%v, %v in %s", document, err, text)
 		}

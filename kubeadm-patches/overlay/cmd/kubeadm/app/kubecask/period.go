@@ -13,6 +13,7 @@ import (
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/configfile"
 )
 
 // clusterDocument is what is read here of a ClusterConfiguration.
@@ -39,7 +40,7 @@ func ReadPeriod(client kubernetes.Interface, cfg *kubeadmapi.ClusterConfiguratio
 // ReadPeriodOf does that with a --config file.
 func ReadPeriodOf(path string, cfg *kubeadmapi.ClusterConfiguration) error {
 	var document clusterDocument
-	if err := ReadKind(path, "ClusterConfiguration", &document); err != nil {
+	if err := configfile.ReadKind(path, "ClusterConfiguration", &document); err != nil {
 		return err
 	}
 	setPeriod(cfg, document.Period.Duration)

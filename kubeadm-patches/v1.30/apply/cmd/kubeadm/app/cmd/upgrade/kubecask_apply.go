@@ -13,6 +13,7 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/options"
 	cmdutil "k8s.io/kubernetes/cmd/kubeadm/app/cmd/util"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/configfile"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
 	kubeconfigutil "k8s.io/kubernetes/cmd/kubeadm/app/util/kubeconfig"
 )
@@ -56,7 +57,7 @@ func kubecaskReadFlags(flags *pflag.FlagSet) (kubecaskApplied, error) {
 			} `json:"patches"`
 		} `json:"apply"`
 	}
-	if err := kubecask.ReadKind(path, "UpgradeConfiguration", &document); err != nil {
+	if err := configfile.ReadKind(path, "UpgradeConfiguration", &document); err != nil {
 		return a, err
 	}
 	if document.Apply.DryRun != nil && !flags.Changed(options.DryRun) {

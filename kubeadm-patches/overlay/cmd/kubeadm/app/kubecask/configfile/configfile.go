@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-package kubecask
+// Package configfile reads the document that stands for --master in a --config file, and others beside it.
+package configfile
 
 import (
 	"bufio"
