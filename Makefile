@@ -28,14 +28,15 @@ LIBS_packager  := -larchive -lzstd -ljansson -lcrypto
 LIBS_installer := $(DEPS)/libssh2/lib/libssh2.a -lcrypto -larchive -lzstd -lz -lacl -lnettle -ljansson -lfyaml -lm
 LIBS_lvscare   := $(addprefix $(DEPS)/mbedtls/lib/,libmbedtls.a libmbedx509.a libmbedcrypto.a) -ljansson
 
-objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c))
+# lvscare's files stand in rooms
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard $(1)/*.c) $(if $(filter lvscare,$(1)),$(wildcard lvscare/*/*.c)))
 inner   = $(filter-out %/main.o,$(call objects,$(1)))
 # A test or fuzz target names the program whose objects it links in its first lines: /* links: lvscare */
 links   = $(or $(shell sed -n 's|^/\* links: \([a-z]*\) \*/.*|\1|p' $(1)),common)
 linked  = $(if $(filter common,$(1)),,$(call inner,$(1)))
 
 PROGRAMS := $(BUILD)/kubecask-pack $(BUILD)/install $(BUILD)/lvscare
-PARTS    := $(BUILD)/pause $(BUILD)/netfilter-select
+PARTS    := $(addprefix $(BUILD)/,pause netfilter-select log-runner nft)
 UNIT     := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/test_*.c))
 FUZZ     := $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -45,10 +46,11 @@ $(DEPS)/%/version:
 	@echo "$* is missing: run scripts/deps once" >&2; exit 1
 $(BUILD)/obj/%.o: %.c Makefile VERSION $(DEPS)/libssh2/version $(DEPS)/mbedtls/version
 	@mkdir -p $(@D)
-	$(CCACHE) $(CC) $(ALL_CFLAGS) $(TEST_CFLAGS) -c -o $@ $<
-$(BUILD)/obj/tests/%.o: TEST_CFLAGS = -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l)
+	$(CCACHE) $(CC) $(ALL_CFLAGS) $(MORE_CFLAGS) -c -o $@ $<
+$(BUILD)/obj/tests/%.o: MORE_CFLAGS = -Wno-missing-prototypes $(foreach l,$(call links,$<),-I$l)
 # On every node all the time: each page counts, and nothing in it is slow but Mbed TLS's big numbers (scripts/deps).
 $(BUILD)/obj/lvscare/%.o: CFLAGS = -Os
+$(BUILD)/obj/lvscare/%.o: MORE_CFLAGS = -Ilvscare
 $(BUILD)/libcommon.a: $(call objects,common)
 	@rm -f $@
 	$(AR) rcsD $@ $^
@@ -62,6 +64,8 @@ $(BUILD)/lvscare: $(call objects,lvscare) $(BUILD)/libcommon.a
 	$(CC) $(STATIC) -s $(ALL_LDFLAGS) -o $@ $^ $(LIBS_lvscare)
 $(BUILD)/pause: packager/parts/pause/pause.c
 $(BUILD)/netfilter-select: packager/parts/netfilter-select/netfilter-select.c
+$(BUILD)/log-runner: packager/parts/log-runner/log-runner.c
+$(BUILD)/nft: packager/parts/nft/nft.c
 $(PARTS): Makefile
 	@mkdir -p $(@D)
 	musl-gcc -std=gnu11 -D_GNU_SOURCE $(WARN) -Os -static -s -Wl,--build-id=none -o $@ $(filter %.c,$^)
@@ -90,6 +94,8 @@ test-long: ## the longer scenarios
 	scripts/test long
 e2e: ## SCENARIO=20-install: one scenario on lab machines
 	scripts/test e2e $(SCENARIO)
+conformance: ## upstream's conformance tests on lab machines [K8S_VERSION=...] [CONFORMANCE=smoke|all|REGEX]
+	scripts/conformance
 fuzz: ## every parser for FUZZ_SECONDS (10) under libFuzzer
 	scripts/test fuzz
 check-lint lint: ## formats, warnings of both compilers, analyzers, budgets
@@ -116,7 +122,7 @@ clean: ## remove build/ (dist/ stays)
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-.PHONY: all package try try-down test check test-long e2e fuzz check-lint lint patches-check patches-check-all bench \
+.PHONY: all package try try-down test check test-long e2e conformance fuzz check-lint lint patches-check patches-check-all bench \
 	bench-lvscare \
 	man source-objects unit-objects unit-programs fuzz-programs clean help
 .DELETE_ON_ERROR:

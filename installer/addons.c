@@ -2,8 +2,10 @@
 /* The pod network's manifest, with this cluster's values in the places of the bundle's. */
 #include "addons.h"
 
+#include "digest.h"
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "net.h"
 #include "node.h"
@@ -89,26 +91,69 @@ static int fill_manifest(const json_t *args, struct strbuf *text, struct err *er
 	return 0;
 }
 
+bool addons_due(const json_t *state, const char *index)
+{
+	return strcmp(json_text(state, "kubeadm"), "init") == 0 &&
+	       strcmp(json_text(state, "network"), "flannel") == 0 &&
+	       strcmp(json_text(state, "network_index"), index) != 0;
+}
+
+char *addons_without_settings(const char *manifest)
+{
+	static const char separator[] = "\n---\n", kind[] = "\nkind: ConfigMap\n";
+	auto_strbuf out = {0};
+	const char *p = manifest;
+
+	while (*p) {
+		const char *end = strstr(p, separator);
+		size_t len = end ? (size_t)(end - p) + 1 : strlen(p);
+		auto_free char *doc = xasprintf("\n%.*s", (int)len, p);
+
+		if (!strstr(doc, kind))
+			strbuf_addf(&out, "%s%s", out.len ? "---" : "", doc + (out.len ? 0 : 1));
+		p += end ? len + strlen(separator) - 1 : len;
+	}
+	return strbuf_detach(&out);
+}
+
+/* What a node remembers of a manifest that was applied. */
+static int remember(const char *cni, const json_t *args, const char *manifest, struct err *err)
+{
+	return state_merge(json_pack("{ss ss* ss*}", "network", cni, "network_index",
+	                             json_string_value(json_object_get(args, "index")),
+	                             "network_manifest", manifest),
+	                   err);
+}
+
 int op_addons(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const char *cni = arg_string(args, "cni", err);
 	const char *argv[] = {KUBECTL, "apply", "-f", "-", NULL};
 	struct proc_opts opts = {.timeout_s = COMMAND_S, .env = admin_env};
-	auto_free char *path = NULL;
+	auto_free char *path = NULL, *rest = NULL;
 	auto_strbuf text = {0};
+	struct digest digest;
+	json_t *state = NULL;
+	bool again, same;
 
 	(void)n;
-	(void)result;
 	if (!cni || strchr(cni, '/'))
 		return err_set(err, "protocol: bad network");
 	if (strcmp(cni, "none") == 0)
-		return state_set_string("network", cni, err);
+		return remember(cni, args, NULL, err);
 	path = xasprintf(DIR_CURRENT "/manifests/%s.yaml", cni);
 	if (fs_read(path, FILE_MAX, &text, err) < 0 || fill_manifest(args, &text, err) < 0)
 		return -1;
-	opts.stdin_data = text.buf;
-	opts.stdin_len = text.len;
-	if (proc_check(argv, &opts, NULL, err) < 0)
+	digest_data(text.buf, text.len, &digest);
+	state = state_load();
+	again = *json_text(state, "network") != '\0';
+	same = again && strcmp(json_text(state, "network_manifest"), digest.str) == 0;
+	json_decref(state);
+	rest = again ? addons_without_settings(text.buf) : strbuf_detach(&text);
+	opts.stdin_data = rest;
+	opts.stdin_len = strlen(rest);
+	if (!same && proc_check(argv, &opts, NULL, err) < 0)
 		return -1;
-	return state_set_string("network", cni, err);
+	json_object_set_new(result, "changed", json_boolean(!same));
+	return remember(cni, args, digest.str, err);
 }

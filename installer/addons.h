@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 
 struct err;
@@ -12,5 +13,13 @@ struct err;
  * kernels without xt_*. The caller's; NULL with err for anything else.
  */
 char *addons_network(const char *pod_cidr, bool nftables, struct err *err);
+
+/*
+ * Is the network's manifest to be applied again: the cluster was begun on the node of this state,
+ * with our network, by another bundle than the one with this index?
+ */
+bool addons_due(const json_t *state, const char *index);
+/* A manifest without its ConfigMaps, which users may have changed in the cluster; the caller's. */
+char *addons_without_settings(const char *manifest);
 
 #define ADDONS_NETWORK "\"Network\": \"10.244.0.0/16\""

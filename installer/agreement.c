@@ -139,6 +139,41 @@ static bool same_list(const json_t *a, const json_t *b)
 	return true;
 }
 
+/* The living list less what our kubeadm adds to the arguments of API servers that the user does not
+ * name; the caller's. */
+static json_t *without_defaults(const json_t *living, const json_t *users)
+{
+	static const char *const ours[] = {"shutdown-delay-duration", "goaway-chance"};
+	json_t *rest = json_array(), *v;
+	size_t i;
+
+	json_array_foreach (living, i, v) {
+		const char *name = json_string_value(json_object_get(v, "name"));
+		bool is_ours = false;
+
+		for (size_t j = 0; name && j < ARRAY_SIZE(ours); j++)
+			is_ours = is_ours || strcmp(name, ours[j]) == 0;
+		if (!is_ours || named(users, name))
+			json_array_append(rest, v);
+	}
+	return rest;
+}
+
+static bool agree(const char *path, const json_t *users, const json_t *living)
+{
+	json_t *rest;
+	bool same;
+
+	if (!json_is_array(users))
+		return same_scalar(users, living);
+	if (strcmp(path, ".apiServer.extraArgs") != 0 || !json_is_array(living))
+		return same_list(users, living);
+	rest = without_defaults(living, users);
+	same = same_list(users, rest);
+	json_decref(rest);
+	return same;
+}
+
 static void compare(struct comparison *c, const char *path, const json_t *users,
                     const json_t *living, int depth)
 {
@@ -162,7 +197,7 @@ static void compare(struct comparison *c, const char *path, const json_t *users,
 		}
 		return;
 	}
-	if (json_is_array(users) ? !same_list(users, living) : !same_scalar(users, living))
+	if (!agree(path, users, living))
 		differs(c, path, users, living);
 }
 

@@ -3,6 +3,7 @@
  * The plan of install and join: from what is known of the machines to the steps that are missing.
  * What is done already gives no step, so that a run can be repeated at any point.
  */
+#include "addons.h"
 #include "err.h"
 #include "halfrun.h"
 #include "installation.h"
@@ -79,6 +80,13 @@ static bool lacks_network(const struct installation *in)
 	if (!is_member(in, in->seed))
 		return true;
 	return strcmp(json_text(state, "kubeadm"), "init") == 0 && !*json_text(state, "network");
+}
+
+/* The cluster's network is that of another bundle. */
+static bool other_network(const struct installation *in)
+{
+	return is_member(in, in->seed) && strcmp(in->session.opt->cni, "flannel") == 0 &&
+	       addons_due(state_of(in->seed), in->session.bundle.index_digest.str);
 }
 
 static int add(struct installation *in, const struct job *j, const char *op, const char *name,
@@ -190,12 +198,17 @@ static void plan_network(struct installation *in, struct numbers *no)
 	char host[ADDR_STR_MAX];
 
 	no->network = add(in, in->seed, "addons", "pod network",
-	                  json_pack("{ss ss ss ss si}", "cni", in->session.opt->cni, "proxy_mode",
-	                            config_proxy_mode(&in->session.cfg), "pod_cidr",
+	                  json_pack("{ss ss ss ss si ss}", "cni", in->session.opt->cni,
+	                            "proxy_mode", config_proxy_mode(&in->session.cfg), "pod_cidr",
 	                            in->session.cfg.pod_cidr, "vip", addr_host(vip, host), "port",
-	                            vip->port),
+	                            vip->port, "index", in->session.bundle.index_digest.str),
 	                  NULL);
 	plan_needs(&in->plan, no->network, no->member[seed]);
+	plan_needs(&in->plan, no->network, no->images[seed]);
+	/* of a cluster that runs: its pods are made anew, each with the image that its node has */
+	for (size_t i = 0; is_member(in, in->seed) && i < in->session.jobs.n; i++)
+		if (no->images[i])
+			plan_after(&in->plan, no->network, no->images[i]);
 }
 
 /* kubeadm looks for a default route unless it is told the API server's address. */
@@ -344,7 +357,7 @@ int cluster_plan(struct installation *in, struct err *err)
 	plan_files(in, &no);
 	if (!is_member(in, in->seed))
 		plan_init_step(in, &no);
-	if (lacks_network(in))
+	if (lacks_network(in) || other_network(in))
 		plan_network(in, &no);
 	plan_secrets(in, &no);
 	plan_masters(in, &no);

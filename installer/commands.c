@@ -12,8 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const names[] = {"kubeadm", "kubelet", "kubectl", "ctr",
-                                    "etcdctl", "lvscare", "crictl",  "kubecask"};
+static const char *const names[] = {"kubeadm", "kubelet", "kubectl", "ctr",     "etcdctl",
+                                    "etcdutl", "lvscare", "crictl",  "kubecask"};
 
 static char *link_path(const char *name)
 {

@@ -45,6 +45,7 @@ static void add_foreign(json_t *list)
 	    DIR_BIN "/ctr",
 	    DIR_BIN "/lvscare",
 	    DIR_BIN "/etcdctl",
+	    DIR_BIN "/etcdutl",
 	    DIR_BIN "/kubecask",
 	    DIR_BIN "/containerd",
 	    "/run/docker.sock",

@@ -112,7 +112,8 @@ static size_t add_cluster(struct options *o, struct cli_option *to, size_t n, bo
 	         "Virtual IP of the API servers (169.254.97.2:6443)."),
 	    TEXT("pod-cidr", "CIDR", pod_cidr, "Addresses of pods (10.244.0.0/16)."),
 	    TEXT("service-cidr", "CIDR", service_cidr, "Addresses of services (10.96.0.0/12)."),
-	    TEXT("cni", "flannel|none", cni, "Pod network (flannel)."),
+	    TEXT("cni", "flannel|none", cni,
+	         "Pod network (flannel, which enforces no NetworkPolicy)."),
 	};
 
 	ADD(rows);

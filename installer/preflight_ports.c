@@ -9,21 +9,29 @@
 
 #include <string.h>
 
-#define VXLAN_PORT 8472
+#define VXLAN_PORT          8472
+#define FLANNEL_HEALTH_PORT 8081
+
+static void check_port(const struct candidate *c, int port, const char *of, struct findings *f)
+{
+	auto_free char *fix = xasprintf("ss -ltnp 'sport = :%d'   # names the program: stop it",
+	                                port);
+
+	if (fact_has_number(c->facts, "ports_busy", port))
+		finding_add(f, c, "Port", LEVEL_ERROR, fix, "port %d%s is in use", port, of);
+}
 
 void check_ports(const struct candidate *c, const struct cluster_config *cfg, struct findings *f)
 {
 	int ports[PORTS_MAX_OF];
 	size_t n = needed_ports(cfg, c->master, ports);
 
-	for (size_t i = 0; i < n; i++) {
-		auto_free char *fix = xasprintf(
-		    "ss -ltnp 'sport = :%d'   # names the program: stop it", ports[i]);
-
-		if (fact_has_number(c->facts, "ports_busy", ports[i]))
-			finding_add(f, c, "Port", LEVEL_ERROR, fix, "port %d is in use", ports[i]);
-	}
-	if (json_flag(c->facts, "flannel") && fact_has_number(c->facts, "udp_busy", VXLAN_PORT))
+	for (size_t i = 0; i < n; i++)
+		check_port(c, ports[i], "", f);
+	if (!json_flag(c->facts, "flannel"))
+		return;
+	check_port(c, FLANNEL_HEALTH_PORT, ", at which flannel answers health probes,", f);
+	if (fact_has_number(c->facts, "udp_busy", VXLAN_PORT))
 		finding_add(f, c, "Port", LEVEL_ERROR,
 		            "ss -lunp 'sport = :8472'; ip -d link show type vxlan   # program or "
 		            "device: remove it",

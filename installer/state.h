@@ -14,6 +14,7 @@ struct err;
  *   network  "flannel" or "none": given to the cluster that this node began
  *   control_plane  Kubernetes version to which this node was brought by kubeadm upgrade
  *   patches  directory of the user's patches of kubeadm's manifests
+ *   network_index, network_manifest   digests of the bundle's index it came with, and of itself
  *   absent   directories that were not there before us
  *   kubeconfig {path,digest} that we wrote                    cluster {masters,nodes,vip,...}
  *   staged     {NAME:{index,run}}: unpacked versions and the run that unpacked them (stage.c)

@@ -2,11 +2,9 @@
 #include "config.h"
 
 #include "cli.h"
-#include "conffile.h"
 #include "err.h"
 #include "log.h"
 #include "mem.h"
-#include "tool.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -21,12 +19,12 @@ struct raw {
 	bool run_once, clean, insecure, man;
 	const char *vs, *scheduler, *node_ip, *ca_file, *scheme, *path, *method, *body, *level,
 	    *mode, *backend;
-	const char *log_format, *listen, *iface, *client_cert, *state_file, *file;
+	const char *log_format, *listen, *iface, *client_cert, *state_file;
 	struct strlist rs, headers, status;
 	unsigned interval, fast, timeout, tick, fall, rise, slow_start, masquerade_bit;
 };
 
-#define RULE_OPTIONS   11
+#define RULE_OPTIONS   10
 #define DAEMON_OPTIONS 16
 #define GO_OPTIONS     10
 #define OPTIONS_MAX    (RULE_OPTIONS + DAEMON_OPTIONS + GO_OPTIONS)
@@ -48,9 +46,8 @@ static const char text[] =
     "server that it does not name stays for as long as it answers. "
     "A list is never replaced by an empty one, and with nobody up all servers that were ever known "
     "are tried. --run-once asks nobody; it adds what the state file says.\n\n"
-    "The configuration file has one option each line, by its long name and without dashes: "
-    "\"rs 10.0.0.1:6443\". Options of the command line win, lists are joined. It is read again on "
-    "SIGHUP and when it has changed; a file with a mistake in it changes nothing.\n\n"
+    "Other options take effect by a restart, which changes nothing that is right: lvscare begins "
+    "with the rules that the kernel has.\n\n"
     "\"lvscare status\" shows what there is, \"lvscare check\" whether it can be used; both have "
     "--help.\n\n"
     "Durations are written 500ms, 2s or 1m; a plain number means seconds.\n\n"
@@ -89,8 +86,6 @@ static void options_rules(struct cli_option *o, struct raw *r)
 	    {0, "run-once", CLI_FLAG, NULL, "Write the rules and exit.", &r->run_once, 0, 0, false},
 	    {'C', "clean", CLI_FLAG, NULL,
 	     "Remove the rules and the state file, and exit (no --rs).", &r->clean, 0, 0, false},
-	    {'c', "config", CLI_STRING, "FILE", "More options, one each line (see below).",
-	     &r->file, 0, 0, false},
 	    {0, "scheduler", CLI_STRING, "NAME",
 	     "IPVS scheduler (default: wrr); nftables has rr, wrr and sh.", &r->scheduler, 0, 0,
 	     false},
@@ -107,11 +102,12 @@ static void options_rules(struct cli_option *o, struct raw *r)
 	     "(default: " CA_FILE ").",
 	     &r->ca_file, 0, 0, false},
 	    {0, "client-cert", CLI_STRING, "FILE|none",
-	     "Certificate and key to ask the cluster for its API servers (default: " CLIENT_CERT
-	     ").",
+	     "Certificate and key to ask the cluster for its API servers, and to probe those that "
+	     "refuse anonymous requests (default: " CLIENT_CERT ").",
 	     &r->client_cert, 0, 0, false},
 	    {0, "state-file", CLI_STRING, "FILE|none",
-	     "Where they are remembered (default: " MASTERS_FILE ").", &r->state_file, 0, 0, false},
+	     "Where they are remembered (default: " MASTERS_DIR "/masters-ADDRESS-PORT).",
+	     &r->state_file, 0, 0, false},
 	};
 
 	_Static_assert(ARRAY_SIZE(rows) == RULE_OPTIONS, "as many as there is room for");
@@ -133,7 +129,7 @@ static void options_daemon(struct cli_option *o, struct raw *r)
 	    {0, "timeout", CLI_DURATION, "TIME", "Deadline of one probe (default: 2s).",
 	     &r->timeout, 50, 60000, false},
 	    {0, "tick", CLI_DURATION, "TIME",
-	     "Between two looks at the kernel's rules (default: 160ms).", &r->tick, 20, 10000,
+	     "Between two looks at the kernel's rules (default: 100ms).", &r->tick, 20, 10000,
 	     false},
 	    {0, "fall", CLI_UINT, "N",
 	     "Failed probes in a row that take a server out (default: 2); a refused connection "
@@ -164,7 +160,8 @@ static void options_daemon(struct cli_option *o, struct raw *r)
 	     &r->log_format, 0, 0, false},
 	    {0, "listen", CLI_STRING, "ADDRESS:PORT|none",
 	     "Where health and metrics are served: /healthz, /metrics, /status "
-	     "(default: " CONFIG_LISTEN ").",
+	     "(default: " CONFIG_LISTEN ", or one of the next seven ports where another lvscare "
+	     "has it).",
 	     &r->listen, 0, 0, false},
 	};
 
@@ -190,14 +187,14 @@ static struct cli_command command(const struct cli_option *options)
 	};
 }
 
-void config_man(void)
+void config_man(void (*print)(const struct cli_command *, FILE *))
 {
 	struct cli_option options[OPTIONS_MAX];
 	struct raw r = {0};
 	struct cli_command cmd = command(options);
 
 	options_init(options, &r);
-	tool_man(&cmd, stdout);
+	print(&cmd, stdout);
 }
 
 static bool one_of(const char *s, const char *const *names)
@@ -402,7 +399,16 @@ static void check_discovery(struct config *c, const struct raw *r)
 	           strcmp(r->client_cert, "none") == 0;
 
 	c->client_cert = off ? NULL : r->client_cert;
-	c->state_file = off || strcmp(r->state_file, "none") == 0 ? NULL : r->state_file;
+	c->state_file = r->state_file ? r->state_file : c->state_path;
+	if (off || strcmp(c->state_file, "none") == 0)
+		c->state_file = NULL;
+	masters_path(c->state_path, &c->vs);
+}
+
+static int check_listen(struct config *c, const struct raw *r, struct err *err)
+{
+	c->listen_spare = r->listen ? 0 : CONFIG_LISTEN_SPARE;
+	return config_listen(r->listen ? r->listen : CONFIG_LISTEN, &c->listen, err);
 }
 
 static int check(struct config *c, const struct raw *r, struct err *err)
@@ -419,12 +425,12 @@ static int check(struct config *c, const struct raw *r, struct err *err)
 	c->probe.timeout_ms = r->timeout;
 	c->fall = r->fall;
 	c->rise = r->rise;
-	check_discovery(c, r);
 	c->slow_start_ms = weighted(r->scheduler) ? r->slow_start : 0;
 	if (check_servers(c, r, err) < 0 || check_node_ip(c, r, err) < 0 ||
-	    config_listen(r->listen, &c->listen, err) < 0 || check_words(c, r, err) < 0 ||
+	    check_listen(c, r, err) < 0 || check_words(c, r, err) < 0 ||
 	    check_status(c, r, err) < 0)
 		return -1;
+	check_discovery(c, r);
 	return build_request(c, r, err);
 }
 
@@ -451,13 +457,11 @@ static int plain_flags(int argc, char **argv, const struct cli_option *options)
 	return out;
 }
 
-/* One command line, with the words of a file in it (final) or perhaps naming one. */
-static int parse(struct config *c, int argc, char **argv, bool final, struct err *err)
+int config_parse(struct config *c, int argc, char **argv, struct err *err)
 {
 	struct raw r = {.scheduler = "wrr",
 	                .ca_file = CA_FILE,
 	                .client_cert = CLIENT_CERT,
-	                .state_file = MASTERS_FILE,
 	                .scheme = "https",
 	                .path = "/readyz",
 	                .method = "GET",
@@ -465,11 +469,10 @@ static int parse(struct config *c, int argc, char **argv, bool final, struct err
 	                .mode = "route",
 	                .backend = "auto",
 	                .log_format = "text",
-	                .listen = CONFIG_LISTEN,
 	                .interval = 2000,
 	                .fast = 500,
 	                .timeout = 2000,
-	                .tick = 160,
+	                .tick = 100,
 	                .fall = 2,
 	                .rise = 2,
 	                .slow_start = 30000};
@@ -477,13 +480,15 @@ static int parse(struct config *c, int argc, char **argv, bool final, struct err
 	struct cli_command cmd = command(options);
 	int rc;
 
+	if (argc > 1 && strcmp(argv[1], "care") == 0) {
+		argv++;
+		argc--;
+	}
 	options_init(options, &r);
-	rc = cli_parse(&cmd, argc, argv, NULL, err);
-	if (r.file)
-		c->file = r.file;
+	rc = cli_parse(&cmd, plain_flags(argc, argv, options), argv, NULL, err);
 	if (rc == 0 && r.man)
 		c->action = ACTION_MAN;
-	else if (rc == 0 && (final || !r.file))
+	else if (rc == 0)
 		rc = check(c, &r, err);
 	strlist_release(&r.rs);
 	strlist_release(&r.headers);
@@ -491,56 +496,9 @@ static int parse(struct config *c, int argc, char **argv, bool final, struct err
 	return rc;
 }
 
-static int parse_with_file(struct config *c, struct err *err)
-{
-	static const char *const not_in_file[] = {"config", "run-once", "clean", "man", NULL};
-	struct cli_option options[OPTIONS_MAX];
-	struct raw r = {0};
-
-	options_init(options, &r);
-	strlist_add(&c->words, c->argv[0]);
-	if (conffile_read(c->file, options, not_in_file, &c->words, err) < 0)
-		return -1;
-	for (int i = 1; i < c->argc; i++)
-		strlist_add(&c->words, c->argv[i]);
-	if (parse(c, (int)c->words.n, c->words.v, true, err) < 0)
-		return err_wrap(err, "%s", c->file);
-	return 0;
-}
-
-int config_parse(struct config *c, int argc, char **argv, struct err *err)
-{
-	struct cli_option options[OPTIONS_MAX];
-	struct raw r = {0};
-	int rc;
-
-	if (argc > 1 && strcmp(argv[1], "care") == 0) {
-		argv++;
-		argc--;
-	}
-	options_init(options, &r);
-	c->argc = plain_flags(argc, argv, options);
-	c->argv = argv;
-	rc = parse(c, c->argc, argv, false, err);
-	return rc == 0 && c->file && c->action != ACTION_MAN ? parse_with_file(c, err) : rc;
-}
-
-int config_reload(struct config *fresh, const struct config *old, struct err *err)
-{
-	*fresh = (struct config){0};
-	if (config_parse(fresh, old->argc, old->argv, err) == 0) {
-		if (addr_eq(&fresh->vs, &old->vs))
-			return 0;
-		err_set(err, "%s: --vs cannot change while lvscare runs", old->file);
-	}
-	config_release(fresh);
-	return -1;
-}
-
 void config_release(struct config *c)
 {
 	strbuf_release(&c->request);
 	strbuf_release(&c->trailer);
-	strlist_release(&c->words);
 	*c = (struct config){0};
 }

@@ -5,12 +5,13 @@
 
 #include <stdint.h>
 
-/* What was changed in the kernel; counted where it is told. */
+/* What was changed in the kernel; counted where it is logged. */
 enum change {
 	CHANGE_VIRTUAL_SERVER,
 	CHANGE_REAL_SERVER,
 	CHANGE_ROUTE,
 	CHANGE_SYSCTL,
+	CHANGE_DROP_RULE,
 	CHANGE_KINDS
 };
 
@@ -23,7 +24,7 @@ struct events {
 	uint64_t refilled; /* ms, when tokens was last brought up to date */
 	unsigned tokens;
 	unsigned left_out;
-	unsigned total; /* lines told or left out, so far */
+	unsigned total; /* lines logged or left out, so far */
 	unsigned changed[CHANGE_KINDS];
 };
 

@@ -3,20 +3,19 @@
 
 #include "clock.h"
 #include "config.h"
-#include "cut.h"
-#include "discover.h"
+#include "discover/discover.h"
+#include "discover/masters.h"
 #include "err.h"
 #include "events.h"
-#include "guard.h"
-#include "listen.h"
-#include "masters.h"
+#include "health/pool.h"
+#include "health/prober.h"
+#include "health/tls.h"
+#include "health/trust.h"
+#include "kernel/guard.h"
 #include "mem.h"
 #include "order.h"
-#include "pool.h"
-#include "prober.h"
-#include "report.h"
-#include "tls.h"
-#include "trust.h"
+#include "serve/listen.h"
+#include "serve/pages.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -27,19 +26,21 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_MS     960   /* route, switches and CA file are looked at this often, and when told */
+#define PATH_MS                                                                                    \
+	900 /* route, switches and CA file are looked at this often, and when the kernel reports a \
+	       change */
 #define NOTIFIED_MS 20    /* wait this long for more notifications before looking */
 #define QUIET_MS    200   /* and look at most this often because of them */
-#define FILES_MS    960   /* configuration and certificates; both are six ticks of the default */
+#define FILES_MS    900   /* configuration and certificates; both are nine ticks of the default */
 #define SAVE_MS     30000 /* between two tries to write the state file */
-#define LINGER_MS   10000 /* who has left the list is asked until he was down for so long */
-#define DRAIN_MS    5000 /* what is left to the connections of one that was taken from the options */
+#define LINGER_MS   10000 /* a server that has left the list is probed until it was down so long */
+#define STALL_MS    50    /* a loop that is later than this was kept from running */
 
-/* epoll data; below and above: the probers' */
+/* epoll data; below and above: the prober's */
 enum { SLOT_SIGNAL = DESTS_MAX, SLOT_NETLINK, SLOT_DISCOVER, SLOT_LISTEN };
 
 struct loop {
-	struct config *conf;
+	const struct config *conf;
 	struct guard guard;
 	struct pool pool;
 	struct rules rules;
@@ -47,22 +48,21 @@ struct loop {
 	struct trust trust;
 	struct masters masters;
 	struct discover discover;
-	struct stamp conf_seen;
-	bool conf_changed; /* when it was looked at last: read it once it is still */
-	bool set_changed;  /* other servers are to be asked */
-	bool unsaved_told;
+	bool set_changed; /* other servers are to be asked */
+	bool unsaved_logged;
 	struct metrics metrics;
 	struct listen listen;
-	struct cut cut;
-	struct probers probers;
+	struct prober prober;
 	int epoll, signals, netlink;
 	uint64_t next_rules, next_path; /* ms */
 	uint64_t next_files, next_save; /* ms; 0: nothing to save */
 	uint64_t last_path;
-	bool failed_open;
+	bool lost;        /* nothing is usable: that was logged */
+	bool look_for_vs; /* addresses have changed: the virtual one may be among them now */
 	bool path_failed; /* when it was looked at last */
 	char trouble[sizeof(
 	    ((struct err *)0)->msg)]; /* what the guard failed with last, "" if it works */
+	char no_way[256];             /* why no real server can be reached: what was logged */
 };
 
 static double clock_wall(void)
@@ -80,52 +80,83 @@ static int watch(struct loop *l, int fd, uint32_t slot, uint32_t events, int op)
 	return epoll_ctl(l->epoll, op, fd, &ev);
 }
 
-/* The servers to begin with: who is remembered, and the others when they have answered. */
-static void first_set(struct loop *l, const struct config *conf)
+/* The servers to begin with: those that are known, and the others when they have answered. */
+static void first_set(struct loop *l, const struct config *conf, uint64_t now)
 {
 	struct addrs want;
-	int from[DESTS_MAX];
 	size_t sure;
 
-	masters_start(&l->masters, conf, &l->events);
+	masters_init(&l->masters, &conf->vs, conf->rs, conf->n_rs);
+	masters_start(&l->masters, conf->state_file, conf->ca_file, &l->events);
 	masters_wanted(&l->masters, &want, &sure);
 	order_here(want.a, sure);
-	pool_init(&l->pool, want.a, sure, conf->fall, conf->rise);
+	pool_init(&l->pool, want.a, sure, conf->fall, conf->rise, now);
 	l->pool.ramp_ms = conf->slow_start_ms;
-	pool_set(&l->pool, want.a, want.n, from);
+	pool_set(&l->pool, want.a, want.n, now);
 }
 
-/* A page for whoever asks the daemon how it is. */
+/* Servers that the kernel has and nobody names are kept until the cluster has said its list. */
+static void keep_unnamed(struct loop *l, const struct rules_view *table, uint64_t now)
+{
+	struct addrs want;
+
+	for (size_t i = 0; i < table->n; i++)
+		masters_found(&l->masters, &table->dest[i].addr);
+	masters_wanted(&l->masters, &want, &(size_t){0});
+	pool_set(&l->pool, want.a, want.n, now);
+}
+
+/* Where an earlier process ended is where this one begins: what it had taken out stays out until a
+ * probe says otherwise. */
+static void start_from_kernel(struct loop *l)
+{
+	struct addr vs = l->conf->vs;
+	struct rules_view table;
+	enum backend_kind kind;
+	struct err err = {0};
+
+	if (backend_read(&vs, &table, &kind, &err) < 0) {
+		event(&l->events, LOG_LVL_WARN, "%s; starting without what is in the kernel",
+		      err.msg);
+		return;
+	}
+	if (l->conf->client_cert)
+		keep_unnamed(l, &table, l->events.now);
+	pool_start(&l->pool, &table);
+}
+
+/* A page of the daemon's endpoint. */
 static int on_page(void *ctx, const char *path, struct strbuf *body, const char **type)
 {
 	const struct loop *l = ctx;
-	struct report r = {.pool = &l->pool,
-	                   .rules = &l->rules,
-	                   .metrics = &l->metrics,
-	                   .trouble = l->trouble,
-	                   .tick_ms = l->conf->tick_ms,
-	                   .now = clock_ms(),
-	                   .wall = clock_wall()};
+	struct pages r = {.pool = &l->pool,
+	                  .rules = &l->rules,
+	                  .metrics = &l->metrics,
+	                  .manages_expire = l->guard.sysctl.may_be_quiet &&
+	                                    sysctl_writable(&l->guard.sysctl),
+	                  .trouble = *l->trouble ? l->trouble : l->no_way,
+	                  .tick_ms = l->conf->tick_ms,
+	                  .now = clock_ms(),
+	                  .wall = clock_wall()};
 
-	return report_page(&r, path, body, type);
+	return pages_get(&r, path, body, type);
 }
 
-static int loop_init(struct loop *l, struct config *conf, struct err *err)
+static int loop_init(struct loop *l, const struct config *conf, struct err *err)
 {
 	sigset_t set;
 
 	l->conf = conf;
 	l->epoll = l->signals = l->netlink = -1;
 	events_init(&l->events, clock_ms());
-	first_set(l, conf);
+	first_set(l, conf, clock_ms());
 	metrics_init(&l->metrics, clock_ms(), clock_wall());
-	if (listen_init(&l->listen, &conf->listen, on_page, l, err) < 0)
+	if (listen_init(&l->listen, &conf->listen, conf->listen_spare, on_page, l, err) < 0)
 		return -1;
 	l->rules = (struct rules){.vs = conf->vs, .scheduler = conf->scheduler};
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	signal(SIGPIPE, SIG_IGN);
 	if (tls_init(err) < 0 ||
@@ -140,26 +171,22 @@ static int loop_init(struct loop *l, struct config *conf, struct err *err)
 	    watch(l, l->signals, SLOT_SIGNAL, EPOLLIN, EPOLL_CTL_ADD) < 0 ||
 	    watch(l, l->netlink, SLOT_NETLINK, EPOLLIN, EPOLL_CTL_ADD) < 0)
 		return err_set(err, "event loop: %s", strerror(errno));
-	l->probers.epoll = l->epoll;
+	l->prober.epoll = l->epoll;
 	discover_init(&l->discover, l->epoll, SLOT_DISCOVER, conf->vs.family, conf->client_cert,
 	              conf->ca_file);
-	if (conf->file)
-		stamp_changed(&l->conf_seen, conf->file);
 	if (l->listen.epoll >= 0)
 		watch(l, l->listen.epoll, SLOT_LISTEN, EPOLLIN, EPOLL_CTL_ADD);
 	if (guard_open(&l->guard, conf, err) < 0)
 		return -1;
-	return guard_check(&l->guard, err);
+	return guard_check_vs(&l->guard, err);
 }
 
 static void loop_release(struct loop *l)
 {
-	probers_stop(&l->probers);
+	pool_release(&l->pool);
 	discover_release(&l->discover);
 	listen_release(&l->listen);
-	metrics_release(&l->metrics);
 	guard_close(&l->guard);
-	cut_release(&l->cut);
 	trust_release(&l->trust);
 	mem_auto_close(&l->netlink);
 	mem_auto_close(&l->signals);
@@ -167,7 +194,7 @@ static void loop_release(struct loop *l)
 }
 
 /* Logs the guard's trouble when it begins, changes or ends. */
-static void tell_trouble(struct loop *l, const char *msg)
+static void log_trouble(struct loop *l, const char *msg)
 {
 	if (strcmp(l->trouble, msg) == 0)
 		return;
@@ -176,6 +203,35 @@ static void tell_trouble(struct loop *l, const char *msg)
 	else
 		event(&l->events, LOG_LVL_INFO, "the rules can be written again");
 	strcpy(l->trouble, msg);
+}
+
+/* Logs when this node has no way to any real server, and when it has one again. */
+static void log_no_way(struct loop *l)
+{
+	l->metrics.no_way = *l->guard.no_way;
+	if (strcmp(l->no_way, l->guard.no_way) == 0)
+		return;
+	if (*l->guard.no_way)
+		event(&l->events, LOG_LVL_WARN, "%s; nothing is changed, trying again",
+		      l->guard.no_way);
+	else
+		event(&l->events, LOG_LVL_INFO, "there is a way to the real servers again");
+	strcpy(l->no_way, l->guard.no_way);
+}
+
+/* The switches, the route to the virtual address and what it needs. */
+static int look_at_path(struct loop *l, uint64_t now, struct err *err)
+{
+	int rc = guard_apply_path(&l->guard, &l->rules, &l->events, err);
+
+	l->path_failed = rc < 0;
+	l->last_path = now;
+	l->next_path = clock_next(now, rc < 0 ? l->conf->tick_ms : PATH_MS);
+	log_no_way(l);
+	if (l->look_for_vs)
+		guard_watch_vs(&l->guard, &l->events);
+	l->look_for_vs = false;
+	return rc;
 }
 
 /* Looks at the rules, and at the path to them when it is time, and repairs. expected: what is
@@ -189,261 +245,158 @@ static void reconcile(struct loop *l, bool expected, uint64_t now)
 		rc = guard_apply_rules(&l->guard, &l->rules, &l->events, &err);
 	if (rc < 0)
 		guard_close(&l->guard); /* the family's number may have changed with its module */
-	if (rc == 0 && now >= l->next_path) {
-		rc = guard_apply_path(&l->guard, &l->events, &err);
-		l->path_failed = rc < 0;
-		l->last_path = now;
-		l->next_path = clock_next(now, rc < 0 ? l->conf->tick_ms : PATH_MS);
-		trust_refresh(&l->trust, &l->events);
-	}
+	if (rc == 0 && now >= l->next_path)
+		rc = look_at_path(l, now, &err);
 	if (rc < 0 || !l->path_failed)
-		tell_trouble(l, err.msg);
+		log_trouble(l, err.msg);
 	if (l->guard.open)
 		l->metrics.backend = backend_name(l->guard.backend.kind);
 	metrics_reconciled(&l->metrics, &l->events, rc == 0 && !l->path_failed, expected, now);
 	l->next_rules = clock_next(now, l->conf->tick_ms);
+	if (now >= l->next_path) /* only rules that could be written lead there */
+		l->next_path = l->next_rules;
 }
 
 /* The state of the servers has changed: new rules, at once. */
 static void rules_changed(struct loop *l, uint64_t now)
 {
-	pool_rules(&l->pool, &l->rules);
-	if (l->pool.failed_open != l->failed_open) {
-		l->failed_open = l->pool.failed_open;
-		if (l->failed_open)
-			event(&l->events, LOG_LVL_WARN,
-			      "no real server is up: connections go on to the last known ones");
-		else
-			event(&l->events, LOG_LVL_INFO, "a real server is up again");
-		if (l->failed_open && l->masters.told) {
-			masters_doubt(&l->masters);
-			discover_restart(&l->discover, now);
-			l->set_changed = true;
-		}
-	}
+	bool was_open = l->pool.failed_open;
+
+	pool_rules(&l->pool, &l->rules, now);
+	if (was_open && !l->pool.failed_open)
+		prober_all_now(&l->prober, now);
 	reconcile(l, true, now);
 }
 
-/* A server's state has changed. Who was connected to a dead one is noted before it is removed. */
-static void on_state(void *ctx, size_t i, uint64_t now)
+/* Whether every server is lost: logged when it begins and ends, and then every address that was
+ * ever known is probed, too. */
+static void look_for_loss(struct loop *l, uint64_t now)
 {
-	struct loop *l = ctx;
-	const struct server *s = &l->pool.server[i];
-	char name[ADDR_STR_MAX];
-	size_t n;
+	bool lost = pool_all_lost(&l->pool);
 
-	if (s->state == SERVER_DOWN)
-		backend_collect(&l->guard.backend, &l->conf->vs, &s->addr, &l->cut);
-	rules_changed(l, now);
-	/* nothing better is left: those who hang on may do so */
-	if (rules_have(&l->rules, &s->addr)) {
-		cut_release(&l->cut);
+	if (lost == l->lost)
+		return;
+	l->lost = lost;
+	if (!lost) {
+		event(&l->events, LOG_LVL_INFO, "a real server is up again");
 		return;
 	}
-	n = cut_run(&l->cut);
-	if (n)
-		event(&l->events, LOG_LVL_INFO, "%zu connections to %s cut", n,
-		      addr_str(&s->addr, name));
+	event(&l->events, LOG_LVL_WARN,
+	      "no real server is up: connections go on to the last known ones");
+	if (l->masters.current) {
+		masters_doubt(&l->masters);
+		discover_restart(&l->discover, now);
+		l->set_changed = true;
+	}
 }
 
-static void tell_set(struct loop *l, const struct addrs *want)
+/* One of the cluster's list was reached: it is in force from now on. */
+static void master_reached(struct loop *l, const struct server *s, uint64_t now)
+{
+	if (s->state != SERVER_UP || !masters_reached(&l->masters, &s->addr))
+		return;
+	l->set_changed = true;
+	l->next_save = l->conf->state_file ? now : 0;
+}
+
+static void on_state(void *ctx, struct server *s, uint64_t now)
+{
+	struct loop *l = ctx;
+
+	rules_changed(l, now);
+	master_reached(l, s, now);
+}
+
+static void log_set(struct loop *l, const struct addrs *want)
 {
 	char name[ADDR_STR_MAX];
 
 	for (size_t i = 0; i < l->pool.n; i++)
-		if (!addrs_have(want, &l->pool.server[i].addr))
+		if (!addrs_have(want, &l->pool.server[i]->addr))
 			event(&l->events, LOG_LVL_INFO, "real server %s is no longer one",
-			      addr_str(&l->pool.server[i].addr, name));
+			      addr_str(&l->pool.server[i]->addr, name));
 	for (size_t i = 0; i < want->n; i++)
-		if (!pool_has(&l->pool, &want->a[i]))
+		if (!pool_find(&l->pool, &want->a[i]))
 			event(&l->events, LOG_LVL_INFO,
 			      "real server %s is new: used once it is ready",
 			      addr_str(&want->a[i], name));
 }
 
 /*
- * Whether a server that is not wanted is gone. One that is not on the cluster's list is used as
- * long as it answers, or drained: an API server leaves the list when its end begins, and when etcd
- * is slow. One that is no longer among the options is drained once there is another.
+ * Whether a server that is not wanted can go. One that is not on the cluster's list is used as long
+ * as it answers, or drained: an API server leaves the list when its end begins, and when etcd is
+ * slow.
  */
-static bool gone(const struct loop *l, size_t i, uint64_t now)
+static bool may_go(const struct server *s, uint64_t now)
 {
-	const struct prober *p = &l->probers.v[i];
-
-	if (l->masters.told)
-		return p->down_since && now >= p->down_since + LINGER_MS;
-	return l->pool.server[i].state == SERVER_DOWN || (p->leaves && now >= p->leaves + DRAIN_MS);
+	return s->down_since && now >= s->down_since + LINGER_MS;
 }
 
-/* Looks who that is leaving has been replaced. */
-static void look_at_leavers(struct loop *l, uint64_t now)
+/* The servers that are wanted, and behind them those that are not but stay for now. */
+static void next_set(const struct loop *l, struct addrs *wanted, struct addrs *all, uint64_t now)
 {
-	bool replaced = pool_replaced(&l->pool);
-
-	for (size_t i = 0; i < l->pool.n; i++) {
-		struct prober *p = &l->probers.v[i];
-
-		if (!replaced || !l->pool.server[i].leaving)
-			p->leaves = 0;
-		else if (!p->leaves)
-			p->leaves = now;
-	}
-}
-
-/* Who is wanted, and behind them who is not but lingers. Returns how many are wanted. */
-static size_t next_set(const struct loop *l, struct addrs *want, uint64_t now)
-{
-	size_t wanted;
-
-	masters_wanted(&l->masters, want, &(size_t){0});
-	wanted = want->n;
+	masters_wanted(&l->masters, wanted, &(size_t){0});
+	*all = *wanted;
 	for (size_t i = 0; i < l->pool.n; i++)
-		if (!gone(l, i, now))
-			addrs_add(want, &l->pool.server[i].addr);
-	return wanted;
+		if (!may_go(l->pool.server[i], now))
+			addrs_add(all, &l->pool.server[i]->addr);
 }
 
-static bool somebody_left(const struct loop *l, uint64_t now)
+static bool any_may_go(const struct loop *l, uint64_t now)
 {
-	struct addrs want;
+	struct addrs wanted, all;
 
-	next_set(l, &want, now);
-	return want.n < l->pool.n;
+	next_set(l, &wanted, &all, now);
+	return all.n < l->pool.n;
 }
 
-/* Other servers are to be asked: those that stay keep their state; probes under way begin anew. */
+/* Other servers are to be probed: those that stay go on as they are. */
 static void change_set(struct loop *l, uint64_t now)
 {
-	size_t old_n = l->pool.n, wanted;
-	struct addrs want;
-	int from[DESTS_MAX];
+	struct addrs wanted, all;
 
 	l->set_changed = false;
-	wanted = next_set(l, &want, now);
-	tell_set(l, &want);
-	pool_set(&l->pool, want.a, want.n, from);
-	probers_set(&l->probers, from, old_n, now);
-	for (size_t i = 0; i < l->pool.n; i++)
-		l->pool.server[i].leaving = !l->masters.told && i >= wanted;
-	look_at_leavers(l, now);
+	next_set(l, &wanted, &all, now);
+	log_set(l, &all);
+	pool_set(&l->pool, all.a, all.n, now);
 	rules_changed(l, now);
 }
 
-/* What the cluster has said about its masters. */
-static void learn(struct loop *l, uint64_t now)
+/* Takes the list that the cluster has sent, if one has come. */
+static void take_masters(struct loop *l, uint64_t now)
 {
 	const struct addrs *list = discover_news(&l->discover);
 
 	if (!list || !masters_learn(&l->masters, list))
 		return;
 	l->set_changed = true;
-	l->next_save = l->conf->state_file ? now : 0;
+	for (size_t i = 0; i < l->pool.n; i++)
+		master_reached(l, l->pool.server[i], now);
 }
 
 static void save(struct loop *l, uint64_t now)
 {
 	const struct config *c = l->conf;
 	struct err err = {0};
+	struct marks marks;
 
 	l->next_save = 0;
-	if (masters_save(&l->masters, c->state_file, masters_mark(c->ca_file), &err) == 0)
+	marks_read(&marks, c->ca_file);
+	if (masters_save(&l->masters, c->state_file, &marks, &err) == 0)
 		return;
 	l->next_save = now + SAVE_MS;
-	if (!l->unsaved_told)
+	if (!l->unsaved_logged)
 		event(&l->events, LOG_LVL_WARN, "the masters are not remembered: %s", err.msg);
-	l->unsaved_told = true;
+	l->unsaved_logged = true;
 }
 
-/* Another address for health and metrics. */
-static void listen_elsewhere(struct loop *l)
-{
-	struct err err = {0};
-
-	if (addr_eq(&l->listen.addr, &l->conf->listen))
-		return;
-	listen_release(&l->listen);
-	if (listen_init(&l->listen, &l->conf->listen, on_page, l, &err) < 0)
-		event(&l->events, LOG_LVL_ERROR, "%s", err.msg);
-	else if (l->listen.epoll >= 0)
-		watch(l, l->listen.epoll, SLOT_LISTEN, EPOLLIN, EPOLL_CTL_ADD);
-}
-
-/* Everything that points into the old configuration, or follows from it. */
-static void take_config(struct loop *l, struct config *fresh, struct trust *trust, uint64_t now)
-{
-	const struct config *c = l->conf;
-
-	probers_restart(&l->probers, now);
-	discover_release(&l->discover);
-	trust_release(&l->trust);
-	config_release(l->conf);
-	*l->conf = *fresh;
-	l->trust = *trust;
-	l->rules.scheduler = c->scheduler;
-	l->pool.fall = c->fall;
-	l->pool.rise = c->rise;
-	l->pool.ramp_ms = c->slow_start_ms;
-	log_init("lvscare", (enum log_level)c->log_level);
-	log_json(c->log_json);
-	listen_elsewhere(l);
-	discover_init(&l->discover, l->epoll, SLOT_DISCOVER, c->vs.family, c->client_cert,
-	              c->ca_file);
-	if (c->client_cert)
-		masters_seed(&l->masters, c->rs, c->n_rs);
-	else
-		masters_init(&l->masters, &c->vs, c->rs, c->n_rs); /* nobody is asked any more */
-	l->set_changed = true;
-	l->next_path = l->next_rules = l->next_files = now;
-	l->next_save = l->masters.told && c->state_file ? now : 0;
-}
-
-/* Reads the configuration again; one that cannot be used changes nothing. */
-static void reload(struct loop *l, uint64_t now)
-{
-	struct guard guard = l->guard;
-	struct config fresh;
-	struct trust trust;
-	struct err err = {0};
-	bool good = config_reload(&fresh, l->conf, &err) == 0;
-
-	guard.conf = &fresh;
-	if (good && ((guard.open && guard_check(&guard, &err) < 0) ||
-	             trust_init(&trust, fresh.insecure ? NULL : fresh.ca_file, &err) < 0)) {
-		config_release(&fresh);
-		good = false;
-	}
-	if (!good) {
-		event(&l->events, LOG_LVL_ERROR, "%s; the configuration stays as it was", err.msg);
-		return;
-	}
-	take_config(l, &fresh, &trust, now);
-	event(&l->events, LOG_LVL_INFO, "configuration read again from %s", l->conf->file);
-}
-
-static void hung_up(struct loop *l, uint64_t now)
-{
-	if (l->conf->file)
-		reload(l, now);
-	else
-		event(&l->events, LOG_LVL_INFO,
-		      "SIGHUP: there is no configuration file (--config) to read again");
-}
-
-/* A file that has just changed may still be written: it is read when it has stayed for a look. */
 static void look_at_files(struct loop *l, uint64_t now)
 {
 	l->next_files = clock_next(now, FILES_MS);
 	discover_refresh(&l->discover, &l->events, now);
-	look_at_leavers(l, now);
-	l->set_changed |= somebody_left(l, now);
-	if (!l->conf->file)
-		return;
-	if (stamp_changed(&l->conf_seen, l->conf->file)) {
-		l->conf_changed = true;
-	} else if (l->conf_changed) {
-		l->conf_changed = false;
-		reload(l, now);
-	}
+	if (trust_refresh(&l->trust, &l->events) && l->masters.current && l->conf->state_file)
+		l->next_save = now; /* it says which authority the list is of */
+	l->set_changed |= any_may_go(l, now);
 }
 
 /* Everything whose time has come; returns when the next thing is due. */
@@ -451,23 +404,24 @@ static uint64_t run_timers(struct loop *l, uint64_t now)
 {
 	uint64_t next;
 
-	probers_turn(&l->probers, now);
+	prober_run_due(&l->prober, now);
+	look_for_loss(l, now);
 	if (now >= l->next_files)
 		look_at_files(l, now);
 	next = discover_turn(&l->discover, &l->pool, &l->events, now);
-	learn(l, now);
+	take_masters(l, now);
 	if (l->set_changed)
 		change_set(l, now);
 	if (l->next_save && now >= l->next_save)
 		save(l, now);
-	if (pool_ramp(&l->pool, now))
+	if (pool_tick(&l->pool, now))
 		rules_changed(l, now);
 	if (now >= l->next_rules || now >= l->next_path)
 		reconcile(l, false, now);
 	next = clock_sooner(next, listen_turn(&l->listen, &l->events, now));
 	next = clock_sooner(next,
 	                    clock_sooner(l->next_files, clock_sooner(l->next_rules, l->next_path)));
-	next = clock_sooner(next, probers_due(&l->probers));
+	next = clock_sooner(next, prober_due(&l->prober));
 	return next;
 }
 
@@ -478,40 +432,38 @@ static void notified(struct loop *l, uint64_t now)
 
 	if (!nlsock_drain(l->netlink))
 		return;
+	l->look_for_vs = true;
 	if (at < now + NOTIFIED_MS)
 		at = now + NOTIFIED_MS;
 	if (at < l->next_path)
 		l->next_path = at;
 }
 
-/* SIGHUP reads the configuration again, the others end the daemon. */
-static void signalled(struct loop *l, bool *stop, uint64_t now)
+/* This process, or the whole machine, was late: no server is to blame for that. */
+static void look_for_stall(struct loop *l, uint64_t wanted, uint64_t now)
 {
-	struct signalfd_siginfo si;
-
-	while (read(l->signals, &si, sizeof(si)) == sizeof(si)) {
-		if (si.ssi_signo == SIGHUP)
-			hung_up(l, now);
-		else
-			*stop = true;
-	}
+	if (now > wanted + STALL_MS)
+		prober_postpone(&l->prober, now - wanted);
 }
 
 static void loop_turn(struct loop *l, bool *stop)
 {
 	struct epoll_event ready[16];
 	uint64_t now = l->events.now = clock_ms();
-	uint64_t next = run_timers(l, now);
+	uint64_t next = run_timers(l, now), wait;
 	int n;
 
+	look_for_stall(l, now, clock_ms());
 	now = clock_ms();
-	n = epoll_wait(l->epoll, ready, ARRAY_SIZE(ready), next > now ? (int)(next - now) : 0);
+	wait = next > now ? next - now : 0;
+	n = epoll_wait(l->epoll, ready, ARRAY_SIZE(ready), (int)wait);
+	look_for_stall(l, now + wait, clock_ms());
 	now = l->events.now = clock_ms();
 	for (int i = 0; i < n; i++) {
 		uint32_t slot = ready[i].data.u32;
 
 		if (slot == SLOT_SIGNAL)
-			signalled(l, stop, now);
+			*stop = true;
 		else if (slot == SLOT_NETLINK)
 			notified(l, now);
 		else if (slot == SLOT_DISCOVER)
@@ -519,32 +471,37 @@ static void loop_turn(struct loop *l, bool *stop)
 		else if (slot == SLOT_LISTEN)
 			listen_ready(&l->listen, now);
 		else
-			probers_ready(&l->probers, slot, now);
+			prober_ready(&l->prober, slot, now);
 	}
 }
 
-int loop_run(struct config *conf, struct err *err)
+int loop_run(const struct config *conf, struct err *err)
 {
 	struct loop *l = xcalloc(1, sizeof(*l));
 	char name[ADDR_STR_MAX];
 	bool stop = false;
 	int rc;
 
-	l->probers = (struct probers){.pool = &l->pool,
-	                              .conf = conf,
-	                              .trust = &l->trust,
-	                              .metrics = &l->metrics,
-	                              .events = &l->events,
-	                              .changed = on_state,
-	                              .ctx = l};
+	l->conf = conf;
+	l->prober = (struct prober){.pool = &l->pool,
+	                            .conf = &conf->probe,
+	                            .interval_ms = conf->interval_ms,
+	                            .fast_ms = conf->fast_ms,
+	                            .trust = &l->trust.tls,
+	                            .identity = &l->discover.identity.tls,
+	                            .events = &l->events,
+	                            .changed = on_state,
+	                            .ctx = l};
 	rc = loop_init(l, conf, err);
 	if (rc == 0) {
 		log_info("guards virtual server %s with %zu real servers, backend %s",
 		         addr_str(&conf->vs, name), l->pool.n, backend_name(l->guard.backend.kind));
 		trust_refresh(&l->trust, &l->events);
-		pool_rules(&l->pool, &l->rules);
+		start_from_kernel(l);
+		pool_rules(&l->pool, &l->rules, clock_ms());
 		while (!stop)
 			loop_turn(l, &stop);
+		guard_end(&l->guard);
 		log_info("ends; the rules stay");
 	}
 	loop_release(l);

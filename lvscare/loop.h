@@ -6,7 +6,6 @@ struct err;
 
 /*
  * The daemon: one thread, one epoll loop. Guards the rules and probes the servers until SIGTERM or
- * SIGINT; the rules stay. SIGHUP, and a change of its file, have the configuration read again into
- * conf. Returns 0 at the end, or -1 when it cannot even start.
+ * SIGINT; the rules stay. Returns 0 at the end, or -1 when it cannot even start.
  */
-int loop_run(struct config *conf, struct err *err);
+int loop_run(const struct config *conf, struct err *err);

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "commands/once.h"
+#include "commands/tool.h"
 #include "config.h"
 #include "err.h"
 #include "events.h"
-#include "guard.h"
 #include "log.h"
 #include "loop.h"
-#include "tool.h"
 
 static int run(struct config *c, struct err *err)
 {
@@ -14,13 +14,13 @@ static int run(struct config *c, struct err *err)
 	events_init(&ev, 0);
 	switch (c->action) {
 	case ACTION_RUN_ONCE:
-		return guard_run_once(c, &ev, err);
+		return once_write(c, &ev, err);
 	case ACTION_CLEAN:
-		return guard_clean(c, &ev, err);
+		return once_clean(c, &ev, err);
 	case ACTION_GUARD:
 		return loop_run(c, err);
 	case ACTION_MAN:
-		config_man();
+		config_man(tool_man);
 	}
 	return 0;
 }

@@ -76,13 +76,23 @@ static struct oci_descriptor *add_manifest(struct bundle *b, struct oci_manifest
 	return d;
 }
 
+static json_t *words_json(const char *const *words)
+{
+	json_t *array = json_array();
+
+	for (; *words; words++)
+		json_array_append_new(array, json_string(*words));
+	return array;
+}
+
 /* The image's config, as the image specification has it. */
 static char *config_json(const struct bundle_image *image, int64_t epoch)
 {
 	time_t t = (time_t)epoch;
 	char created[32];
 	struct tm tm;
-	json_t *diffs = json_array(), *config = json_pack("{s:[s]}", "Env", IMAGE_PATH), *top;
+	json_t *diffs = json_array(), *top;
+	json_t *config = json_pack("{s:[ss*]}", "Env", IMAGE_PATH, image->env);
 	const char *slash = strrchr(image->ref, '/'), *name = slash ? slash + 1 : image->ref;
 	auto_free char *title = xstrndup(name, strcspn(name, ":"));
 	char *text;
@@ -90,11 +100,21 @@ static char *config_json(const struct bundle_image *image, int64_t epoch)
 	gmtime_r(&t, &tm);
 	strftime(created, sizeof(created), "%Y-%m-%dT%H:%M:%SZ", &tm);
 	/* images of the same layers stay apart for the runtime, which knows them by this config */
-	json_object_set_new(config, "Labels", json_pack("{s:s}", OCI_ANN_TITLE, title));
+	json_object_set_new(config, "Labels",
+	                    json_pack("{s:s,s:s,s:s*,s:s*,s:s*,s:s*}", OCI_ANN_TITLE, title,
+	                              "org.opencontainers.image.vendor", "kubecask",
+	                              "org.opencontainers.image.version", image->version,
+	                              "org.opencontainers.image.source", image->source,
+	                              "org.opencontainers.image.revision", image->revision,
+	                              OCI_ANN_COMPONENT "kubeadm-patches", image->patches));
 	for (size_t i = 0; i < image->n_layers; i++)
 		json_array_append_new(diffs, json_string(image->layers[i].diff_id));
 	if (image->entrypoint)
 		json_object_set_new(config, "Entrypoint", json_pack("[s]", image->entrypoint));
+	if (image->cmd)
+		json_object_set_new(config, "Cmd", words_json(image->cmd));
+	if (image->workdir)
+		json_object_set_new(config, "WorkingDir", json_string(image->workdir));
 	if (image->user)
 		json_object_set_new(config, "User", json_string(image->user));
 	top = json_pack("{s:s,s:o,s:s,s:s,s:{s:s,s:o}}", "architecture", "amd64", "config", config,
@@ -228,6 +248,14 @@ int bundle_write(struct bundle *b, const char *path, struct digest *digest, uint
 		return err_set(err, "%s: %s", path, strerror(errno));
 	}
 	return 0;
+}
+
+int bundle_write_sum(const char *path, const struct digest *digest, struct err *err)
+{
+	auto_free char *sum_path = xasprintf("%s.sha256", path);
+	auto_free char *sum = xasprintf("%s  %s\n", digest_hex(digest), strrchr(path, '/') + 1);
+
+	return fs_write_atomic(sum_path, sum, strlen(sum), 0644, err);
 }
 
 void bundle_release(struct bundle *b)

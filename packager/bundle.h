@@ -32,7 +32,14 @@ struct bundle_layer {
 struct bundle_image {
 	const char *ref, *role; /* OCI_ROLE_... */
 	const char *entrypoint; /* one word, or NULL */
+	const char *const *cmd; /* words, NULL at the end; or NULL */
 	const char *user;       /* "UID:GID", or NULL for root */
+	const char *env;        /* "NAME=VALUE" beside PATH, or NULL */
+	const char *workdir;    /* or NULL */
+	const char *version;    /* a label that keeps images of the same layers apart, or NULL */
+	const char *source;     /* module that it is compiled from, its version and the digest of */
+	const char *revision;   /* the patches: labels, each may be NULL */
+	const char *patches;
 	const struct bundle_layer *layers;
 	size_t n_layers;
 };
@@ -49,4 +56,6 @@ struct oci_descriptor *bundle_add_node(struct bundle *b, const struct bundle_lay
  */
 int bundle_write(struct bundle *b, const char *path, struct digest *digest, uint64_t *total,
                  struct err *err);
+/* PATH.sha256, for sha256sum -c. */
+int bundle_write_sum(const char *path, const struct digest *digest, struct err *err);
 void bundle_release(struct bundle *b);

@@ -35,11 +35,33 @@ int content_program(const struct plan_layer *l, struct layer *out, struct err *e
 	auto_free char *key = xasprintf("links-%s", minor);
 
 	(void)err;
-	layer_file(out, l->part->output, 0755, step_value(l->source, "file"),
-	           step_value(l->source, "sha256"));
+	layer_file(out, l->part->output, l->part->setuid ? 04755 : 0755,
+	           step_value(l->source, "file"), step_value(l->source, "sha256"));
 	add_links(out, l->part, "links");
 	add_links(out, l->part, key);
 	return 0;
+}
+
+/* A node's files must not lead out of the version's directory; the installer refuses such links. */
+static int check_links(const struct layer *l, struct err *err)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		const struct layer_entry *e = &l->v[i];
+
+		if (e->kind == LAYER_LINK && (*e->from == '/' || strstr(e->from, "..")))
+			return err_set(err,
+			               "nettools: the link %s to %s leads out of its directory: "
+			               "drop it in debs.conf",
+			               e->path, e->from);
+	}
+	return 0;
+}
+
+int content_nettools(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	if (layer_tree(out, step_value(l->source, "tree"), err) < 0)
+		return -1;
+	return check_links(out, err);
 }
 
 /* The names under which netfilter-select finds either iptables. */
@@ -59,16 +81,50 @@ static void add_variants(struct layer *out)
 		}
 }
 
-int content_nettools(const struct plan_layer *l, struct layer *out, struct err *err)
+int content_netfilter(const struct plan_layer *l, struct layer *out, struct err *err)
 {
+	(void)err;
 	add_variants(out);
+	layer_link(out, "lib64/ld-linux-x86-64.so.2", "/lib/x86_64-linux-gnu/ld-linux-x86-64.so.2");
 	layer_file(out, "usr/local/bin/netfilter-select", 0755, l->plan->set->netfilter_select,
 	           NULL);
 	/* ipset looks there for the name "tcp", which kube-proxy gives it in its ipvs mode */
 	layer_data(out, "etc/protocols", 0644, "tcp 6 TCP\nudp 17 UDP\nsctp 132 SCTP\n");
 	/* kubeadm's DaemonSet runs exactly this path */
 	layer_link(out, "usr/local/bin/kube-proxy", "netfilter-select");
-	return layer_tree(out, step_value(l->source, "tree"), err);
+	return 0;
+}
+
+/* Where upstream's images have programs that ours have in /bin. */
+static void add_local(struct layer *out, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		auto_free char *path = xasprintf("usr/local/bin/%s", names[i]);
+		auto_free char *to = xasprintf("/bin/%s", names[i]);
+
+		layer_link(out, path, to);
+	}
+}
+
+int content_kube_paths(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	static const char *const names[] = {"kube-apiserver", "kube-controller-manager",
+	                                    "kube-scheduler"};
+
+	(void)err;
+	add_local(out, names, ARRAY_SIZE(names));
+	layer_file(out, "go-runner", 0755, l->plan->set->log_runner, NULL);
+	return 0;
+}
+
+int content_etcd_paths(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	static const char *const names[] = {"etcd", "etcdctl", "etcdutl"};
+
+	(void)l;
+	(void)err;
+	add_local(out, names, ARRAY_SIZE(names));
+	return 0;
 }
 
 int content_lvscare(const struct plan_layer *l, struct layer *out, struct err *err)
@@ -129,6 +185,7 @@ int content_node(const struct plan_layer *l, struct layer *out, struct err *err)
 	for (size_t i = 0; i < l->plan->release.vars.n; i++)
 		conf_set(&vars, l->plan->release.vars.v[i].key, l->plan->release.vars.v[i].value);
 	conf_set(&vars, "pause-image", pause);
+	layer_file(out, "bin/nft", 0755, l->plan->set->nft, NULL);
 	if (tree_list(dir, &files, err) < 0)
 		return -1;
 	for (size_t i = 0; i < files.n; i++) {

@@ -22,7 +22,7 @@ static char *file_of(const struct debs *d, const char *name, const char *version
 {
 	auto_strbuf path = {0};
 
-	strbuf_addf(&path, "%s/deb/%s_", d->work, name);
+	strbuf_addf(&path, "%s/deb/%s/%s_", d->work, d->name, name);
 	for (; *version; version++)
 		if (*version == ':')
 			strbuf_addstr(&path, "%3a");
@@ -52,10 +52,10 @@ static char *version_in(const char *file, const char *name)
 	return strbuf_detach(&version);
 }
 
-/* apt-get download of all wanted ("name" or "name=version") into work/deb. */
+/* apt-get download of all wanted ("name" or "name=version") into work/deb/NAME. */
 static int download(const struct debs *d, const struct strlist *wanted, struct err *err)
 {
-	auto_free char *dir = xasprintf("%s/deb", d->work);
+	auto_free char *dir = xasprintf("%s/deb/%s", d->work, d->name);
 	auto_strlist argv = {0};
 	const struct proc_opts opts = {.dir = dir};
 
@@ -75,7 +75,7 @@ static int download(const struct debs *d, const struct strlist *wanted, struct e
 /* What the lock names and is not here yet, or everything when there is no lock. */
 static int fetch(const struct debs *d, struct err *err)
 {
-	auto_free char *dir = xasprintf("%s/deb", d->work);
+	auto_free char *dir = xasprintf("%s/deb/%s", d->work, d->name);
 	auto_strlist wanted = {0};
 	const char *name;
 	size_t at = 0;
@@ -99,10 +99,10 @@ static int fetch(const struct debs *d, struct err *err)
 	return download(d, &wanted, err);
 }
 
-/* The package's file among those in work/deb: the locked version's, or the only one. */
+/* The package's file among those in work/deb/NAME: the locked version's, or the only one. */
 static char *locate(const struct debs *d, const char *name, char **version, struct err *err)
 {
-	auto_free char *dir = xasprintf("%s/deb", d->work);
+	auto_free char *dir = xasprintf("%s/deb/%s", d->work, d->name);
 	auto_strlist files = {0};
 
 	if (d->lock) {

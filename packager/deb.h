@@ -13,7 +13,8 @@ struct lock;
 struct debs {
 	const struct conf *conf;
 	const struct lock *lock; /* NULL: the newest versions are taken, and noted in the record */
-	const char *work;        /* packages are kept in work/deb */
+	const char *name;        /* of the set */
+	const char *work;        /* packages are kept in work/deb/NAME */
 	const char *key;         /* of the step: part of the tree's name */
 };
 

@@ -47,16 +47,17 @@ static int add_file(struct strbuf *out, const char *path, struct err *err)
 	return 0;
 }
 
-/* The part's own patches, then those of the series; full paths. */
-static void all_patches(const struct gobuild *g, struct strlist *out)
+/* The part's own patches to module number i, then, for the main one, those of the series; full
+ * paths. */
+static void all_patches(const struct gobuild *g, size_t i, struct strlist *out)
 {
 	const char *name;
 	size_t at = 0;
 
-	while ((name = conf_next(&g->part->conf, "patch", &at)))
+	while ((name = part_next_of(g->part, "patch", i, &at)))
 		strlist_addf(out, "%s/%s", g->part->dir, name);
-	for (size_t i = 0; i < g->patches->n; i++)
-		strlist_add(out, g->patches->v[i]);
+	for (size_t k = 0; i == 0 && k < g->patches->n; k++)
+		strlist_add(out, g->patches->v[k]);
 }
 
 /*
@@ -91,7 +92,8 @@ int gobuild_inputs(const struct gobuild *g, struct strbuf *out, struct err *err)
 		if (is_source(names.v[i]) && add_file(out, path, err) < 0)
 			return -1;
 	}
-	all_patches(g, &patches);
+	for (size_t i = 0; i < p->modules.n; i++)
+		all_patches(g, i, &patches);
 	for (size_t i = 0; i < patches.n; i++)
 		if (patch_inputs(patches.v[i], out, err) < 0)
 			return -1;
@@ -108,8 +110,9 @@ static int note(const struct gobuild *g, struct conf *record, const char *line, 
 	return g->lock ? lock_check(g->lock, line, err) : 0;
 }
 
-/* Fetches all modules; the main one's directory goes to dir. */
-static int fetch(const struct gobuild *g, struct conf *record, char **dir, struct err *err)
+/* Fetches all modules; their directories go to dirs, in the same order. */
+static int fetch(const struct gobuild *g, struct conf *record, struct strlist *dirs,
+                 struct err *err)
 {
 	for (size_t i = 0; i < g->part->modules.n; i++) {
 		struct gomod_download d;
@@ -122,7 +125,8 @@ static int fetch(const struct gobuild *g, struct conf *record, char **dir, struc
 		line = xasprintf("module %s %s %s", path, version, d.sum);
 		rc = note(g, record, line, err);
 		if (i == 0)
-			*dir = steal(&d.dir);
+			conf_set(record, "module-dir", d.dir);
+		strlist_add(dirs, d.dir);
 		gomod_download_release(&d);
 		if (rc < 0)
 			return -1;
@@ -131,12 +135,12 @@ static int fetch(const struct gobuild *g, struct conf *record, char **dir, struc
 }
 
 /* "package main" of upstream's programs becomes an importable package with a function Main. */
-static int make_importable(const struct gobuild *g, const char *copy, struct err *err)
+static int make_importable(const struct gobuild *g, size_t i, const char *copy, struct err *err)
 {
 	const char *dir;
 	size_t at = 0;
 
-	while ((dir = conf_next(&g->part->conf, "mains", &at))) {
+	while ((dir = part_next_of(g->part, "mains", i, &at))) {
 		auto_free char *path = xasprintf("%s/%s", copy, dir);
 
 		if (tree_make_importable(path, err) < 0)
@@ -145,18 +149,31 @@ static int make_importable(const struct gobuild *g, const char *copy, struct err
 	return 0;
 }
 
-static int copy_module(const struct gobuild *g, const char *from, const char *to, struct err *err)
+static int copy_module(const struct gobuild *g, size_t i, const char *from, const char *to,
+                       struct err *err)
 {
 	auto_strlist patches = {0};
 
 	if (tree_copy(from, to, err) < 0)
 		return -1;
-	all_patches(g, &patches);
-	for (size_t i = 0; i < patches.n; i++)
-		if (patch_is_patch(patches.v[i]) ? patch_apply(to, patches.v[i], err) < 0
-		                                 : tree_copy(patches.v[i], to, err) < 0)
+	all_patches(g, i, &patches);
+	for (size_t k = 0; k < patches.n; k++)
+		if (patch_is_patch(patches.v[k]) ? patch_apply(to, patches.v[k], err) < 0
+		                                 : tree_copy(patches.v[k], to, err) < 0)
 			return -1;
-	return make_importable(g, to, err);
+	return make_importable(g, i, to, err);
+}
+
+static int copy_modules(const struct gobuild *g, const struct strlist *dirs, const char *src,
+                        struct err *err)
+{
+	for (size_t i = 0; i < dirs->n; i++) {
+		auto_free char *name = part_copy_dir(i), *to = xasprintf("%s/%s", src, name);
+
+		if (part_copies(g->part, i) && copy_module(g, i, dirs->v[i], to, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int copy_sources(const struct part *p, const char *main, struct err *err)
@@ -203,16 +220,26 @@ static int go(const struct gobuild *g, const char *const argv[], const char *dir
 	return status;
 }
 
+static void add_words(struct strlist *l, const char *const *words)
+{
+	for (; *words; words++)
+		strlist_add(l, *words);
+}
+
 /* Completes go.mod and go.sum; the latter pins every module that takes part. */
 static int resolve(const struct gobuild *g, const char *main, struct conf *record, struct err *err)
 {
 	auto_free char *tags = build_tags(g->part);
-	const char *const argv[] = {"go",    "list", "-mod=mod",       "-deps",
-	                            "-tags", tags,   g->part->package, NULL};
+	const char *const list[] = {"go", "list", "-mod=mod", "-deps", "-tags", tags, NULL};
+	auto_strlist argv = {0};
 	auto_free char *sum = xasprintf("%s/go.sum", main), *line = NULL;
 	struct digest d;
 
-	if (go(g, argv, main, "find the modules", err) < 0)
+	add_words(&argv, list);
+	if (g->part->test)
+		strlist_add(&argv, "-test");
+	strlist_add(&argv, g->part->package);
+	if (go(g, (const char *const *)argv.v, main, "find the modules", err) < 0)
 		return -1;
 	if (digest_file(sum, &d, NULL, err) < 0)
 		return -1;
@@ -234,21 +261,24 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 	strbuf_addstr(&ld, "-s -w -buildid=");
 	while ((more = conf_next(&g->part->conf, "ldflags", &at)))
 		strbuf_addf(&ld, " %s", more);
-	const char *const argv[] = {"go",
-	                            "build",
-	                            "-trimpath",
-	                            "-buildvcs=false",
-	                            "-mod=readonly",
-	                            "-tags",
-	                            tags,
-	                            "-ldflags",
-	                            strbuf_str(&ld),
-	                            "-o",
-	                            temp,
-	                            g->part->package,
-	                            NULL};
+	const char *const build[] = {"go", "build", NULL};
+	const char *const test[] = {"go", "test", "-c", "-vet=off", NULL};
+	const char *const options[] = {"-trimpath",
+	                               "-buildvcs=false",
+	                               "-mod=readonly",
+	                               "-tags",
+	                               tags,
+	                               "-ldflags",
+	                               strbuf_str(&ld),
+	                               "-o",
+	                               temp,
+	                               g->part->package,
+	                               NULL};
+	auto_strlist argv = {0};
 
-	if (go(g, argv, main, "compile it", err) < 0)
+	add_words(&argv, g->part->test ? test : build);
+	add_words(&argv, options);
+	if (go(g, (const char *const *)argv.v, main, "compile it", err) < 0)
 		return -1;
 	if (rename(temp, file) < 0)
 		return err_set(err, "rename to %s failed", file);
@@ -264,16 +294,14 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 int gobuild_run(const struct gobuild *g, struct conf *record, struct err *err)
 {
 	auto_free char *src = xasprintf("%s/src/%s", g->work, g->part->name);
-	auto_free char *main = xasprintf("%s/main", src), *copy = xasprintf("%s/module", src);
-	auto_free char *bin = xasprintf("%s/bin", g->work), *module_dir = NULL;
+	auto_free char *main = xasprintf("%s/main", src), *bin = xasprintf("%s/bin", g->work);
+	auto_strlist dirs = {0};
 
 	if (fs_remove_tree(src, err) < 0 || fs_mkdir_p(bin, 0755, err) < 0)
 		return -1;
-	if (fetch(g, record, &module_dir, err) < 0)
+	if (fetch(g, record, &dirs, err) < 0 || copy_modules(g, &dirs, src, err) < 0)
 		return -1;
-	if (g->part->copy && copy_module(g, module_dir, copy, err) < 0)
-		return -1;
-	if (copy_sources(g->part, main, err) < 0 || write_gomod(g->part, module_dir, main, err) < 0)
+	if (copy_sources(g->part, main, err) < 0 || write_gomod(g->part, dirs.v[0], main, err) < 0)
 		return -1;
 	if (resolve(g, main, record, err) < 0 || compile(g, main, record, err) < 0)
 		return -1;

@@ -21,6 +21,7 @@ int gobuild_inputs(const struct gobuild *g, struct strbuf *out, struct err *err)
 
 /*
  * Fetches the modules, copies and patches the main one where the part says so, writes go.mod,
- * compiles. Adds to the record: file, size, sha256, and a "lock" line for each input.
+ * compiles. Adds to the record: file, size, sha256, module-dir (the main module in Go's cache), and
+ * a "lock" line for each input.
  */
 int gobuild_run(const struct gobuild *g, struct conf *record, struct err *err);

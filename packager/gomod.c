@@ -72,6 +72,7 @@ static void each_line(const char *text, void (*on_line)(void *ctx, const char *l
 struct writer {
 	struct strbuf *out;
 	const char *staging; /* v0.37.2, or NULL */
+	bool copy;           /* of the main module: go reads its requirements itself */
 	bool in_godebug;     /* inside "godebug (" */
 	bool has_go;
 };
@@ -89,21 +90,41 @@ static void copy_directive(void *ctx, const char *line)
 	}
 }
 
-/* "k8s.io/api v0.0.0" -> replace k8s.io/api => k8s.io/api v0.37.2 */
+/*
+ * "k8s.io/api v0.0.0" -> replace k8s.io/api => k8s.io/api v0.37.2. Without a copy it is required
+ * too: go would not read the go.mod of a module that only another one requires, choose other
+ * versions than upstream's build, and so compile anew what is there for the cluster's own programs.
+ */
 static void replace_staging(void *ctx, const char *line)
 {
 	const struct writer *w = ctx;
 	char path[128], version[32], extra[3];
 	int words = sscanf(line, "%127s %31s %2s", path, version, extra);
 
-	if ((words == 2 || (words == 3 && !strcmp(extra, "//"))) && !strcmp(version, "v0.0.0"))
-		strbuf_addf(w->out, "replace %s => %s %s\n", path, path, w->staging);
+	if ((words != 2 && (words != 3 || strcmp(extra, "//") != 0)) ||
+	    strcmp(version, "v0.0.0") != 0)
+		return;
+	if (!w->copy)
+		strbuf_addf(w->out, "require %s v0.0.0\n", path);
+	strbuf_addf(w->out, "replace %s => %s %s\n", path, path, w->staging);
+}
+
+/* Modules that are compiled from their copies. */
+static void add_copies(const struct part *p, struct strbuf *out)
+{
+	for (size_t i = 0; i < p->modules.n; i++) {
+		auto_free char *path = NULL, *version = NULL, *dir = part_copy_dir(i);
+
+		part_module(p->modules.v[i], &path, &version);
+		if (part_copies(p, i))
+			strbuf_addf(out, "\nreplace %s => ../%s\n", path, dir);
+	}
 }
 
 int gomod_write(const struct part *p, const char *upstream, struct strbuf *out, struct err *err)
 {
 	auto_free char *path = NULL, *version = NULL, *staging = NULL;
-	struct writer w = {.out = out};
+	struct writer w = {.out = out, .copy = part_copies(p, 0)};
 
 	part_module(p->modules.v[0], &path, &version);
 	strbuf_addf(out, "module kubecask.local/%s\n\n", p->name);
@@ -113,8 +134,7 @@ int gomod_write(const struct part *p, const char *upstream, struct strbuf *out, 
 	strbuf_addch(out, '\n');
 	for (size_t i = 0; i < p->modules.n; i++)
 		strbuf_addf(out, "require %s\n", p->modules.v[i]);
-	if (p->copy)
-		strbuf_addf(out, "\nreplace %s => ../module\n", path);
+	add_copies(p, out);
 	if (!p->staging)
 		return 0;
 	if (strncmp(version, "v1.", 3) != 0)

@@ -18,6 +18,6 @@ void gomod_download_release(struct gomod_download *d);
 /*
  * The go.mod of a part: its modules, upstream's go and godebug lines, and the replacements: of the
  * main module by ../module when the part is compiled from a copy, of staging modules (required at
- * v0.0.0 by upstream) by their version v0.MINOR.PATCH.
+ * v0.0.0 by upstream, and, without a copy, here too) by their version v0.MINOR.PATCH.
  */
 int gomod_write(const struct part *p, const char *upstream, struct strbuf *out, struct err *err);

@@ -51,6 +51,8 @@ static int check_programs(const struct settings *s, struct err *err)
 	} programs[] = {{"--lvscare", s->lvscare},
 	                {"--pause", s->pause},
 	                {"--netfilter-select", s->netfilter_select},
+	                {"--log-runner", s->log_runner},
+	                {"--nft", s->nft},
 	                {"--install", s->install}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(programs); i++)
@@ -94,8 +96,18 @@ static int parse(struct options *o, int argc, char **argv, struct err *err)
 	    {0, "netfilter-select", CLI_STRING, "FILE",
 	     "The program that chooses an iptables (build/netfilter-select)", &s->netfilter_select,
 	     0, 0, false},
+	    {0, "log-runner", CLI_STRING, "FILE",
+	     "The entrypoint of the control plane's images (build/log-runner)", &s->log_runner, 0,
+	     0, false},
+	    {0, "nft", CLI_STRING, "FILE",
+	     "The program that runs the bundle's nft on a node (build/nft)", &s->nft, 0, 0, false},
 	    {0, "install", CLI_STRING, "FILE",
 	     "The installer, put beside the bundle (build/install)", &s->install, 0, 0, false},
+	    {0, "images", CLI_STRING, "DIR",
+	     "Make the archive of images that DIR describes instead (see tests/conformance)",
+	     &s->images, 0, 0, false},
+	    {0, "tree", CLI_LIST, "NAME=DIR", "A tree that a layer of these images is made of",
+	     &s->trees, 0, 0, false},
 	    {0, "man", CLI_FLAG, NULL, NULL, &o->man, 0, 0, false},
 	    {0},
 	};
@@ -111,6 +123,13 @@ static int parse(struct options *o, int argc, char **argv, struct err *err)
 	return rc;
 }
 
+static int make(struct options *o, struct err *err)
+{
+	if (check_version(o, err) < 0 || check_programs(&o->set, err) < 0)
+		return -1;
+	return package_make(&o->set, o->version, err);
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = {
@@ -122,6 +141,8 @@ int main(int argc, char **argv)
 	            .lvscare = "build/lvscare",
 	            .pause = "build/pause",
 	            .netfilter_select = "build/netfilter-select",
+	            .log_runner = "build/log-runner",
+	            .nft = "build/nft",
 	            .install = "build/install",
 	            .level = 19,
 	            .jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)},
@@ -133,10 +154,8 @@ int main(int argc, char **argv)
 
 	log_init("kubecask-pack", LOG_LVL_INFO);
 	rc = parse(&o, argc, argv, &err);
-	if (rc > 0)
-		return EXIT_OK;
-	if (rc < 0 || check_version(&o, &err) < 0 || check_programs(&o.set, &err) < 0 ||
-	    package_make(&o.set, o.version, &err) < 0)
-		return log_err(&err);
-	return EXIT_OK;
+	if (rc == 0)
+		rc = make(&o, &err);
+	strlist_free(&o.set.trees);
+	return rc < 0 ? log_err(&err) : EXIT_OK;
 }

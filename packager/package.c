@@ -4,6 +4,7 @@
 #include "bundle.h"
 #include "err.h"
 #include "fs.h"
+#include "imageset.h"
 #include "mem.h"
 #include "plan.h"
 #include "store.h"
@@ -17,39 +18,85 @@
 
 #define IMAGE_LAYERS_MAX 5
 
-/* What each image is made of. ref NULL: the one that kubeadm lists under this name. */
+/* Of the base that upstream's images of Go programs have. */
+#define CERTS  "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
+#define RUNNER "/go-runner"
+
+/*
+ * What each image is made of. ref NULL: the one that kubeadm lists under this name. Those have the
+ * paths, words and environment of upstream's (tests/golden/upstream-images).
+ */
 static const struct recipe {
-	const char *name, *ref_var, *role, *entrypoint, *user;
+	const char *name, *ref_var, *role, *entrypoint, *user, *env, *workdir;
 	const char *layers[IMAGE_LAYERS_MAX];
 } recipes[] = {
-    {"kube-apiserver", NULL, OCI_ROLE_CP, NULL, NULL, {"base", "kube"}},
-    {"kube-controller-manager", NULL, OCI_ROLE_CP, NULL, NULL, {"base", "kube"}},
-    {"kube-scheduler", NULL, OCI_ROLE_CP, NULL, NULL, {"base", "kube"}},
-    {"kube-proxy", NULL, OCI_ROLE_ALL, NULL, NULL, {"base", "kube", "nettools"}},
-    {"etcd", NULL, OCI_ROLE_CP, NULL, NULL, {"base", "etcd"}},
-    {"coredns", NULL, OCI_ROLE_ALL, "/bin/coredns", "65532:65532", {"base", "coredns"}},
-    {"pause", NULL, OCI_ROLE_ALL, "/pause", "65535:65535", {"pause"}},
-    {"lvscare", "lvscare-image", OCI_ROLE_ALL, "/bin/lvscare", NULL, {"lvscare"}},
-    {"flannel", "flannel-image", OCI_ROLE_ALL, NULL, NULL, {"base", "flannel", "cni", "nettools"}},
+    {.name = "kube-apiserver",
+     .entrypoint = RUNNER,
+     .env = CERTS,
+     .workdir = "/",
+     .role = OCI_ROLE_CP,
+     .layers = {"base", "kube", "kube-paths"}},
+    {.name = "kube-controller-manager",
+     .entrypoint = RUNNER,
+     .env = CERTS,
+     .workdir = "/",
+     .role = OCI_ROLE_CP,
+     .layers = {"base", "kube", "kube-paths"}},
+    {.name = "kube-scheduler",
+     .entrypoint = RUNNER,
+     .env = CERTS,
+     .workdir = "/",
+     .role = OCI_ROLE_CP,
+     .layers = {"base", "kube", "kube-paths"}},
+    {.name = "kube-proxy",
+     .role = OCI_ROLE_ALL,
+     .layers = {"base", "kube", "nettools", "netfilter"}},
+    {.name = "etcd",
+     .env = CERTS,
+     .workdir = "/",
+     .role = OCI_ROLE_CP,
+     .layers = {"base", "etcd", "etcd-paths"}},
+    {.name = "coredns",
+     .entrypoint = "/coredns",
+     .user = "65532:65532",
+     .env = CERTS,
+     .workdir = "/",
+     .role = OCI_ROLE_ALL,
+     .layers = {"base", "coredns"}},
+    {.name = "pause",
+     .entrypoint = "/pause",
+     .user = "65535:65535",
+     .role = OCI_ROLE_ALL,
+     .layers = {"pause"}},
+    {.name = "lvscare",
+     .ref_var = "lvscare-image",
+     .entrypoint = "/bin/lvscare",
+     .role = OCI_ROLE_ALL,
+     .layers = {"lvscare"}},
+    {.name = "flannel",
+     .ref_var = "flannel-image",
+     .role = OCI_ROLE_ALL,
+     .layers = {"base", "flannel", "cni", "nettools", "netfilter"}},
 };
 
-static const char *const node_layers[] = {"kube", "etcd",    "containerd", "runc",
-                                          "cni",  "lvscare", "node"};
+static const char *const node_layers[] = {"kube", "etcd",     "containerd", "shim", "runc",
+                                          "cni",  "nettools", "lvscare",    "node"};
 
-static int get_layer(const struct plan *p, const char *name, struct bundle_layer *out,
-                     struct err *err)
+/* Whose build of which source an image is: the part of that name is what its first layer after the
+ * base, or its only one, has. *source and *revision are the caller's, and borrowed by image. */
+static void label_source(const struct plan *p, const char *layer, struct bundle_image *image,
+                         char **source, char **revision)
 {
-	const struct plan_layer *l = plan_find_layer(p, name);
-
-	if (!l)
-		return err_set(err, "no layer %s", name);
-	*out = (struct bundle_layer){
-	    .file = step_value(l->step, "file"),
-	    .digest = step_value(l->step, "digest"),
-	    .diff_id = step_value(l->step, "diff-id"),
-	    .size = strtoull(step_value(l->step, "size"), NULL, 10),
-	};
-	return 0;
+	for (size_t i = 0; i < p->n_parts; i++) {
+		if (strcmp(p->parts[i].name, layer) != 0 || !p->parts[i].modules.n)
+			continue;
+		part_module(p->parts[i].modules.v[0], source, revision);
+		image->source = *source;
+		image->revision = *revision;
+		if (p->parts[i].series)
+			image->patches = conf_get(&p->release.vars, "kubeadm-patches");
+		return;
+	}
 }
 
 static int add_image(const struct plan *p, struct bundle *b, const struct recipe *r,
@@ -60,13 +107,17 @@ static int add_image(const struct plan *p, struct bundle *b, const struct recipe
 	                             .role = r->role,
 	                             .entrypoint = r->entrypoint,
 	                             .user = r->user,
+	                             .env = r->env,
+	                             .workdir = r->workdir,
 	                             .layers = layers};
+	auto_free char *source = NULL, *revision = NULL;
 
 	while (image.n_layers < IMAGE_LAYERS_MAX && r->layers[image.n_layers]) {
-		if (get_layer(p, r->layers[image.n_layers], &layers[image.n_layers], err) < 0)
+		if (plan_get_layer(p, r->layers[image.n_layers], &layers[image.n_layers], err) < 0)
 			return -1;
 		image.n_layers++;
 	}
+	label_source(p, r->layers[image.n_layers > 1], &image, &source, &revision);
 	return bundle_add_image(b, &image, err);
 }
 
@@ -153,7 +204,7 @@ static int add_node(const struct plan *p, struct bundle *b, struct err *err)
 	struct oci_descriptor *d;
 
 	for (size_t i = 0; i < ARRAY_SIZE(node_layers); i++)
-		if (get_layer(p, node_layers[i], &layers[i], err) < 0)
+		if (plan_get_layer(p, node_layers[i], &layers[i], err) < 0)
 			return -1;
 	d = bundle_add_node(b, layers, ARRAY_SIZE(node_layers), err);
 	if (!d)
@@ -163,6 +214,8 @@ static int add_node(const struct plan *p, struct bundle *b, struct err *err)
 	annotate(d, OCI_ANN_SOURCE, "modules");
 	annotate(d, OCI_ANN_LVSCARE, conf_get(&p->release.vars, "lvscare-image"));
 	annotate(d, "io.kubecask.toolchain", conf_get(&p->env, "go"));
+	annotate(d, "io.kubecask.etcd.unsafe-from",
+	         conf_get(&p->release.vars, "unsafe-etcd-version"));
 	annotate(d, OCI_ANN_COMPONENT "kubeadm-patches",
 	         conf_get(&p->release.vars, "kubeadm-patches"));
 	for (size_t i = 0; i < p->n_parts; i++) {
@@ -173,32 +226,6 @@ static int add_node(const struct plan *p, struct bundle *b, struct err *err)
 		annotate(d, key, version);
 	}
 	return 0;
-}
-
-/* The inputs that the steps met, cached ones too, against the lock; or into a new lock. */
-static int settle_lock(struct plan *p, struct err *err)
-{
-	struct lock fresh = {.path = xstrdup(p->release.lock_path)};
-	auto_free char *tool = xasprintf("tool go %s -", conf_get(&p->env, "go"));
-	int rc = 0;
-
-	lock_add(&fresh, tool);
-	for (size_t i = 0; i < p->steps.n; i++) {
-		const char *line;
-		size_t at = 0;
-
-		while ((line = conf_next(&p->steps.v[i]->record, "lock", &at)))
-			lock_add(&fresh, line);
-	}
-	for (size_t i = 0; rc == 0 && !p->set->update_lock && i < fresh.n; i++)
-		rc = lock_check(&p->release.lock, fresh.line[i], err);
-	if (rc == 0 && p->set->update_lock) {
-		rc = lock_save(&fresh, err);
-		if (rc == 0)
-			fprintf(stderr, "  wrote %s\n", fresh.path);
-	}
-	lock_release(&fresh);
-	return rc;
 }
 
 static int fill_bundle(const struct plan *p, struct bundle *b, struct err *err)
@@ -229,16 +256,13 @@ static int write_files(const struct plan *p, struct bundle *b, struct err *err)
 	const struct settings *set = p->set;
 	auto_free char *name = xasprintf("kubecask-%s-linux-amd64.tar", p->release.version);
 	auto_free char *path = xasprintf("%s/%s", set->out, name);
-	auto_free char *sum_path = xasprintf("%s.sha256", path);
-	auto_free char *install = xasprintf("%s/install", set->out), *sum = NULL;
+	auto_free char *install = xasprintf("%s/install", set->out);
 	struct digest digest;
 	uint64_t total;
 
 	if (fs_mkdir_p(set->out, 0755, err) < 0 || bundle_write(b, path, &digest, &total, err) < 0)
 		return -1;
-	sum = xasprintf("%s  %s\n", digest_hex(&digest), name);
-	if (fs_write_atomic(sum_path, sum, strlen(sum), 0644, err) < 0 ||
-	    fs_copy(set->install, install, err) < 0)
+	if (bundle_write_sum(path, &digest, err) < 0 || fs_copy(set->install, install, err) < 0)
 		return -1;
 	print_table(p, path, total);
 	return 0;
@@ -269,22 +293,22 @@ int package_make(const struct settings *given, const char *version, struct err *
 
 	if (make_absolute(&set->work, &paths, err) < 0 ||
 	    make_absolute(&set->parts, &paths, err) < 0 ||
-	    make_absolute(&set->patches, &paths, err) < 0)
+	    make_absolute(&set->patches, &paths, err) < 0 ||
+	    (set->images && make_absolute(&set->images, &paths, err) < 0))
 		rc = -1;
 	if (rc == 0)
-		rc = plan_make(set, version, p, err);
+		rc = set->images ? imageset_plan(set, version, p, err)
+		                 : plan_make(set, version, p, err);
 	if (rc == 0) {
 		lock = store_open(set->work, err);
 		rc = lock < 0 ? -1 : 0;
 	}
 	if (rc == 0)
-		rc = steps_run(&p->steps, err);
+		rc = plan_run(p, err);
 	if (rc == 0)
-		rc = settle_lock(p, err);
+		rc = set->images ? imageset_fill(p, &b, err) : fill_bundle(p, &b, err);
 	if (rc == 0)
-		rc = fill_bundle(p, &b, err);
-	if (rc == 0)
-		rc = write_files(p, &b, err);
+		rc = set->images ? imageset_write(p, &b, err) : write_files(p, &b, err);
 	if (rc == 0)
 		rc = store_prune(set->work, err);
 	bundle_release(&b);

@@ -54,15 +54,52 @@ int part_load(const char *dir, const char *name, const struct conf *vars, struct
 	p.package = conf_get(&p.conf, "package");
 	if (!p.package)
 		p.package = ".";
-	p.copy = is_yes(&p.conf, "copy");
 	p.series = is_yes(&p.conf, "series");
 	p.staging = is_yes(&p.conf, "staging");
 	p.cgo = is_yes(&p.conf, "cgo");
+	p.test = is_yes(&p.conf, "test");
+	p.setuid = is_yes(&p.conf, "setuid");
 	*out = p;
 	return 0;
 fail:
 	part_release(&p);
 	return -1;
+}
+
+bool part_copies(const struct part *p, size_t i)
+{
+	auto_free char *path = NULL, *version = NULL;
+	const char *value;
+	size_t at = 0;
+
+	part_module(p->modules.v[i], &path, &version);
+	while ((value = conf_next(&p->conf, "copy", &at)))
+		if (strcmp(value, path) == 0 || (i == 0 && strcmp(value, "yes") == 0))
+			return true;
+	return false;
+}
+
+char *part_copy_dir(size_t i)
+{
+	return i ? xasprintf("module-%zu", i) : xstrdup("module");
+}
+
+const char *part_next_of(const struct part *p, const char *key, size_t i, size_t *at)
+{
+	auto_free char *path = NULL, *version = NULL;
+	const char *value;
+
+	part_module(p->modules.v[i], &path, &version);
+	while ((value = conf_next(&p->conf, key, at))) {
+		const char *space = strchr(value, ' ');
+		size_t len = space ? (size_t)(space - value) : 0;
+
+		if (!space && i == 0)
+			return value;
+		if (space && len == strlen(path) && strncmp(value, path, len) == 0)
+			return space + 1;
+	}
+	return NULL;
 }
 
 void part_release(struct part *p)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "plan.h"
 
+#include "bundle.h"
 #include "content.h"
 #include "deb.h"
 #include "digest.h"
@@ -21,7 +22,7 @@
 
 /* In the order in which they are begun: the longest first. */
 static const char *const part_names[] = {"kube", "containerd", "coredns", "flannel",
-                                         "etcd", "runc",       "cni"};
+                                         "etcd", "runc",       "shim",    "cni"};
 
 struct compile_ctx {
 	struct plan *plan;
@@ -68,10 +69,11 @@ static int compile_run(struct step *s, struct err *err)
 
 static int debs_inputs(struct step *s, struct strbuf *out, struct err *err)
 {
-	const struct plan *p = s->ctx;
+	const struct plan_debs *d = s->ctx;
+	const struct plan *p = d->plan;
 
 	(void)err;
-	conf_write(&p->debs, out);
+	conf_write(&d->conf, out);
 	if (p->set->update_lock) { /* always asked for anew */
 		strbuf_addstr(out, "today's\n");
 		return fs_exists("/var/lib/apt/lists") ? 0 : err_set(err, "no apt lists");
@@ -84,8 +86,12 @@ static int debs_inputs(struct step *s, struct strbuf *out, struct err *err)
 
 static int debs_step(struct step *s, struct err *err)
 {
-	const struct plan *p = s->ctx;
-	struct debs d = {.conf = &p->debs, .lock = lock_of(p), .work = p->set->work, .key = s->key};
+	const struct plan_debs *from = s->ctx;
+	struct debs d = {.conf = &from->conf,
+	                 .lock = lock_of(from->plan),
+	                 .name = from->name,
+	                 .work = from->plan->set->work,
+	                 .key = s->key};
 
 	return debs_run(&d, &s->record, err);
 }
@@ -146,9 +152,9 @@ static int layer_step_run(struct step *s, struct err *err)
 	return rc;
 }
 
-static struct step *add_step(struct plan *p, const char *verb, const char *what, void *ctx,
-                             int (*inputs)(struct step *, struct strbuf *, struct err *),
-                             int (*run)(struct step *, struct err *))
+struct step *plan_add_step(struct plan *p, const char *verb, const char *what, void *ctx,
+                           int (*inputs)(struct step *, struct strbuf *, struct err *),
+                           int (*run)(struct step *, struct err *))
 {
 	auto_free char *name = xasprintf("%s %s", verb, what);
 	struct step *s = steps_add(&p->steps, name);
@@ -159,16 +165,46 @@ static struct step *add_step(struct plan *p, const char *verb, const char *what,
 	return s;
 }
 
-static struct plan_layer *
-add_layer(struct plan *p, const char *name, const struct part *part, struct step *source,
-          int (*fill_fn)(const struct plan_layer *, struct layer *, struct err *))
+struct part *plan_add_part(struct plan *p, const char *dir, const char *name, struct err *err)
+{
+	struct part *part = &p->parts[p->n_parts];
+	struct compile_ctx *c;
+
+	assert(p->n_parts < PLAN_PARTS_MAX);
+	if (part_load(dir, name, &p->release.vars, part, err) < 0)
+		return NULL;
+	c = xcalloc(1, sizeof(*c));
+	*c = (struct compile_ctx){p, part};
+	p->compiled[p->n_parts++] = plan_add_step(p, "compile", name, c, compile_inputs,
+	                                          compile_run);
+	return part;
+}
+
+struct step *plan_add_debs(struct plan *p, const char *dir, const char *name, struct err *err)
+{
+	auto_free char *path = xasprintf("%s/%s/debs.conf", dir, name);
+	struct plan_debs *d = &p->debs[p->n_debs];
+
+	assert(p->n_debs < PLAN_DEBS_MAX);
+	if (conf_load(path, &d->conf, err) < 0)
+		return NULL;
+	d->plan = p;
+	d->name = plan_keep(p, name);
+	d->step = plan_add_step(p, "unpack", name, d, debs_inputs, debs_step);
+	p->n_debs++;
+	return d->step;
+}
+
+struct plan_layer *
+plan_add_layer(struct plan *p, const char *name, const struct part *part, struct step *source,
+               int (*fill_fn)(const struct plan_layer *, struct layer *, struct err *))
 {
 	struct plan_layer *l = &p->layers[p->n_layers++];
 
 	assert(p->n_layers <= PLAN_LAYERS_MAX);
 	*l = (struct plan_layer){
 	    .name = name, .fill = fill_fn, .plan = p, .part = part, .source = source};
-	l->step = add_step(p, "compress", name, l, layer_step_inputs, layer_step_run);
+	l->step = plan_add_step(p, "compress", name, l, layer_step_inputs, layer_step_run);
 	if (source)
 		step_needs(l->step, source);
 	return l;
@@ -182,12 +218,34 @@ const struct plan_layer *plan_find_layer(const struct plan *p, const char *name)
 	return NULL;
 }
 
-const struct step *plan_compiled(const struct plan *p, const char *part)
+struct step *plan_compiled(const struct plan *p, const char *part)
 {
 	for (size_t i = 0; i < p->n_parts; i++)
 		if (!strcmp(p->parts[i].name, part))
 			return p->compiled[i];
 	return NULL;
+}
+
+const char *plan_keep(struct plan *p, const char *name)
+{
+	strlist_add(&p->names, name);
+	return p->names.v[p->names.n - 1];
+}
+
+int plan_get_layer(const struct plan *p, const char *name, struct bundle_layer *out,
+                   struct err *err)
+{
+	const struct plan_layer *l = plan_find_layer(p, name);
+
+	if (!l)
+		return err_set(err, "no layer %s", name);
+	*out = (struct bundle_layer){
+	    .file = step_value(l->step, "file"),
+	    .digest = step_value(l->step, "digest"),
+	    .diff_id = step_value(l->step, "diff-id"),
+	    .size = strtoull(step_value(l->step, "size"), NULL, 10),
+	};
+	return 0;
 }
 
 /* One digest of all patches and new files: kubeadm tells it as its commit, the bundle as a
@@ -220,75 +278,123 @@ static int load_patches(struct plan *p, struct err *err)
 	return name_patches(p, err);
 }
 
-static int load_parts(struct plan *p, struct err *err)
+static int add_parts(struct plan *p, struct err *err)
 {
-	auto_free char *debs = xasprintf("%s/nettools/debs.conf", p->set->parts);
-
-	for (size_t i = 0; i < ARRAY_SIZE(part_names); i++) {
-		if (part_load(p->set->parts, part_names[i], &p->release.vars, &p->parts[i], err) <
-		    0)
+	for (size_t i = 0; i < ARRAY_SIZE(part_names); i++)
+		if (!plan_add_part(p, p->set->parts, part_names[i], err))
 			return -1;
-		p->n_parts++;
-	}
-	return conf_load(debs, &p->debs, err);
+	return 0;
 }
 
-static void add_steps(struct plan *p)
+static int add_steps(struct plan *p, struct err *err)
 {
-	for (size_t i = 0; i < p->n_parts; i++) {
-		struct compile_ctx *c = xcalloc(1, sizeof(*c));
+	struct step *nettools = plan_add_debs(p, p->set->parts, "nettools", err);
 
-		*c = (struct compile_ctx){p, &p->parts[i]};
-		p->compiled[i] = add_step(p, "compile", p->parts[i].name, c, compile_inputs,
-		                          compile_run);
-	}
-	p->nettools = add_step(p, "unpack", "nettools", p, debs_inputs, debs_step);
-	p->images = add_step(p, "list", "images", p, images_inputs, images_run);
+	if (!nettools)
+		return -1;
+	p->images = plan_add_step(p, "list", "images", p, images_inputs, images_run);
 	step_needs(p->images, p->compiled[0]);
 	for (size_t i = 0; i < p->n_parts; i++)
-		add_layer(p, p->parts[i].name, &p->parts[i], p->compiled[i], content_program);
-	add_layer(p, "nettools", NULL, p->nettools, content_nettools);
-	add_layer(p, "lvscare", NULL, NULL, content_lvscare);
-	add_layer(p, "pause", NULL, NULL, content_pause);
-	add_layer(p, "base", NULL, NULL, content_base);
-	add_layer(p, "node", NULL, p->images, content_node);
+		plan_add_layer(p, p->parts[i].name, &p->parts[i], p->compiled[i], content_program);
+	plan_add_layer(p, "nettools", NULL, nettools, content_nettools);
+	plan_add_layer(p, "netfilter", NULL, NULL, content_netfilter);
+	plan_add_layer(p, "kube-paths", NULL, NULL, content_kube_paths);
+	plan_add_layer(p, "etcd-paths", NULL, NULL, content_etcd_paths);
+	plan_add_layer(p, "lvscare", NULL, NULL, content_lvscare);
+	plan_add_layer(p, "pause", NULL, NULL, content_pause);
+	plan_add_layer(p, "base", NULL, NULL, content_base);
+	plan_add_layer(p, "node", NULL, p->images, content_node);
+	return 0;
+}
+
+static int name_tools(struct plan *p, struct err *err)
+{
+	auto_free char *go = go_version(err), *gcc = go ? gcc_version(err) : NULL;
+
+	if (!gcc)
+		return -1;
+	conf_set(&p->env, "go", go);
+	conf_set(&p->env, "gcc", gcc);
+	return 0;
+}
+
+int plan_open(const struct settings *set, const char *version, const char *lock, struct plan *out,
+              struct err *err)
+{
+	struct plan *p = out;
+
+	*p = (struct plan){.set = set, .steps = {.work = set->work, .jobs = set->jobs}};
+	if (release_load(set->releases, version, &p->release, err) < 0)
+		return -1;
+	if (lock) {
+		lock_release(&p->release.lock);
+		free(p->release.lock_path);
+		p->release.lock_path = xstrdup(lock);
+		if (lock_load(lock, &p->release.lock, err) < 0)
+			return -1;
+	}
+	return name_tools(p, err);
 }
 
 int plan_make(const struct settings *set, const char *version, struct plan *out, struct err *err)
 {
 	struct plan *p = out;
-	auto_free char *flannel = NULL, *go = NULL, *gcc = NULL;
+	auto_free char *flannel = NULL;
 
-	*p = (struct plan){.set = set, .steps = {.work = set->work, .jobs = set->jobs}};
-	if (release_load(set->releases, version, &p->release, err) < 0)
+	if (plan_open(set, version, NULL, p, err) < 0)
 		return -1;
 	if (!conf_need(&p->release.vars, "flannel-version", err))
 		return -1;
 	flannel = xasprintf("kubecask.local/flannel:%s",
 	                    conf_get(&p->release.vars, "flannel-version"));
 	conf_set(&p->release.vars, "flannel-image", flannel);
-	if (load_patches(p, err) < 0 || load_parts(p, err) < 0)
+	if (load_patches(p, err) < 0 || add_parts(p, err) < 0)
 		return -1;
-	go = go_version(err);
-	gcc = go ? gcc_version(err) : NULL;
-	if (!gcc)
-		return -1;
-	conf_set(&p->env, "go", go);
-	conf_set(&p->env, "gcc", gcc);
-	add_steps(p);
-	return 0;
+	return add_steps(p, err);
+}
+
+/* The inputs that the steps met, cached ones too, against the lock; or into a new lock. */
+static int settle_lock(struct plan *p, struct err *err)
+{
+	struct lock fresh = {.path = xstrdup(p->release.lock_path)};
+	auto_free char *tool = xasprintf("tool go %s -", conf_get(&p->env, "go"));
+	int rc = 0;
+
+	lock_add(&fresh, tool);
+	for (size_t i = 0; i < p->steps.n; i++) {
+		const char *line;
+		size_t at = 0;
+
+		while ((line = conf_next(&p->steps.v[i]->record, "lock", &at)))
+			lock_add(&fresh, line);
+	}
+	for (size_t i = 0; rc == 0 && !p->set->update_lock && i < fresh.n; i++)
+		rc = lock_check(&p->release.lock, fresh.line[i], err);
+	if (rc == 0 && p->set->update_lock) {
+		rc = lock_save(&fresh, err);
+		if (rc == 0)
+			fprintf(stderr, "  wrote %s\n", fresh.path);
+	}
+	lock_release(&fresh);
+	return rc;
+}
+
+int plan_run(struct plan *p, struct err *err)
+{
+	return steps_run(&p->steps, err) < 0 ? -1 : settle_lock(p, err);
 }
 
 void plan_release(struct plan *p)
 {
 	for (size_t i = 0; i < p->n_parts; i++) {
 		part_release(&p->parts[i]);
-		if (p->compiled[i])
-			free(p->compiled[i]->ctx);
+		free(p->compiled[i]->ctx);
 	}
+	for (size_t i = 0; i < p->n_debs; i++)
+		conf_release(&p->debs[i].conf);
 	steps_release(&p->steps);
 	release_release(&p->release);
 	strlist_release(&p->patches);
-	conf_release(&p->debs);
+	strlist_release(&p->names);
 	conf_release(&p->env);
 }

@@ -109,6 +109,8 @@ int release_load(const char *dir, const char *version, struct release *out, stru
 	conf_set(&r.vars, "lvscare-image", "kubecask.local/lvscare:" KUBECASK_VERSION);
 	add_components(&r.vars, &own); /* the first value of a key counts */
 	add_components(&r.vars, &file);
+	conf_set(&r.vars, "unsafe-etcd-version",
+	         "none"); /* versions that kubeadm refuses to upgrade from */
 	/* etcdctl and etcdutl are modules of their own, which a proxy may have of fewer versions */
 	if (conf_get(&r.vars, "etcd-version"))
 		conf_set(&r.vars, "etcd-tools-version", conf_get(&r.vars, "etcd-version"));

@@ -35,5 +35,5 @@ with() {
 @test "an unknown word" {
 	run "$DEPS" everything
 	[ "$status" -eq 1 ]
-	[[ $output == "deps: usage: scripts/deps [build|test]" ]]
+	[[ $output == "deps: usage: scripts/deps [build|test|conformance]" ]]
 }

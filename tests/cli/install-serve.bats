@@ -43,7 +43,8 @@ inside() {
 		answer() {
 			local line
 			while read -r -t "${2:-20}" line <&"$FROM"; do
-				case $line in *"$1"*) echo "answer: $line"; return 0 ;; esac
+				echo "answer: $line"
+				case $line in *"$1"*) return 0 ;; esac
 			done
 			echo "no answer with $1"
 			return 1

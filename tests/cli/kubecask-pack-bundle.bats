@@ -33,7 +33,7 @@ EOF
 @test "writes the bundle, its sum and the installer, and a table of the parts" {
 	run pack
 	[ "$status" -eq 0 ]
-	[[ $output == *"[21/21]"* ]]
+	[[ $output == *"[26/26]"* ]]
 	[[ $output == *"bundle "*"dist/kubecask-v1.37.2-linux-amd64.tar"* ]]
 	(cd "$W/dist" && sha256sum -c "$T.sha256")
 	cmp "$W/programs/install" "$W/dist/install"
@@ -68,8 +68,39 @@ EOF
 	run ! grep -q usr/share "$BATS_TEST_TMPDIR/proxy"
 	layers_of kubecask.local/flannel:v0.1.0 | grep -q ' bin/flannel$'
 	layers_of registry.k8s.io/pause:3.10 | grep -q ' pause$'
-	# 7 layers of the node, base, coredns, flannel, nettools, pause; 7 manifests and configs, {}, node
-	[ "$(tar tf "$T" | grep -c blobs/)" -eq $((12 + 7 + 7 + 2)) ]
+	grep -q ' usr/sbin/nft$' "$BATS_TEST_TMPDIR/node"
+	grep -q ' bin/nft$' "$BATS_TEST_TMPDIR/node"
+	run ! grep -q netfilter-select "$BATS_TEST_TMPDIR/node"
+	# 9 layers of the node, base, coredns, flannel, pause, netfilter, two of paths; 9 manifests and configs, {}, node
+	[ "$(tar tf "$T" | grep -c blobs/)" -eq $((16 + 9 + 9 + 2)) ]
+}
+
+@test "listed images have the words, environment and paths of upstream's" {
+	local name rest paths path
+	pack >/dev/null 2>&1
+	python3 - "$T" >"$BATS_TEST_TMPDIR/images" <<'EOF'
+import json, sys, tarfile
+tar = tarfile.open(sys.argv[1])
+blob = lambda d: json.load(tar.extractfile("blobs/sha256/" + d.split(":")[1]))
+for m in json.load(tar.extractfile("index.json"))["manifests"]:
+    ref = m["annotations"].get("io.containerd.image.name", "")
+    if ref.startswith("registry.k8s.io/"):
+        c = blob(blob(m["digest"])["config"]["digest"])["config"]
+        words = lambda key: " ".join(c.get(key) or []) or "-"
+        print(ref.split("/")[-1].split(":")[0], words("Entrypoint"), words("Cmd"), c.get("User", "-"),
+              c.get("WorkingDir", "-"), " ".join(c["Env"]), sep="|")
+EOF
+	while IFS='|' read -r name rest; do
+		[[ $name != "#"* ]] || continue
+		paths=${rest##*|}
+		grep -xF "$name|${rest%|*}" "$BATS_TEST_TMPDIR/images" || { grep "^$name|" "$BATS_TEST_TMPDIR/images"; echo "wants $name|$rest"; return 1; }
+		layers_of "$(tar -xOf "$T" index.json | jq -r '.manifests[].annotations["io.containerd.image.name"] // empty' |
+			grep "/$name:")" >"$BATS_TEST_TMPDIR/list"
+		for path in $paths; do
+			grep -qE " ${path#/}( ->|$)" "$BATS_TEST_TMPDIR/list" || { echo "$name lacks $path"; return 1; }
+		done
+	done < "$BATS_TEST_DIRNAME/../golden/upstream-images"
+	[ "$(wc -l <"$BATS_TEST_TMPDIR/images")" = "$(grep -vc '^#' "$BATS_TEST_DIRNAME/../golden/upstream-images")" ]
 }
 
 @test "templates of the node get the listed pause image" {
@@ -93,7 +124,7 @@ EOF
 	: >"$FAKE_LOG"
 	run pack
 	[ "$status" -eq 0 ]
-	[ "$(grep -c unchanged <<<"$output")" -eq 21 ]
+	[ "$(grep -c unchanged <<<"$output")" -eq 26 ]
 	[ "$(grep -c 'go build' "$FAKE_LOG")" -eq 0 ]
 	cmp "$T" "$BATS_TEST_TMPDIR/first"
 }
@@ -104,7 +135,7 @@ EOF
 	run pack
 	[ "$status" -eq 0 ]
 	[[ $output == *"compile cni"*" s"* ]]
-	[ "$(grep -c unchanged <<<"$output")" -eq 20 ] # the program came out the same
+	[ "$(grep -c unchanged <<<"$output")" -eq 25 ] # the program came out the same
 	echo 'package app // more' >"$W/patches/overlay/app/more.go"
 	export FAKE_STAMP=2
 	run pack
@@ -112,7 +143,7 @@ EOF
 	for step in "compile kube" "list images" "compress kube"; do
 		! grep -q "$step.*unchanged" <<<"$output"
 	done
-	[ "$(grep -c unchanged <<<"$output")" -eq 18 ]
+	[ "$(grep -c unchanged <<<"$output")" -eq 23 ]
 }
 
 @test "a result that was lost is made again" {
@@ -120,7 +151,7 @@ EOF
 	rm "$W"/work/bin/etcd-*
 	run pack
 	[ "$status" -eq 0 ]
-	[ "$(grep -c unchanged <<<"$output")" -eq 20 ]
+	[ "$(grep -c unchanged <<<"$output")" -eq 25 ]
 	[ -n "$(ls "$W"/work/bin/etcd-*)" ]
 }
 
@@ -140,6 +171,40 @@ EOF
 	echo 'package app // more' >"$W/patches/overlay/app/more.go"
 	pack >/dev/null 2>&1
 	[ "$(tar -xOf "$T" index.json | jq -r "$digest")" != "$first" ]
+}
+
+@test "images tell whose build of which source they are" {
+	local config
+	pack >/dev/null 2>&1
+	config=$(image_config registry.k8s.io/kube-apiserver:v1.37.2)
+	jq -e --arg patches "$(tar -xOf "$T" index.json |
+		jq -r '.manifests[] | select(.artifactType) | .annotations["io.kubecask.component.kubeadm-patches"]')" '.config.Labels
+		| .["org.opencontainers.image.vendor"] == "kubecask"
+		and .["org.opencontainers.image.source"] == "example.org/kube"
+		and .["org.opencontainers.image.revision"] == "v1.37.2"
+		and .["io.kubecask.component.kubeadm-patches"] == $patches' <<<"$config"
+	image_config kubecask.local/lvscare:0.1.0 | jq -e '.config.Labels | has("org.opencontainers.image.source") | not'
+}
+
+# image_config REF: the config of an image in the bundle.
+image_config() {
+	local manifest
+	manifest=$(tar -xOf "$T" index.json | jq -r --arg ref "$1" \
+		'.manifests[] | select(.annotations["io.containerd.image.name"] == $ref) | .digest')
+	[ -n "$manifest" ]
+	tar -xOf "$T" "blobs/sha256/$(tar -xOf "$T" "blobs/sha256/${manifest#sha256:}" | jq -r '.config.digest | ltrimstr("sha256:")')"
+}
+
+@test "a bundle names the versions of etcd that must not be upgraded to its own" {
+	local unsafe='.manifests[] | select(.artifactType) | .annotations["io.kubecask.etcd.unsafe-from"]'
+	echo 'ldflags = -X main.UnsafeEtcd=@UNSAFE_ETCD_VERSION@' >>"$W/parts/kube/part.conf"
+	pack >/dev/null 2>&1
+	[ "$(tar -xOf "$T" index.json | jq -r "$unsafe")" = none ]
+	grep -q -- '-X main.UnsafeEtcd=none' "$FAKE_LOG"
+	echo 'unsafe-etcd = 3.5.0-3.5.25' >>"$W/releases/v1.37.conf"
+	pack >/dev/null 2>&1
+	[ "$(tar -xOf "$T" index.json | jq -r "$unsafe")" = 3.5.0-3.5.25 ]
+	grep -q -- '-X main.UnsafeEtcd=3.5.0-3.5.25' "$FAKE_LOG"
 }
 
 @test "names and sources that only one minor has" {

@@ -71,6 +71,14 @@ fails() {
 	[[ $output == *"Version '1:2-3' for 'nft' was not found"* ]]
 }
 
+@test "a link of the Debian tree that a node does not take" {
+	sed -i 's/^drop = .*/&\ndrop = nothing/' "$W/parts/nettools/debs.conf"
+	FAKE_LINK=/elsewhere run pack --update-lock
+	[ "$status" -eq 1 ]
+	[[ $output == *"nettools: the link usr/sbin/"*"-away to /elsewhere leads out of its directory: drop it in debs.conf"* ]]
+	nothing_written
+}
+
 @test "another toolchain than the lock's, also when all results are there" {
 	pack >/dev/null 2>&1
 	rm -r "$W/dist"

@@ -3,7 +3,7 @@
 # A small world for kubecask-pack: parts, patches and a release of its own, and a `go` and an
 # `apt-get` that answer at once. Every step of the packager is real but for the compilers.
 
-parts=(kube containerd coredns flannel etcd runc cni)
+parts=(kube containerd coredns flannel etcd runc shim cni)
 
 make_fake_go() {
 	cat >"$W/fake/go" <<'EOF'
@@ -23,7 +23,7 @@ case "$1 ${2-}" in
 	echo "{\"Dir\": \"$dir\", \"Sum\": \"h1:${FAKE_SUM:-sum}=\"}"
 	;;
 "list "*) echo "sum of $(head -1 go.mod)" >go.sum ;;
-"build "*)
+"build "* | "test -c")
 	part=$(basename "$(dirname "$PWD")")
 	if [ "$part" = "${FAKE_FAIL-}" ]; then
 		for i in $(seq 60); do echo "$part/main.go:$i:1: undefined: word$i" >&2; done
@@ -34,6 +34,7 @@ case "$1 ${2-}" in
 	{
 		echo '#!/bin/sh'
 		printf 'echo %s\n' ${FAKE_IMAGES:-registry.k8s.io/kube-apiserver:v1.37.2 \
+			registry.k8s.io/kube-controller-manager:v1.37.2 registry.k8s.io/kube-scheduler:v1.37.2 \
 			registry.k8s.io/kube-proxy:v1.37.2 registry.k8s.io/coredns/coredns:v1.0.0 \
 			registry.k8s.io/pause:3.10 registry.k8s.io/etcd:3.7.0-0}
 		cat ../module/app/app.go 2>/dev/null | sed 's/^/# /'
@@ -63,6 +64,7 @@ for package in "${@:2}"; do
 		"$name" >"$tree/DEBIAN/control"
 	echo "$name ${FAKE_DEB-}" >"$tree/usr/sbin/$name"
 	ln -s "$name" "$tree/usr/sbin/$name-link"
+	[ -z "${FAKE_LINK-}" ] || ln -s "$FAKE_LINK" "$tree/usr/sbin/$name-away"
 	echo doc >"$tree/usr/share/doc/$name"
 	find "$tree" -exec touch -h -d @1000 {} +
 	SOURCE_DATE_EPOCH=1000 dpkg-deb --root-owner-group -Znone -b "$tree" "${name}_1%3a2-3_amd64.deb" >/dev/null
@@ -84,6 +86,7 @@ make_parts() {
 		echo 'package main' >"$W/parts/$part/main.go"
 	done
 	printf 'copy = yes\nseries = yes\n' >>"$W/parts/kube/part.conf"
+	sed -i 's/^output = .*/output = coredns/' "$W/parts/coredns/part.conf"
 	mkdir -p "$W/parts/nettools" "$W/parts/node/etc/x"
 	printf 'package = nft\npackage = iptables\ndrop = usr/share/*\n' >"$W/parts/nettools/debs.conf"
 	echo 'sandbox = @PAUSE_IMAGE@ @FLANNEL_IMAGE@' >"$W/parts/node/etc/x/config"
@@ -100,7 +103,7 @@ make_patches() {
 # make_world DIR: everything below DIR, with a lock that fits.
 make_world() {
 	declare -gA version=([kube]=v1.37.2 [containerd]=v2.0.0 [coredns]=v1.0.0 [flannel]=v0.1.0
-		[etcd]=v3.7.0 [runc]=v1.1.1 [cni]=v1.9.9)
+		[etcd]=v3.7.0 [runc]=v1.1.1 [shim]=v2.0.0 [cni]=v1.9.9)
 	W=$1
 	mkdir -p "$W/fake" "$W/releases" "$W/programs"
 	make_fake_go
@@ -110,7 +113,7 @@ make_world() {
 	make_patches
 	printf 'etcd = v3.7.0\ncoredns = v1.0.0\npause = 3.10\nflannel = v0.1.0\nepoch = 1000\n' \
 		>"$W/releases/v1.37.conf"
-	for p in lvscare pause netfilter-select install; do
+	for p in lvscare pause netfilter-select log-runner nft install; do
 		printf '#!/bin/sh\necho %s\n' "$p" >"$W/programs/$p"
 		chmod +x "$W/programs/$p"
 	done
@@ -124,7 +127,8 @@ make_world() {
 pack() {
 	(cd "$W" && PATH=$W/fake:$PATH "$BUILD/kubecask-pack" --k8s-version "${K8S:-v1.37.2}" --zstd-level 1 \
 		--parts parts --patches patches --releases releases --work work --lvscare programs/lvscare \
-		--pause programs/pause --netfilter-select programs/netfilter-select \
+		--pause programs/pause --netfilter-select programs/netfilter-select --log-runner programs/log-runner \
+		--nft programs/nft \
 		--install programs/install "$@")
 }
 

@@ -56,21 +56,6 @@ refused() {
 	refused '--run-once and --clean exclude each other' "${GOOD[@]}" --run-once --clean
 }
 
-@test "a file of options: each mistake names file and line" {
-	local conf=$BATS_TEST_TMPDIR/lvscare.conf
-	refused "open $conf: No such file or directory" "${GOOD[@]}" --config "$conf"
-	printf '# servers\nrs 10.0.0.2\nserver 10.0.0.3\n' > "$conf"
-	refused "$conf:3: unknown option \"server\"" "${GOOD[@]}" -c "$conf"
-	echo 'rs' > "$conf"
-	refused "$conf:1: rs needs a value" "${GOOD[@]}" -c "$conf"
-	echo 'clean' > "$conf"
-	refused "$conf:1: clean belongs on the command line" "${GOOD[@]}" -c "$conf"
-	echo 'health-insecure-skip-verify true' > "$conf"
-	refused "$conf:1: health-insecure-skip-verify takes no value" "${GOOD[@]}" -c "$conf"
-	echo 'rs 10.0.0.1' > "$conf"
-	refused "$conf: --rs: 10.0.0.1:6443 is given twice" "${GOOD[@]}" -c "$conf"
-}
-
 @test "listen address, log format" {
 	refused '--listen: "10297" is not a numeric IPv4 or IPv6 address' "${GOOD[@]}" --listen 10297
 	refused '--listen: "127.0.0.1" has no port' "${GOOD[@]}" --listen 127.0.0.1
@@ -120,7 +105,7 @@ refused() {
 @test "--help names every option, --version the version, --man is a page" {
 	run "$LVSCARE" --help
 	[ "$status" -eq 0 ]
-	for o in vs rs run-once clean scheduler node-ip ca-file config client-cert state-file interval timeout fall rise slow-start health-path log-level \
+	for o in vs rs run-once clean scheduler node-ip ca-file client-cert state-file interval timeout fall rise slow-start health-path log-level \
 		log-format listen; do
 		[[ $output == *"--$o"* ]]
 	done

@@ -4,7 +4,7 @@
 
 load lvscare/lib
 
-setup_file() { lvscare_machine first 400 "$(cases_of_file)"; }
+setup_file() { lvscare_machine first 540 limit=100 "$(cases_of_file)"; }
 
 @test "no IPVS in the kernel" { passed no_ipvs_in_the_kernel; }
 @test "without IPVS nftables forwards" { passed without_ipvs_nftables_forwards; }
@@ -14,6 +14,9 @@ setup_file() { lvscare_machine first 400 "$(cases_of_file)"; }
 @test "without wrr rr stands in" { passed without_wrr_rr_stands_in; }
 @test "a real server on the node itself" { passed a_real_server_on_the_node_itself; }
 @test "outside edits are repaired" { passed outside_edits_are_repaired; }
+@test "a flush costs no stream" { passed a_flush_costs_no_stream; }
+@test "a removed server's clients are reset" { passed a_removed_servers_clients_are_reset; }
+@test "a big table does not delay failover" { passed a_big_table_does_not_delay_failover; }
 @test "the source follows the node's address" { passed the_source_follows_the_nodes_address; }
 @test "only one backend has the virtual server" { passed only_one_backend_has_the_virtual_server; }
 @test "a killed server leaves and comes back" { passed a_killed_server_leaves_and_comes_back; }
@@ -31,7 +34,8 @@ setup_file() { lvscare_machine first 400 "$(cases_of_file)"; }
 @test "new connections are resumed" { passed new_connections_are_resumed; }
 @test "servers may want TLS 1.3" { passed servers_may_want_tls_1_3; }
 @test "metrics show what happens" { passed metrics_show_what_happens; }
-@test "health says when the rules cannot be written" { passed health_says_when_the_rules_cannot_be_written; }
+@test "health says when a restart would help" { passed health_says_when_a_restart_would_help; }
+@test "an address that becomes the node's own is noticed" { passed an_address_that_becomes_the_nodes_own_is_noticed; }
 @test "an address in use is told and tried again" { passed an_address_in_use_is_told_and_tried_again; }
 @test "status shows daemon and kernel" { passed status_shows_daemon_and_kernel; }
 @test "check finds each defect" { passed check_finds_each_defect; }

@@ -24,8 +24,15 @@ setup_file() {
 @test "flaps" { both flapping; }
 @test "all down" { both alldown; }
 @test "only the prober is cut off" { both cutoff; }
+@test "this node's SYNs are dropped" { both nosyns; }
+@test "this node is cut off" { both nodecut; }
+@test "this node has no route" { both noroute; }
+@test "SYNs to one server are dropped" { both onesyn; }
+@test "all are lost and come back" { both together; }
 @test "edits from outside" { both edits; }
 @test "another address of the node" { both nodeip; }
 @test "a server on the node itself" { both ownserver; }
+@test "a restart changes nothing" { both restart; }
+@test "two daemons side by side" { both twodaemons; }
 @test "a firewall that drops invalid packets" { both firewall; }
 @test "10,000 random edits" { both random; }

@@ -14,4 +14,5 @@ setup_file() {
 @test "what the commands say" { both commands; }
 @test "API server killed" { both killed; }
 @test "answers 500" { both error500; }
+@test "a restart changes nothing" { both restart; }
 @test "edits from outside" { both edits; }

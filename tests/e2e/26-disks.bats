@@ -40,6 +40,28 @@ active() { # N UNIT...
 	eventually 240 ready 1 node1
 }
 
+# switches: the two of IPVS that failover needs, expire_nodest_conn and conntrack
+switches() { on 1 'cat /proc/sys/net/ipv4/vs/expire_nodest_conn /proc/sys/net/ipv4/vs/conntrack' | xargs; }
+are_on() { [ "$(switches)" = '1 1' ]; }
+no_pod() { [ -z "$(on 1 'grep -sl "^lvscare$" /proc/[0-9]*/comm || :')" ]; }
+managed() { [ "$(switches)" = '0 1' ] && [ "$(on 1 lvscare check | grep -c '^ok  *sysctl')" = 2 ]; }
+
+@test "IPVS's switches are on after a power cut, without lvscare and where its module comes late" {
+	on 1 mv /etc/kubernetes/manifests/lvscare.yaml /root/
+	power_cut 1 2500M
+	eventually 120 active 1 containerd kubelet
+	eventually 60 are_on
+	on 1 'sed -i /ip_vs/d /etc/modules-load.d/kubecask.conf'
+	power_cut 1 2500M
+	eventually 120 active 1 containerd kubelet
+	eventually 60 are_on
+	no_pod
+	on 1 mv /root/lvscare.yaml /etc/kubernetes/manifests/
+	eventually 120 managed # by the pod, to which /proc/sys/net/ipv4 is mounted
+	on 1 'printf "ip_vs\nip_vs_wrr\n" >> /etc/modules-load.d/kubecask.conf'
+	eventually 240 ready 1 node1
+}
+
 # rebuilt: the same content, told as another build, in $OUT/rebuilt
 rebuilt() {
 	rm -rf "$OUT/rebuilt" "$OUT/layout"

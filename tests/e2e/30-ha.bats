@@ -55,13 +55,13 @@ renewed() {
 
 # names_three N: the masters that the cluster has told lvscare there
 names_three() {
-	[ "$(on "$1" cat /var/lib/lvscare/masters | sed -n 's/^master //p')" = "$(printf '%s:6443\n' "$(addr 1)" "$(addr 2)" "$(addr 3)")" ]
+	[ "$(on "$1" cat "/var/lib/lvscare/masters-*" | sed -n 's/^master //p')" = "$(printf '%s:6443\n' "$(addr 1)" "$(addr 2)" "$(addr 3)")" ]
 }
 
 @test "every node learns the masters from the cluster, also one that was told a single one" {
 	local n
 	for n in 1 2 3 4 5; do eventually 60 names_three "$n"; done
-	on 5 "rm /var/lib/lvscare/masters && kubeadm join phase lvscare --master $(addr 1)"
+	on 5 "rm /var/lib/lvscare/masters-* && kubeadm join phase lvscare --master $(addr 1)"
 	[ "$(on 5 "grep -c -e --rs /etc/kubernetes/manifests/lvscare.yaml")" = 1 ]
 	eventually 120 names_three 5 # by its new pod: only news are written
 	eventually 10 all_masters 5

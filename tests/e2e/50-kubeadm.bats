@@ -196,7 +196,7 @@ forbidden() { # COMMAND...: is refused
 @test "upgrade's phase gives the static pod the image of this kubeadm" {
 	local image
 	image=$(on 3 grep 'image:' /etc/kubernetes/manifests/lvscare.yaml)
-	on 3 'sed -i "s#image: .*#image: example.org/lvscare:old#" /etc/kubernetes/manifests/lvscare.yaml'
+	on 3 'sed -i "s#image: .*#image: kubecask.local/lvscare:old#" /etc/kubernetes/manifests/lvscare.yaml'
 	on 3 kubeadm upgrade node phase lvscare
 	[ "$(on 3 grep 'image:' /etc/kubernetes/manifests/lvscare.yaml)" = "$image" ]
 }

@@ -207,5 +207,6 @@ older_bundle() {
 	local b=build/older
 	make -C "$TOP" -s "BUILD=$b" VERSION=0.0.9 all
 	(cd "$TOP" && $b/kubecask-pack --k8s-version "$FROM" --out $b/dist --zstd-level 3 --lvscare $b/lvscare \
-		--pause $b/pause --netfilter-select $b/netfilter-select --install $b/install --work build/pack) >&2
+		--pause $b/pause --netfilter-select $b/netfilter-select --log-runner $b/log-runner --nft $b/nft \
+		--install $b/install --work build/pack) >&2
 }

@@ -4,9 +4,9 @@
  * What an API server answers to a list and to a watch: the answer's frame, then each line of its
  * body as both kinds of document. Where it is cut into pieces makes no difference.
  */
-#include "answer.h"
+#include "discover/answer.h"
+#include "discover/slice.h"
 #include "err.h"
-#include "slice.h"
 
 #include <stdint.h>
 #include <stdlib.h>

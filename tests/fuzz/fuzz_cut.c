@@ -1,7 +1,7 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 /* Lines of /proc/net/ip_vs_conn. */
-#include "cut.h"
+#include "kernel/cut.h"
 #include "mem.h"
 
 #include <stdlib.h>

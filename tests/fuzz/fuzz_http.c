@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Status lines that come byte by byte: once decided, more bytes never change the answer. And where
  * answers end. */
-#include "http.h"
+#include "health/http.h"
 
 #include <stdint.h>
 #include <stdlib.h>

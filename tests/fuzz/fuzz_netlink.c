@@ -1,10 +1,10 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 /* Messages of the kernel: what decodes must encode and decode to the same again. */
-#include "genl.h"
-#include "ipvsmsg.h"
-#include "route.h"
-#include "sockdiag.h"
+#include "kernel/genl.h"
+#include "kernel/ipvsmsg.h"
+#include "kernel/route.h"
+#include "kernel/sockdiag.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 // Answers of nftables and conntrack: any bytes, as messages. A table that was read can be written.
-#include "conntrack.h"
-#include "nftmsg.h"
+#include "kernel/conntrack.h"
+#include "kernel/nftmsg.h"
 #include "strbuf.h"
 
 #include <stdlib.h>

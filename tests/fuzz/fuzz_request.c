@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Requests to our own endpoint, byte by byte: decided only once complete, and never other than as a
  * whole; and what "lvscare status" reads from whoever answers it. */
-#include "request.h"
-#include "snapshot.h"
+#include "commands/daemon.h"
+#include "serve/request.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -22,13 +22,13 @@ static void check(int status, const struct request *q)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = malloc(size + 1);
-	static struct snapshot s;
+	static struct daemon_status s;
 	struct request q;
 	int decided = 0;
 
 	memcpy(text, data, size);
 	text[size] = '\0';
-	if (snapshot_parse(text, &s) && (!s.vs.port || s.n > DESTS_MAX))
+	if (daemon_parse(text, &s) && (!s.vs.port || s.n > DESTS_MAX))
 		abort();
 	for (size_t n = 0; n <= size && n <= REQUEST_MAX; n++) {
 		int status = request_parse(text, n, &q);

@@ -42,11 +42,51 @@ static void others_are_refused(void **state)
 	assert_null(addons_network("10.1.0.0/16\", \"x\": \"", false, &err));
 }
 
+static bool due(const char *state, const char *index)
+{
+	json_t *json = json_loads(state, 0, NULL);
+	bool is = addons_due(json, index);
+
+	json_decref(json);
+	return is;
+}
+
+static void another_bundle_brings_its_manifest(void **state)
+{
+	(void)state;
+	assert_true(
+	    due("{\"kubeadm\":\"init\",\"network\":\"flannel\",\"network_index\":\"a\"}", "b"));
+	assert_true(due("{\"kubeadm\":\"init\",\"network\":\"flannel\"}", "b"));
+	assert_false(
+	    due("{\"kubeadm\":\"init\",\"network\":\"flannel\",\"network_index\":\"b\"}", "b"));
+	assert_false(due("{\"kubeadm\":\"init\",\"network\":\"none\"}", "b"));
+	assert_false(due("{\"kubeadm\":\"join\",\"network\":\"flannel\"}", "b"));
+	assert_false(due("{}", "b"));
+}
+
+static void settings_in_the_cluster_stay(void **state)
+{
+	static const char manifest[] =
+	    "# words\nkind: Namespace\n---\napiVersion: v1\nkind: ConfigMap\n"
+	    "data: {}\n---\nkind: DaemonSet\nspec:\n  kind: ConfigMap\n";
+	char *got = addons_without_settings(manifest);
+
+	(void)state;
+	assert_string_equal(
+	    got, "# words\nkind: Namespace\n---\nkind: DaemonSet\nspec:\n  kind: ConfigMap\n");
+	free(got);
+	got = addons_without_settings("kind: A\n---\nkind: B\n");
+	assert_string_equal(got, "kind: A\n---\nkind: B\n");
+	free(got);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(networks_of_each_family),
 	    cmocka_unit_test(others_are_refused),
+	    cmocka_unit_test(another_bundle_brings_its_manifest),
+	    cmocka_unit_test(settings_in_the_cluster_stay),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

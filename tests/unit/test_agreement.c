@@ -19,7 +19,9 @@
 
 /* As kubeadm stores it. */
 static const char living[] = CLUSTER
-    "apiServer:\n  extraArgs:\n  - {name: v, value: \"2\"}\n  certSANs: [a.example]\n"
+    "apiServer:\n  extraArgs:\n  - {name: v, value: \"2\"}\n"
+    "  - {name: shutdown-delay-duration, value: 10s}\n  - {name: goaway-chance, value: '0.001'}\n"
+    "  certSANs: [a.example]\n"
     "caCertificateValidityPeriod: 867240h0m0s\nclusterName: kubernetes\n"
     "controlPlaneEndpoint: 169.254.97.2:6443\ndns: {}\n"
     "etcd: {local: {dataDir: /var/lib/etcd}}\nkubernetesVersion: v1.37.1\n"
@@ -79,6 +81,9 @@ static void what_differs(void **state)
 	    {CLUSTER "apiServer: {certSANs: [b.example]}\n",
 	     "ClusterConfiguration.apiServer.certSANs: [\"b.example\"], but the cluster has"},
 	    {CLUSTER "apiServer: {extraArgs: [{name: v, value: '4'}]}\n", "apiServer.extraArgs: "},
+	    {CLUSTER
+	     "apiServer: {extraArgs: [{name: v, value: '2'}, {name: goaway-chance, value: '0'}]}\n",
+	     "apiServer.extraArgs: "},
 	    {"apiVersion: kubeadm.k8s.io/v1beta3\nkind: ClusterConfiguration\napiServer: "
 	     "{extraArgs: "
 	     "{v: '4'}}\n",

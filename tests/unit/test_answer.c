@@ -1,6 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "answer.h"
+#include "discover/answer.h"
 #include "err.h"
 #include "unit.h"
 

@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Which backend is taken, and what is said when the kernel lacks something: the kernel is played
  * here, by these functions in the place of the C library's. */
-#include "backend.h"
 #include "err.h"
 #include "events.h"
+#include "kernel/backend.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -234,6 +234,11 @@ static const struct row rows[] = {
      .check = "Port",
      .level = "error",
      .text = "port 8443 is in use"},
+    {.facts = "{\"ports_busy\":[8081]}",
+     .check = "Port",
+     .level = "error",
+     .text = "port 8081, at which flannel answers health probes, is in use"},
+    {.facts = "{\"flannel\":false,\"ports_busy\":[8081]}"},
     {.facts = "{\"udp_busy\":[8472]}", .check = "Port", .level = "error", .text = "UDP port 8472"},
     /* firewalls */
     {.facts = REFUSES("inet", "fwlike", "input", "input", "rule") "}",

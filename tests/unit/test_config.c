@@ -2,14 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "config.h"
 #include "err.h"
-#include "fs.h"
 #include "log.h"
 #include "unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define ARGS_MAX 40
 
@@ -49,10 +47,9 @@ static void the_defaults(void **state)
 	assert_int_equal(c.interval_ms, 2000);
 	assert_int_equal(c.fast_ms, 500);
 	assert_int_equal(c.probe.timeout_ms, 2000);
-	assert_int_equal(c.tick_ms, 160);
+	assert_int_equal(c.tick_ms, 100);
 	assert_string_equal(c.client_cert, "/var/lib/kubelet/pki/kubelet-client-current.pem");
-	assert_string_equal(c.state_file, "/var/lib/lvscare/masters");
-	assert_null(c.file);
+	assert_string_equal(c.state_file, "/var/lib/lvscare/masters-169.254.97.2-6443");
 	assert_int_equal(c.fall, 2);
 	assert_int_equal(c.rise, 2);
 	assert_int_equal(c.slow_start_ms, 30000);
@@ -63,6 +60,7 @@ static void the_defaults(void **state)
 	                    "\r\nUser-Agent: lvscare/" KUBECASK_VERSION "\r\nAccept: */*\r\n\r\n");
 	assert_null(c.ignored);
 	assert_string_equal(addr_str(&c.listen, buf), "127.0.0.1:10297");
+	assert_int_equal(c.listen_spare, 7);
 	assert_false(c.log_json);
 	config_release(&c);
 }
@@ -240,122 +238,6 @@ static void discovery_can_be_off(void **state)
 	config_release(&c);
 }
 
-static char file[] = "/tmp/config.XXXXXX";
-
-static void write_file(const char *text)
-{
-	struct err err = {0};
-
-	assert_int_equal(fs_write_atomic(file, text, strlen(text), 0600, &err), 0);
-}
-
-static int parse_file(struct config *c, const char *more, struct err *err)
-{
-	char line[256];
-
-	snprintf(line, sizeof(line), GOOD "--config %s%s", file, more);
-	return parse(c, line, err);
-}
-
-static void a_file_of_options(void **state)
-{
-	struct config c;
-	struct err err;
-	char buf[ADDR_STR_MAX];
-
-	(void)state;
-	close(mkstemp(file));
-	write_file("# servers\n\n  rs  10.0.0.2:6444 \r\nrs 10.0.0.3,10.0.0.4\n\tinterval\t7s\n"
-	           "scheduler wlc\nhealth-req-headers A=b c\nhealth-insecure-skip-verify");
-	assert_int_equal(parse_file(&c, " --scheduler lc", &err), 0);
-	assert_int_equal(c.n_rs, 4);
-	assert_string_equal(addr_str(&c.rs[0], buf), "10.0.0.2:6444");
-	assert_string_equal(addr_str(&c.rs[3], buf), "10.0.0.1:6443");
-	assert_int_equal(c.interval_ms, 7000);
-	assert_string_equal(c.scheduler, "lc"); /* the command line wins */
-	assert_int_equal(c.slow_start_ms, 0);   /* it has no weights */
-	assert_non_null(strstr(c.probe.trailer, "\r\nA: b c\r\n"));
-	assert_true(c.insecure);
-	assert_string_equal(c.file, file);
-	config_release(&c);
-}
-
-static void the_file_again(void **state)
-{
-	struct config c, fresh;
-	struct err err;
-
-	(void)state;
-	write_file("interval 7s\n");
-	assert_int_equal(parse_file(&c, "", &err), 0);
-	write_file("interval 8s\nrs 10.0.0.9\n");
-	assert_int_equal(config_reload(&fresh, &c, &err), 0);
-	assert_int_equal(fresh.interval_ms, 8000);
-	assert_int_equal(fresh.n_rs, 2);
-	config_release(&c);
-	assert_int_equal(config_reload(&c, &fresh, &err), 0); /* and again from that one */
-	assert_int_equal(c.interval_ms, 8000);
-	config_release(&fresh);
-	write_file("interval 8s\nrs\n");
-	assert_int_equal(config_reload(&fresh, &c, &err), -1);
-	assert_int_equal(c.interval_ms, 8000);
-	config_release(&c);
-
-	write_file("vs 1.2.3.5:6443\n");
-	assert_int_equal(parse_file(&c, "", &err), 0); /* the command line's wins */
-	config_release(&c);
-}
-
-static void the_virtual_server_stays(void **state)
-{
-	struct config c, fresh;
-	struct err err;
-	char line[256], want[256];
-
-	(void)state;
-	write_file("vs 1.2.3.4:6443\nrs 10.0.0.1\n");
-	snprintf(line, sizeof(line), "lvscare -c %s", file);
-	assert_int_equal(parse(&c, line, &err), 0);
-	write_file("vs 1.2.3.5:6443\nrs 10.0.0.1\n");
-	assert_int_equal(config_reload(&fresh, &c, &err), -1);
-	snprintf(want, sizeof(want), "%s: --vs cannot change while lvscare runs", file);
-	assert_string_equal(err.msg, want);
-	config_release(&c);
-}
-
-static void mistakes_in_the_file(void **state)
-{
-	static const struct {
-		const char *text, *msg;
-	} cases[] = {
-	    {"\nbogus 1\n", ":2: unknown option \"bogus\""},
-	    {"--rs 10.0.0.2\n", ":1: unknown option \"--rs\""},
-	    {"rs\n", ":1: rs needs a value"},
-	    {"health-insecure-skip-verify yes\n", ":1: health-insecure-skip-verify takes no value"},
-	    {"run-once\n", ":1: run-once belongs on the command line"},
-	    {"config /etc/x\n", ":1: config belongs on the command line"},
-	    {"rs 10.0.0.1\n", ": --rs: 10.0.0.1:6443 is given twice"},
-	    {"interval soon\n", ": --interval: \"soon\" is not a duration such as 500ms, 2s or 1m"},
-	};
-	struct config c;
-	struct err err;
-	char want[256];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		write_file(cases[i].text);
-		assert_int_equal(parse_file(&c, "", &err), -1);
-		snprintf(want, sizeof(want), "%s%s", file, cases[i].msg);
-		assert_string_equal(err.msg, want);
-		assert_int_equal(err_exit(&err), EXIT_USAGE);
-		config_release(&c);
-	}
-	unlink(file);
-	assert_int_equal(parse_file(&c, "", &err), -1);
-	assert_non_null(strstr(err.msg, "No such file"));
-	config_release(&c);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -365,10 +247,6 @@ int main(void)
 	    cmocka_unit_test(each_mistake_has_its_sentence),
 	    cmocka_unit_test(too_many_servers),
 	    cmocka_unit_test(discovery_can_be_off),
-	    cmocka_unit_test(a_file_of_options),
-	    cmocka_unit_test(the_file_again),
-	    cmocka_unit_test(the_virtual_server_stays),
-	    cmocka_unit_test(mistakes_in_the_file),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

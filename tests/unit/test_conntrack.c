@@ -1,8 +1,8 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 #include "addrs.h"
-#include "conntrack.h"
 #include "err.h"
+#include "kernel/conntrack.h"
 #include "nftanswers.h"
 #include "unit.h"
 

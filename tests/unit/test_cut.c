@@ -1,8 +1,8 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 #include "addrs.h"
-#include "cut.h"
 #include "err.h"
+#include "kernel/cut.h"
 #include "mem.h"
 #include "unit.h"
 

@@ -1,13 +1,13 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "discover.h"
+#include "discover/discover.h"
 #include "err.h"
 #include "events.h"
 #include "fs.h"
+#include "health/pool.h"
+#include "health/tls.h"
 #include "mem.h"
 #include "pem.h"
-#include "pool.h"
-#include "tls.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -91,8 +91,9 @@ static void serve(const char *const *answers)
 	assert_int_equal(listen(listener, 8), 0);
 	getsockname(listener, (struct sockaddr *)&sin, &len);
 	a.port = ntohs(sin.sin_port);
-	pool_init(&pool, &a, 1, 2, 2);
-	pool_report(&pool, 0, VERDICT_READY);
+	pool_release(&pool);
+	pool_init(&pool, &a, 1, 2, 2, 1);
+	pool_probed(&pool, pool.server[0], VERDICT_READY, true, 1);
 	server = fork();
 	if (server) {
 		close(listener);
@@ -239,10 +240,10 @@ static void nobody_to_ask(void **state)
 
 	(void)state;
 	begin(answers);
-	pool_report(&pool, 0, VERDICT_DEAD);
+	pool_probed(&pool, pool.server[0], VERDICT_REFUSED, true, 1);
 	assert_true(discover_turn(&d, &pool, &ev, now_ms()) == UINT64_MAX);
 	assert_int_equal(d.stage, DISCOVER_IDLE);
-	pool_report(&pool, 0, VERDICT_READY);
+	pool_probed(&pool, pool.server[0], VERDICT_READY, true, 1);
 	discover_release(&d); /* no certificate */
 	discover_init(&d, epoll, 1, AF_INET, NULL, ca);
 	discover_refresh(&d, &ev, now_ms());

@@ -1,6 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "http.h"
+#include "health/http.h"
 #include "unit.h"
 
 #include <string.h>

@@ -1,11 +1,11 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
+#include "discover/identity.h"
 #include "err.h"
 #include "events.h"
 #include "fs.h"
-#include "identity.h"
+#include "health/tls.h"
 #include "pem.h"
-#include "tls.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "addrs.h"
 #include "err.h"
-#include "genl.h"
-#include "ipvsmsg.h"
+#include "kernel/genl.h"
+#include "kernel/ipvsmsg.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

@@ -1,11 +1,11 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 /* The daemon's HTTP endpoint with real sockets on the loopback interface; time is ours. */
-#include "ask.h"
+#include "commands/daemon.h"
 #include "err.h"
 #include "events.h"
-#include "listen.h"
 #include "log.h"
+#include "serve/listen.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -55,7 +55,7 @@ static int setup(void **state)
 	log_init("test", LOG_LVL_ERROR);
 	events_init(&ev, 0);
 	memset(&server, 0, sizeof(server));
-	assert_int_equal(listen_init(&server, &a, on_page, NULL, &err), 0);
+	assert_int_equal(listen_init(&server, &a, 0, on_page, NULL, &err), 0);
 	listen_turn(&server, &ev, 0);
 	assert_true(server.fd >= 0);
 	return 0;
@@ -211,7 +211,7 @@ static void an_address_in_use(void **state)
 	struct err err;
 
 	(void)state;
-	assert_int_equal(listen_init(&second, &server.addr, on_page, NULL, &err), 0);
+	assert_int_equal(listen_init(&second, &server.addr, 0, on_page, NULL, &err), 0);
 	assert_int_equal(listen_turn(&second, &ev, 10), 5010);
 	assert_int_equal(second.fd, -1);
 	assert_int_equal(ev.total, 1);
@@ -226,13 +226,34 @@ static void an_address_in_use(void **state)
 	listen_release(&second);
 }
 
+static void a_second_daemon_takes_the_next_port(void **state)
+{
+	struct listen second = {0};
+	struct err err;
+
+	(void)state;
+	assert_int_equal(listen_init(&second, &server.addr, 3, on_page, NULL, &err), 0);
+	assert_int_equal(listen_turn(&second, &ev, 10), 5010);
+	assert_true(second.fd >= 0);
+	assert_in_range(second.port, server.addr.port + 1, server.addr.port + 3);
+	assert_int_equal(ev.total, 1);
+	listen_turn(&second, &ev, 5010);
+	assert_int_equal(ev.total, 1); /* told once */
+	listen_release(&server);
+	server.addr.port = 0;
+	assert_true(listen_turn(&second, &ev, 10010) == UINT64_MAX);
+	assert_int_equal(second.port, second.addr.port); /* its own is free now */
+	assert_int_equal(ev.total, 2);
+	listen_release(&second);
+}
+
 static void turned_off(void **state)
 {
 	struct listen off = {0};
 	struct err err;
 
 	(void)state;
-	assert_int_equal(listen_init(&off, &(struct addr){0}, on_page, NULL, &err), 0);
+	assert_int_equal(listen_init(&off, &(struct addr){0}, 0, on_page, NULL, &err), 0);
 	assert_true(listen_turn(&off, &ev, 0) == UINT64_MAX);
 	assert_int_equal(off.epoll, -1);
 	listen_release(&off);
@@ -257,14 +278,14 @@ static void a_client_of_ours(void **state)
 	(void)state;
 	stop = false;
 	assert_int_equal(pthread_create(&thread, NULL, serve, NULL), 0);
-	assert_int_equal(ask(&server.addr, "/status", &body, &err), 200);
+	assert_int_equal(daemon_get(&server.addr, "/status", &body, &err), 200);
 	assert_string_equal(strbuf_str(&body), "page /status\n");
 	strbuf_reset(&body);
-	assert_int_equal(ask(&server.addr, "/big", &body, &err), -1);
+	assert_int_equal(daemon_get(&server.addr, "/big", &body, &err), -1);
 	assert_string_equal(err.msg, "answer: too long");
 	stop = true;
 	pthread_join(thread, NULL);
-	assert_int_equal(ask(&nobody, "/status", &body, &err), -1);
+	assert_int_equal(daemon_get(&nobody, "/status", &body, &err), -1);
 	assert_string_equal(err.msg, "connect: Connection refused");
 }
 
@@ -277,6 +298,7 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(silent_clients, setup, teardown),
 	    cmocka_unit_test_setup_teardown(a_client_that_does_not_read, setup, teardown),
 	    cmocka_unit_test_setup_teardown(an_address_in_use, setup, teardown),
+	    cmocka_unit_test_setup_teardown(a_second_daemon_takes_the_next_port, setup, teardown),
 	    cmocka_unit_test(turned_off),
 	    cmocka_unit_test_setup_teardown(a_client_of_ours, setup, teardown),
 	};

@@ -1,12 +1,11 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 #include "addrs.h"
-#include "config.h"
+#include "discover/masters.h"
 #include "err.h"
 #include "events.h"
 #include "fs.h"
 #include "log.h"
-#include "masters.h"
 #include "strbuf.h"
 #include "unit.h"
 
@@ -75,11 +74,28 @@ static void start(const char *seeds)
 	masters_init(&m, &vs, l.a, l.n);
 }
 
+/* The cluster says this list. */
 static bool learn(const char *parts)
 {
 	struct addrs l = some(parts);
 
 	return masters_learn(&m, &l);
+}
+
+static bool reach(const char *part)
+{
+	struct addrs l = some(part);
+
+	return masters_reached(&m, &l.a[0]);
+}
+
+/* And its first server is up. */
+static void take(const char *parts)
+{
+	char first[2] = {parts[0], 0};
+
+	assert_true(learn(parts));
+	assert_true(reach(first));
 }
 
 static void seeds_until_the_cluster_speaks(void **state)
@@ -88,14 +104,36 @@ static void seeds_until_the_cluster_speaks(void **state)
 	start("1 2");
 	assert_string_equal(wanted(), "1 2");
 	assert_true(learn("3 1"));
+	assert_string_equal(wanted(), "1 2 | 3");
+	assert_true(reach("1"));
 	assert_string_equal(wanted(), "1 3"); /* 2 left, 3 came */
 	assert_false(learn("1 3"));           /* no news */
-	assert_true(learn("1"));
+	take("1");
 	assert_string_equal(wanted(), "1");
 	assert_string_equal(shown(&m.former), "3");
-	assert_true(learn("3 4"));
+	take("3 4");
 	assert_string_equal(wanted(), "3 4");
 	assert_string_equal(shown(&m.former), "1");
+}
+
+/* Addresses of another network, as the API servers know themselves. */
+static void a_list_that_cannot_be_reached_pushes_nobody_out(void **state)
+{
+	(void)state;
+	start("1 2");
+	assert_true(learn("7 8"));
+	assert_false(learn("7 8"));
+	assert_false(reach("1"));
+	assert_string_equal(wanted(), "1 2 | 7 8");
+	assert_true(learn("8 9"));
+	assert_string_equal(wanted(), "1 2 | 8 9");
+	assert_false(m.current);
+	assert_true(reach("9"));
+	assert_string_equal(wanted(), "8 9");
+	assert_true(learn("5")); /* nor does a later one */
+	assert_string_equal(wanted(), "8 9 | 5");
+	assert_true(learn("8 9")); /* taken back */
+	assert_string_equal(wanted(), "8 9");
 }
 
 static void never_shrunk_to_nothing(void **state)
@@ -107,7 +145,7 @@ static void never_shrunk_to_nothing(void **state)
 	start("1 2");
 	assert_false(learn(""));
 	assert_string_equal(wanted(), "1 2");
-	assert_true(learn("1 2 3"));
+	take("1 2 3");
 	assert_false(learn(""));
 	assert_string_equal(wanted(), "1 2 3");
 	addrs_add(&l, &m.vs); /* the virtual server itself and other families are no masters */
@@ -116,21 +154,22 @@ static void never_shrunk_to_nothing(void **state)
 	assert_string_equal(wanted(), "1 2 3");
 	masters_init(&m, &vs6, &a6, 1);
 	assert_true(masters_learn(&m, &l));
-	assert_int_equal(m.known.n, 1);
+	assert_int_equal(m.listed.n, 1);
 }
 
 static void with_nobody_up_all_count_again(void **state)
 {
 	(void)state;
 	start("1 2");
-	learn("2 3");
-	learn("3");
+	take("2 3");
+	take("3");
+	assert_true(learn("4"));
 	masters_doubt(&m);
-	assert_string_equal(wanted(), "3 | 1 2");
-	assert_true(learn("3")); /* said anew: news although it is the same */
+	assert_string_equal(wanted(), "3 | 4 1 2");
+	take("3"); /* said anew: news although it is the same */
 	assert_string_equal(wanted(), "3");
 	masters_doubt(&m);
-	assert_true(learn("1 2"));
+	take("1 2");
 	assert_string_equal(wanted(), "1 2");
 }
 
@@ -147,20 +186,27 @@ static void a_list_has_an_end(void **state)
 	assert_true(addrs_add(&l, &a)); /* is there */
 	start("1 2");
 	masters_learn(&m, &l);
+	masters_reached(&m, &a);
 	masters_doubt(&m);
 	assert_int_equal(strlen(wanted()) > 0, 1);
 	for (int i = 0; i < 3; i++) { /* more former ones than fit */
-		learn(i % 2 ? "1" : "2");
+		take(i % 2 ? "1" : "2");
 		masters_learn(&m, &l);
+		masters_reached(&m, &a);
 	}
 	assert_true(m.former.n <= MASTERS_MAX);
 }
 
-static int load(uint64_t mark, struct err *err)
+static struct marks marks(uint64_t a, uint64_t b)
+{
+	return (struct marks){.v = {a, b}, .n = !!a + !!b};
+}
+
+static int load(struct marks k, struct err *err)
 {
 	*err = (struct err){0};
 	start("1 2");
-	return masters_load(&m, file, mark, err);
+	return masters_load(&m, file, &k, err);
 }
 
 static void remembered(void **state)
@@ -168,31 +214,67 @@ static void remembered(void **state)
 	struct err err = {0};
 	struct stat first, second;
 	struct addr other = server("169.254.97.3");
+	struct marks k = marks(7, 9);
+	struct addrs untried;
 
 	(void)state;
-	assert_int_equal(load(7, &err), 0); /* no file */
+	assert_int_equal(load(k, &err), 0); /* no file */
 	start("1 2");
-	learn("3 4 5");
-	learn("4 5");
-	assert_int_equal(masters_save(&m, file, 7, &err), 0);
+	take("3 4 5");
+	take("4 5");
+	assert_true(learn("6")); /* not reached: not remembered */
+	assert_int_equal(masters_save(&m, file, &k, &err), 0);
 	assert_int_equal(stat(file, &first), 0);
-	assert_int_equal(masters_save(&m, file, 7, &err), 0); /* the same: not written */
+	assert_int_equal(masters_save(&m, file, &k, &err), 0); /* the same: not written */
 	assert_int_equal(stat(file, &second), 0);
 	assert_int_equal(first.st_ino, second.st_ino);
-	assert_int_equal(load(7, &err), 1);
+	assert_int_equal(load(k, &err), 1);
 	assert_string_equal(wanted(), "4 5 | 1 2 3");
-	assert_false(m.told);
-	assert_int_equal(load(8, &err), 0); /* another cluster's */
+	assert_false(m.current);
+	assert_int_equal(load(marks(8, 9), &err), 1); /* a certificate was added, one removed */
+	assert_string_equal(wanted(), "4 5 | 1 2 3");
+	masters_untried(&m, &untried);
+	assert_string_equal(shown(&untried), "4 5 1 2 3");
+	assert_int_equal(load(marks(8, 0), &err), 0); /* perhaps another cluster's: only tried */
+	assert_string_equal(wanted(), "1 2 | 4 5 3");
+	masters_untried(&m, &untried);
+	assert_string_equal(shown(&untried), "1 2");
+	assert_int_equal(load(marks(0, 0), &err), 0); /* nothing to tell them from impostors by */
 	assert_string_equal(wanted(), "1 2");
-	assert_int_equal(load(0, &err), 0); /* no certificate authority */
 	m.vs = other;
-	assert_int_equal(masters_load(&m, file, 7, &err), 0);
+	assert_int_equal(masters_load(&m, file, &k, &err), 0);
 	assert_int_equal(masters_forget(&other, file, &err), 0);
 	assert_true(fs_exists(file));
 	start("1");
 	assert_int_equal(masters_forget(&m.vs, file, &err), 0);
 	assert_false(fs_exists(file));
 	assert_int_equal(masters_forget(&m.vs, file, &err), 0);
+}
+
+static void a_file_for_each_virtual_server(void **state)
+{
+	struct addr v4 = server("169.254.97.2"), v6 = server("fd97::2");
+	char path[MASTERS_PATH_MAX];
+
+	(void)state;
+	masters_path(path, &v4);
+	assert_string_equal(path, "/var/lib/lvscare/masters-169.254.97.2-6443");
+	masters_path(path, &v6);
+	assert_string_equal(path, "/var/lib/lvscare/masters-fd97..2-6443");
+}
+
+static void the_kernel_has_others(void **state)
+{
+	struct addr vs = m.vs, other = server("10.0.0.9"), v6 = server("fd09::1");
+
+	(void)state;
+	start("1");
+	masters_found(&m, &other);
+	masters_found(&m, &v6);
+	masters_found(&m, &vs);
+	masters_found(&m, &m.seeds.a[0]);
+	assert_int_equal(m.former.n, 1);
+	assert_string_equal(wanted(), "1 | 9");
 }
 
 static void odd_files(void **state)
@@ -221,7 +303,7 @@ static void odd_files(void **state)
 		err = (struct err){0};
 		assert_int_equal(
 		    fs_write_atomic(file, cases[i].text, strlen(cases[i].text), 0600, &err), 0);
-		assert_int_equal(load(7, &err), cases[i].msg ? -1 : 0);
+		assert_int_equal(load(marks(7, 0), &err), cases[i].msg ? -1 : 0);
 		snprintf(want, sizeof(want), "%s: %s", file, cases[i].msg ? cases[i].msg : "");
 		if (cases[i].msg)
 			assert_string_equal(err.msg, want);
@@ -230,42 +312,59 @@ static void odd_files(void **state)
 	unlink(file);
 }
 
-static void the_mark_is_that_of_the_content(void **state)
+#define CERT(x) "-----BEGIN CERTIFICATE-----\n" x "\n-----END CERTIFICATE-----\n"
+
+static struct marks read_marks(const char *text)
 {
 	struct err err = {0};
-	uint64_t mark;
+	struct marks k;
+
+	assert_int_equal(fs_write_atomic(ca, text, strlen(text), 0600, &err), 0);
+	marks_read(&k, ca);
+	return k;
+}
+
+static void a_mark_for_each_certificate(void **state)
+{
+	struct marks one, two, k;
 
 	(void)state;
-	assert_int_equal(masters_mark(ca), 0);
-	assert_int_equal(fs_write_atomic(ca, "one", 3, 0600, &err), 0);
-	mark = masters_mark(ca);
-	assert_true(mark != 0);
-	assert_int_equal(fs_write_atomic(ca, "two", 3, 0600, &err), 0);
-	assert_true(masters_mark(ca) != mark);
-	assert_int_equal(fs_write_atomic(ca, "one", 3, 0600, &err), 0);
-	assert_true(masters_mark(ca) == mark);
+	marks_read(&k, ca);
+	assert_int_equal(k.n, 0); /* no file */
+	one = read_marks(CERT("one"));
+	two = read_marks("two:\n" CERT("two"));
+	k = read_marks(CERT("one") "# and\n" CERT("two"));
+	assert_true(one.n == 1 && two.n == 1 && k.n == 2);
+	assert_true(k.v[0] == one.v[0] && k.v[1] == two.v[0] && one.v[0] != two.v[0]);
+	assert_int_equal(read_marks("junk").n, 0);
+	assert_int_equal(read_marks("-----BEGIN").n, 0);
+	unlink(ca);
 }
 
 /* What run-once writes and the daemon begins with. */
 static void a_start(void **state)
 {
-	struct config c = {.n_rs = 1, .rs = {server("10.0.0.1")}, .vs = server("169.254.97.2")};
 	struct events ev;
 	struct err err = {0};
+	struct marks k;
 
 	(void)state;
 	events_init(&ev, 0);
-	c.state_file = file;
-	c.ca_file = ca;
-	masters_start(&m, &c, &ev);
+	start("1");
+	masters_start(&m, file, ca, &ev);
 	assert_string_equal(wanted(), "1");
-	learn("3");
-	assert_int_equal(fs_write_atomic(ca, "one", 3, 0600, &err), 0);
-	assert_int_equal(masters_save(&m, file, masters_mark(ca), &err), 0);
-	masters_start(&m, &c, &ev);
+	take("3");
+	k = read_marks(CERT("one"));
+	assert_int_equal(masters_save(&m, file, &k, &err), 0);
+	start("1");
+	masters_start(&m, file, ca, &ev);
 	assert_string_equal(wanted(), "3 | 1");
-	c.state_file = NULL;
-	masters_start(&m, &c, &ev);
+	read_marks(CERT("other"));
+	start("1");
+	masters_start(&m, file, ca, &ev);
+	assert_string_equal(wanted(), "1 | 3");
+	start("1");
+	masters_start(&m, NULL, ca, &ev);
 	assert_string_equal(wanted(), "1");
 	unlink(file);
 	unlink(ca);
@@ -294,12 +393,15 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(seeds_until_the_cluster_speaks),
+	    cmocka_unit_test(a_list_that_cannot_be_reached_pushes_nobody_out),
 	    cmocka_unit_test(never_shrunk_to_nothing),
 	    cmocka_unit_test(with_nobody_up_all_count_again),
 	    cmocka_unit_test(a_list_has_an_end),
 	    cmocka_unit_test(remembered),
+	    cmocka_unit_test(the_kernel_has_others),
+	    cmocka_unit_test(a_file_for_each_virtual_server),
 	    cmocka_unit_test(odd_files),
-	    cmocka_unit_test(the_mark_is_that_of_the_content),
+	    cmocka_unit_test(a_mark_for_each_certificate),
 	    cmocka_unit_test(a_start),
 	};
 

@@ -3,7 +3,7 @@
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
-#include "metrics.h"
+#include "serve/metrics.h"
 #include "strbuf.h"
 #include "unit.h"
 
@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define START        5000 /* ms */
-#define auto_metrics __attribute__((cleanup(metrics_release))) struct metrics
+#define START     5000 /* ms */
+#define auto_pool __attribute__((cleanup(pool_release))) struct pool
 
 static struct addr address(unsigned last)
 {
@@ -28,7 +28,7 @@ static void setup(struct pool *p, struct metrics *m, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		rs[i] = address((unsigned)i + 1);
-	pool_init(p, rs, n, 2, 2);
+	pool_init(p, rs, n, 2, 2, START);
 	metrics_init(m, START, 1000.5);
 }
 
@@ -37,7 +37,7 @@ static char *text_of(const struct metrics *m, struct pool *p, uint64_t now)
 	struct rules rules = {.scheduler = "rr", .vs = {.family = AF_INET, .port = 6443}};
 	struct strbuf out = {0};
 
-	pool_rules(p, &rules);
+	pool_rules(p, &rules, START);
 	metrics_text(m, p, &rules, now, 2000.25, &out);
 	return strbuf_detach(&out);
 }
@@ -57,14 +57,14 @@ static void a_histogram(void **state)
 {
 	static const unsigned ms[] = {0, 5, 6, 250, 251, 10000, 10001};
 	struct probe_result r = {.verdict = VERDICT_READY, .text = "HTTP 200"};
-	auto_metrics m = {0};
-	struct pool p;
+	struct metrics m = {0};
+	auto_pool p = {0};
 	char *text;
 
 	(void)state;
 	setup(&p, &m, 1);
 	for (size_t i = 0; i < sizeof(ms) / sizeof(ms[0]); i++)
-		metrics_probe(&m, &p, 0, &r, ms[i]);
+		server_count_probe(p.server[0], &r, ms[i]);
 	text = text_of(&m, &p, START);
 	has(text, BUCKET "\"0.005\"} 2");
 	has(text, BUCKET "\"0.01\"} 3");
@@ -81,10 +81,10 @@ static void a_histogram(void **state)
 
 static void states_and_probes(void **state)
 {
-	struct probe_result dead = {.verdict = VERDICT_DEAD, .text = "connect: refused"};
+	struct probe_result dead = {.verdict = VERDICT_REFUSED, .text = "connect: refused"};
 	struct probe_result ready = {.verdict = VERDICT_READY, .text = "HTTP 200"};
-	auto_metrics m = {0};
-	struct pool p;
+	struct metrics m = {0};
+	auto_pool p = {0};
 	char *text;
 
 	(void)state;
@@ -98,30 +98,30 @@ static void states_and_probes(void **state)
 	has(text, "lvscare_backend_info{backend=\"none\"} 1");
 	has(text, "lvscare_build_info{version=\"" KUBECASK_VERSION "\"} 1");
 	free(text);
-	assert_true(pool_report(&p, 0, VERDICT_READY));
-	metrics_probe(&m, &p, 0, &ready, 3);
-	metrics_transition(&m, &p, 0, "HTTP 200", START + 10);
-	assert_true(pool_report(&p, 1, VERDICT_DEAD));
-	metrics_probe(&m, &p, 1, &dead, 1);
-	metrics_transition(&m, &p, 1, "sentinel: reset", START + 20);
+	assert_true(pool_probed(&p, p.server[0], VERDICT_READY, true, START));
+	server_count_probe(p.server[0], &ready, 3);
+	server_count_state(p.server[0], "HTTP 200", START + 10);
+	assert_true(pool_probed(&p, p.server[1], VERDICT_REFUSED, true, START));
+	server_count_probe(p.server[1], &dead, 1);
+	server_count_state(p.server[1], "kept connection: closed", START + 20);
 	text = text_of(&m, &p, START + 30);
 	has(text, "lvscare_real_server_state{server=\"10.0.0.1:6443\",state=\"up\"} 1");
 	has(text, "lvscare_real_server_state{server=\"10.0.0.2:6443\",state=\"down\"} 1");
 	has(text, "lvscare_real_server_state{server=\"10.0.0.2:6443\",state=\"up\"} 0");
 	has(text, "lvscare_real_server_weight{server=\"10.0.0.1:6443\"} 1");
 	has(text, "lvscare_real_server_weight{server=\"10.0.0.2:6443\"} 0");
-	has(text, "lvscare_probes_total{server=\"10.0.0.2:6443\",result=\"dead\"} 1");
+	has(text, "lvscare_probes_total{server=\"10.0.0.2:6443\",result=\"refused\"} 1");
 	has(text, "lvscare_transitions_total{server=\"10.0.0.2:6443\",state=\"down\"} 1");
-	assert_string_equal(metrics_find(&m, &p.server[1].addr)->text, "sentinel: reset");
-	assert_int_equal(metrics_find(&m, &p.server[1].addr)->since, START + 20);
+	assert_string_equal(p.server[1]->stats.text, "kept connection: closed");
+	assert_int_equal(p.server[1]->stats.since, START + 20);
 	free(text);
 }
 
 static void repairs_are_what_others_broke(void **state)
 {
-	auto_metrics m = {0};
+	struct metrics m = {0};
 	struct events ev;
-	struct pool p;
+	auto_pool p = {0};
 	char *text;
 
 	(void)state;
@@ -140,39 +140,22 @@ static void repairs_are_what_others_broke(void **state)
 	has(text, "lvscare_repairs_total{object=\"route\"} 1");
 	has(text, "lvscare_repairs_total{object=\"virtual_server\"} 0");
 	has(text, "lvscare_repairs_total{object=\"sysctl\"} 0");
+	has(text, "lvscare_no_way 0");
 	has(text, "lvscare_reconcile_failures_total 1");
 	has(text, "lvscare_last_reconcile_timestamp_seconds 1999.250"); /* a second before now */
 	free(text);
 }
 
-/* A pool whose servers change for ever: rows of those that left are used again. */
-static void servers_come_and_go(void **state)
-{
-	struct probe_result r = {.verdict = VERDICT_READY};
-	auto_metrics m = {0};
-	struct pool p;
-
-	(void)state;
-	setup(&p, &m, DESTS_MAX);
-	for (unsigned round = 0; round < 5; round++)
-		for (size_t i = 0; i < DESTS_MAX; i++) {
-			p.server[i].addr = address(round * 7 + (unsigned)i);
-			metrics_probe(&m, &p, i, &r, 1);
-			assert_true(m.n <= DESTS_MAX);
-			assert_non_null(metrics_find(&m, &p.server[i].addr));
-		}
-}
-
 /* Each sample belongs to the family announced above it, and each family is announced once. */
 static void the_format(void **state)
 {
-	auto_metrics m = {0};
-	struct pool p;
+	struct metrics m = {0};
+	auto_pool p = {0};
 	char *text, *next, *line, family[128] = "";
 
 	(void)state;
 	setup(&p, &m, 3);
-	metrics_probe(&m, &p, 1, &(struct probe_result){0}, 1);
+	server_count_probe(p.server[1], &(struct probe_result){0}, 1);
 	text = next = text_of(&m, &p, START);
 	assert_int_equal(text[strlen(text) - 1], '\n');
 	while ((line = strsep(&next, "\n")) && *line) {
@@ -202,11 +185,11 @@ static char *read_file(const char *path)
 
 static char *all_metrics(void)
 {
-	auto_metrics m = {0};
-	struct pool p;
+	struct metrics m = {0};
+	auto_pool p = {0};
 
 	setup(&p, &m, 1);
-	metrics_probe(&m, &p, 0, &(struct probe_result){0}, 1);
+	server_count_probe(p.server[0], &(struct probe_result){0}, 1);
 	return text_of(&m, &p, START);
 }
 
@@ -283,7 +266,6 @@ int main(void)
 	    cmocka_unit_test(a_histogram),
 	    cmocka_unit_test(states_and_probes),
 	    cmocka_unit_test(repairs_are_what_others_broke),
-	    cmocka_unit_test(servers_come_and_go),
 	    cmocka_unit_test(the_format),
 	    cmocka_unit_test(names_in_the_documentation),
 	    cmocka_unit_test(every_metric_is_documented),

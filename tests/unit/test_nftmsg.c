@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "addrs.h"
 #include "err.h"
+#include "kernel/nftmsg.h"
 #include "nftanswers.h"
-#include "nftmsg.h"
 #include "strbuf.h"
 #include "unit.h"
 

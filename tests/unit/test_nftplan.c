@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "addrs.h"
 #include "err.h"
-#include "nftplan.h"
+#include "kernel/nftplan.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "genl.h"
-#include "nlmsg.h"
+#include "kernel/genl.h"
+#include "kernel/nlmsg.h"
 #include "unit.h"
 
 #include <linux/genetlink.h>

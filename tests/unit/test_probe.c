@@ -1,16 +1,18 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 #include "err.h"
-#include "probe.h"
-#include "tls.h"
+#include "health/probe.h"
+#include "health/tls.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -123,11 +125,11 @@ static void answers_and_what_they_mean(void **state)
 	    {"HTTP/1.1 500 x\r\n\r\n", ENDS_CLOSED, VERDICT_UNREADY, "HTTP 500"},
 	    {"HTTP/1.1 302 Found\r\nLocation: /\r\n\r\n", ENDS_CLOSED, VERDICT_UNREADY, "HTTP 302"},
 	    {"HTTP/1.1 404 x\r\n\r\n", ENDS_CLOSED, VERDICT_UNREADY, "HTTP 404"},
-	    {"HTTP/1.1 100 Continue\r\n\r\n", ENDS_HELD, VERDICT_FAILED, "answer: HTTP 100"},
-	    {"SSH-2.0-OpenSSH\r\n", ENDS_HELD, VERDICT_FAILED, "answer: not HTTP"},
-	    {"", ENDS_CLOSED, VERDICT_FAILED, "answer: connection closed before it"},
-	    {"HTTP/1.1 2", ENDS_CLOSED, VERDICT_FAILED, "answer: connection closed before it"},
-	    {"HTTP/1.1 2", ENDS_RESET, VERDICT_DEAD, "answer: Connection reset by peer"},
+	    {"HTTP/1.1 100 Continue\r\n\r\n", ENDS_HELD, VERDICT_BAD, "answer: HTTP 100"},
+	    {"SSH-2.0-OpenSSH\r\n", ENDS_HELD, VERDICT_BAD, "answer: not HTTP"},
+	    {"", ENDS_CLOSED, VERDICT_BAD, "answer: connection closed before it"},
+	    {"HTTP/1.1 2", ENDS_CLOSED, VERDICT_BAD, "answer: connection closed before it"},
+	    {"HTTP/1.1 2", ENDS_RESET, VERDICT_REFUSED, "answer: Connection reset by peer"},
 	    {"HTTP/1.1 2", ENDS_HELD, VERDICT_LATE, "answer: nothing within 300 ms"},
 	};
 	struct probe_conf conf = conf_for(false);
@@ -174,13 +176,13 @@ static void tls_that_is_none(void **state)
 		enum verdict verdict;
 		const char *text;
 	} cases[] = {
-	    {"HTTP/1.0 400 Bad Request\r\n\r\n", 28, ENDS_HELD, VERDICT_FAILED, "TLS: "},
-	    {"\x15\x03\x01\x00\x02\x02\x46", 7, ENDS_HELD, VERDICT_FAILED, "TLS: "},
-	    {"\x16\x03\x03\xff\xff", 5, ENDS_HELD, VERDICT_FAILED, "TLS: "},
+	    {"HTTP/1.0 400 Bad Request\r\n\r\n", 28, ENDS_HELD, VERDICT_BAD, "TLS: "},
+	    {"\x15\x03\x01\x00\x02\x02\x46", 7, ENDS_HELD, VERDICT_BAD, "TLS: "},
+	    {"\x16\x03\x03\xff\xff", 5, ENDS_HELD, VERDICT_BAD, "TLS: "},
 	    {"\x16\x03\x03\x00\x7a\x02", 6, ENDS_HELD, VERDICT_LATE, "TLS: nothing within 300 ms"},
 	    {"", 0, ENDS_HELD, VERDICT_LATE, "TLS: nothing within 300 ms"},
-	    {"", 0, ENDS_RESET, VERDICT_DEAD, "TLS: Connection reset by peer"},
-	    {"", 0, ENDS_CLOSED, VERDICT_FAILED, "TLS: "},
+	    {"", 0, ENDS_RESET, VERDICT_REFUSED, "TLS: Connection reset by peer"},
+	    {"", 0, ENDS_CLOSED, VERDICT_BAD, "TLS: "},
 	};
 	struct probe_conf conf = conf_for(true);
 	struct err err = {0};
@@ -211,7 +213,7 @@ static void refused_is_decided(void **state)
 	kill(pid, SIGKILL);
 	waitpid(pid, NULL, 0);
 	run(&conf, &peer, &r);
-	assert_int_equal(r.verdict, VERDICT_DEAD);
+	assert_int_equal(r.verdict, VERDICT_REFUSED);
 	assert_string_equal(r.text, "connect: Connection refused");
 }
 
@@ -240,15 +242,50 @@ static void nobody_accepts(void **state)
 	assert_int_equal(p.stage, PROBE_CONNECT);
 	assert_int_equal(probe_due(&p), 5000 + PROBE_CONNECT_MS);
 	probe_expire(&p, &r);
-	assert_string_equal(r.text, "connect: nothing within 1200 ms");
-	assert_int_equal(r.verdict, VERDICT_FAILED);
+	assert_string_equal(r.text, "connect: nothing within 1100 ms");
+	assert_int_equal(r.verdict, VERDICT_SILENT);
 	conf.timeout_ms = 300;
 	assert_false(probe_start(&p, &conf, NULL, &peer, 5000, &r));
 	assert_int_equal(probe_due(&p), 5300);
+	probe_postpone(&p, 1000); /* this machine was paused */
+	assert_int_equal(probe_due(&p), 6300);
 	probe_stop(&p);
 	for (int i = 0; i < 4; i++)
 		close(fds[i]);
 	close(listener);
+}
+
+/* No route, no permission, no ports, no files: all of this node, and said of no server. */
+static void own_faults_say_nothing(void **state)
+{
+	struct probe_conf conf = conf_for(false);
+	struct rlimit files, none;
+	struct probe_result r;
+	struct probe p = {0};
+	struct addr peer = {.family = AF_INET, .port = 6443, .bytes = {192, 0, 2, 1}};
+	pid_t child;
+	int status;
+
+	(void)state;
+	getrlimit(RLIMIT_NOFILE, &files);
+	none = (struct rlimit){.rlim_cur = 3, .rlim_max = files.rlim_max};
+	setrlimit(RLIMIT_NOFILE, &none);
+	assert_true(probe_start(&p, &conf, NULL, &peer, 5000, &r));
+	setrlimit(RLIMIT_NOFILE, &files);
+	assert_int_equal(r.verdict, VERDICT_LOCAL);
+	assert_memory_equal(r.text, "socket: ", 8);
+	child = fork(); /* in a network without routes */
+	if (child == 0) {
+		if (unshare(CLONE_NEWNET) < 0)
+			_exit(77);
+		_exit(probe_start(&p, &conf, NULL, &peer, 5000, &r) && r.verdict == VERDICT_LOCAL &&
+		              strcmp(r.text, "connect: Network is unreachable") == 0
+		          ? 0
+		          : 1);
+	}
+	waitpid(child, &status, 0);
+	if (geteuid() == 0)
+		assert_int_equal(status, 0);
 }
 
 static void other_answers_can_mean_ready(void **state)
@@ -280,6 +317,7 @@ int main(void)
 	    cmocka_unit_test(tls_that_is_none),
 	    cmocka_unit_test(refused_is_decided),
 	    cmocka_unit_test(nobody_accepts),
+	    cmocka_unit_test(own_faults_say_nothing),
 	    cmocka_unit_test(other_answers_can_mean_ready),
 	    cmocka_unit_test(stopping_an_idle_probe),
 	};

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "addrs.h"
 #include "err.h"
-#include "route.h"
+#include "kernel/route.h"
 #include "unit.h"
 
 #include <linux/if_addr.h>

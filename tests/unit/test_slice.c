@@ -1,7 +1,7 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
+#include "discover/slice.h"
 #include "err.h"
-#include "slice.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "sockdiag.h"
+#include "kernel/sockdiag.h"
 #include "unit.h"
 
 #include <string.h>

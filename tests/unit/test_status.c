@@ -1,15 +1,15 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
-#include "status.h"
+#include "commands/inspect.h"
+#include "commands/status.h"
 #include "strbuf.h"
 #include "unit.h"
-#include "view.h"
 
 #include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 
-static struct view v;
+static struct inspection v;
 
 static struct addr address(unsigned last, uint16_t port)
 {
@@ -21,16 +21,17 @@ static struct addr address(unsigned last, uint16_t port)
 static int setup(void **state)
 {
 	(void)state;
-	v = (struct view){
+	v = (struct inspection){
 	    .vs = address(97, 6443),
 	    .daemon = {.version = "0.1.0", .vs = address(97, 6443), .uptime = 7300, .n = 2},
+	    .daemon_at = address(5, 10298),
 	    .rules = {.vs = address(97, 6443), .scheduler = "rr", .n = 2},
 	    .backend = BACKEND_IPVS,
 	    .route = {.dst = address(97, 0), .src = address(10, 0)},
 	};
-	v.daemon.server[0] = (struct snapshot_server){
+	v.daemon.server[0] = (struct daemon_server){
 	    .addr = address(1, 6443), .state = "up", .since = 100, .text = "HTTP 200"};
-	v.daemon.server[1] = (struct snapshot_server){
+	v.daemon.server[1] = (struct daemon_server){
 	    .addr = address(2, 6443), .state = "down", .since = 500, .text = "a \"b\""};
 	v.rules.dest[0] = (struct rules_seen){
 	    .addr = address(1, 6443), .weight = 1, .active = 3, .inactive = 4};
@@ -43,17 +44,19 @@ static void a_table(void **state)
 	auto_strbuf out = {0};
 
 	(void)state;
+	v.others[v.n_others++] = address(98, 6443);
 	status_table(&v, &out);
 	assert_string_equal(
 	    strbuf_str(&out),
 	    "virtual server  10.0.0.97:6443, scheduler rr\n"
 	    "route           10.0.0.97 from 10.0.0.10\n"
-	    "daemon          0.1.0, up for 2h, healthy\n"
+	    "daemon          0.1.0 at 10.0.0.5:10298, up for 2h, healthy\n"
+	    "                another one guards 10.0.0.98:6443 (--vs)\n"
 	    "\n"
-	    "REAL SERVER              STATE    WEIGHT  ACTIVE  INACTIVE  SINCE  LAST PROBE\n"
-	    "10.0.0.1:6443            up            1       3         4   100s  HTTP 200\n"
-	    "10.0.0.2:6443            down          -       -         -     8m  a \"b\"\n"
-	    "10.0.0.9:6443            -             5       0         0      -  -\n");
+	    "REAL SERVER              STATE      WEIGHT  ACTIVE  INACTIVE  SINCE  LAST PROBE\n"
+	    "10.0.0.1:6443            up              1       3         4   100s  HTTP 200\n"
+	    "10.0.0.2:6443            down            -       -         -     8m  a \"b\"\n"
+	    "10.0.0.9:6443            -               5       0         0      -  -\n");
 	assert_true(status_good(&v));
 }
 

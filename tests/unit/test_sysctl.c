@@ -1,7 +1,7 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 #include "events.h"
-#include "sysctl.h"
+#include "kernel/sysctl.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -59,6 +59,16 @@ static void switches_are_turned_on(void **state)
 	assert_int_equal(ev.total, 2);
 }
 
+static void older_kernels_need_it_for_longer(void **state)
+{
+	(void)state;
+	assert_int_equal(sysctl_hold_ms("6.1.0-56-cloud-amd64"), SYSCTL_HOLD_MS);
+	assert_int_equal(sysctl_hold_ms("5.9.0"), SYSCTL_HOLD_MS);
+	assert_int_equal(sysctl_hold_ms("5.4.0-42-generic"), SYSCTL_LONG_HOLD_MS);
+	assert_int_equal(sysctl_hold_ms("4.18.0-553.el8"), SYSCTL_LONG_HOLD_MS);
+	assert_int_equal(sysctl_hold_ms(""), SYSCTL_LONG_HOLD_MS);
+}
+
 static void what_cannot_be_is_told_once(void **state)
 {
 	struct sysctl s = {.dir = dir};
@@ -71,11 +81,57 @@ static void what_cannot_be_is_told_once(void **state)
 	for (int i = 0; i < 5; i++)
 		sysctl_apply(&s, &ev);
 	assert_int_equal(ev.total, 1);
-	assert_true(s.told);
+	assert_true(s.failure_logged);
 	put("conntrack", "0\n");
 	sysctl_apply(&s, &ev);
-	assert_false(s.told);
+	assert_false(s.failure_logged);
 	assert_int_equal(ev.total, 2);
+}
+
+/* Connections outlive a flush in quiet times, and are reset when a server is removed. */
+static void quiet_times(void **state)
+{
+	struct sysctl s = {.dir = dir, .may_be_quiet = true, .hold_ms = SYSCTL_HOLD_MS};
+	struct events ev;
+
+	(void)state;
+	events_init(&ev, 100);
+	put("conntrack", "1\n");
+	put("expire_nodest_conn", "1\n");
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "1\n");
+	ev.now += SYSCTL_START_MS;
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "0\n");
+	ev.now += 1000;
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "0\n");
+	sysctl_expect_removal(&s, &ev);
+	is("expire_nodest_conn", "1\n");
+	ev.now += SYSCTL_HOLD_MS - 1;
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "1\n");
+	ev.now += 1;
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "0\n");
+	put("expire_nodest_conn", "1\n"); /* somebody else needs it */
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "1\n");
+	ev.now += SYSCTL_HOLD_MS;
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "0\n");
+	s.may_be_quiet = false; /* services of others are there now */
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "1\n");
+	s.may_be_quiet = true;
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "0\n");
+	sysctl_end(&s);
+	is("expire_nodest_conn", "1\n");
+	put("expire_nodest_conn", "0\n"); /* left so by a daemon that was killed */
+	s = (struct sysctl){.dir = dir, .may_be_quiet = true};
+	sysctl_apply(&s, &ev);
+	is("expire_nodest_conn", "1\n");
 }
 
 static int make_dir(void **state)
@@ -97,6 +153,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(switches_are_turned_on),
+	    cmocka_unit_test(quiet_times),
+	    cmocka_unit_test(older_kernels_need_it_for_longer),
 	    cmocka_unit_test(what_cannot_be_is_told_once),
 	};
 

@@ -1,10 +1,10 @@
 /* links: lvscare */
 // SPDX-License-Identifier: Apache-2.0
 #include "err.h"
+#include "health/tls.h"
 #include "mem.h"
 #include "net.h"
 #include "pem.h"
-#include "tls.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
@@ -31,14 +31,34 @@ enum {
 static struct addr peer, second;
 static pid_t server[2];
 
+static X509 *certificate; /* of servers that are started from now on; NULL: that of pem.h */
+
+/* What pem.h has as texts; the caller's. */
+static X509 *read_certificate(void)
+{
+	BIO *in = BIO_new_mem_buf(PEM_CERT, -1);
+	X509 *crt = PEM_read_bio_X509(in, NULL, NULL, NULL);
+
+	BIO_free(in);
+	return crt;
+}
+
+static EVP_PKEY *read_key(void)
+{
+	BIO *in = BIO_new_mem_buf(PEM_KEY, -1);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(in, NULL, NULL, NULL);
+
+	BIO_free(in);
+	return key;
+}
+
 static SSL_CTX *server_context(void)
 {
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+	X509 *crt = certificate ? certificate : read_certificate();
 
-	if (SSL_CTX_use_certificate(
-		ctx, PEM_read_bio_X509(BIO_new_mem_buf(PEM_CERT, -1), NULL, NULL, NULL)) != 1 ||
-	    SSL_CTX_use_PrivateKey(
-		ctx, PEM_read_bio_PrivateKey(BIO_new_mem_buf(PEM_KEY, -1), NULL, NULL, NULL)) != 1)
+	if (SSL_CTX_use_certificate(ctx, crt) != 1 ||
+	    SSL_CTX_use_PrivateKey(ctx, read_key()) != 1)
 		_exit(1);
 	return ctx;
 }
@@ -287,6 +307,55 @@ static void tickets_without_end(void **state)
 	tls_trust_unref(t);
 }
 
+/* That of pem.h, signed anew for other days, counted from today; its text, the caller's. */
+static char *valid_from_to(long from, long to)
+{
+	EVP_PKEY *key = read_key();
+	BIO *out = BIO_new(BIO_s_mem());
+	char *text;
+	long len;
+
+	certificate = read_certificate();
+	X509_gmtime_adj(X509_getm_notBefore(certificate), from * 86400);
+	X509_gmtime_adj(X509_getm_notAfter(certificate), to * 86400);
+	assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+	assert_int_equal(PEM_write_bio_X509(out, certificate), 1);
+	len = BIO_get_mem_data(out, &text);
+	text = xstrndup(text, (size_t)len);
+	BIO_free(out);
+	EVP_PKEY_free(key);
+	return text;
+}
+
+/* A clock that is wrong, or certificates that nobody renewed: the clients look at that. */
+static void the_time_is_not_judged_where_that_is_wanted(void **state)
+{
+	static const long days[][2] = {{-20, -10}, {10, 20}, {-10, 10}};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(days); i++) {
+		auto_free char *pem = valid_from_to(days[i][0], days[i][1]);
+		struct err err = {0};
+		struct tls_trust *strict = tls_trust_new(pem, strlen(pem), &err);
+		struct tls_trust *any_time = tls_trust_new(pem, strlen(pem), &err);
+		struct addr addr;
+		pid_t pid = start(&addr);
+
+		assert_true(pid > 0);
+		tls_trust_any_time(any_time);
+		assert_int_equal(talk(strict, &addr, '.'), i == 2 ? FULL13 : REFUSED);
+		assert_int_equal(talk(any_time, &addr, '.'), FULL13);
+		addr.v4.s_addr = htonl(INADDR_LOOPBACK + 1);
+		assert_int_equal(talk(any_time, &addr, '.'), REFUSED);
+		kill(pid, SIGKILL);
+		waitpid(pid, NULL, 0);
+		tls_trust_unref(strict);
+		tls_trust_unref(any_time);
+		X509_free(certificate);
+		certificate = NULL;
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +369,7 @@ int main(void)
 	    cmocka_unit_test(no_ticket_is_older_than_what_is_offered),
 	    cmocka_unit_test(an_alert_after_the_handshake_is_another_matter),
 	    cmocka_unit_test(tickets_without_end),
+	    cmocka_unit_test(the_time_is_not_judged_where_that_is_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);

@@ -20,12 +20,14 @@ import (
 	"github.com/containernetworking/plugins/plugins/main/loopback"
 	"github.com/containernetworking/plugins/plugins/main/macvlan"
 	"github.com/containernetworking/plugins/plugins/main/ptp"
+	"github.com/containernetworking/plugins/plugins/main/tap"
 	"github.com/containernetworking/plugins/plugins/main/vlan"
 	"github.com/containernetworking/plugins/plugins/meta/bandwidth"
 	"github.com/containernetworking/plugins/plugins/meta/firewall"
 	"github.com/containernetworking/plugins/plugins/meta/portmap"
 	"github.com/containernetworking/plugins/plugins/meta/sbr"
 	"github.com/containernetworking/plugins/plugins/meta/tuning"
+	"github.com/containernetworking/plugins/plugins/meta/vrf"
 )
 
 var applets = map[string]func(){
@@ -43,8 +45,10 @@ var applets = map[string]func(){
 	"ptp":              ptp.Main,
 	"sbr":              sbr.Main,
 	"static":           static.Main,
+	"tap":              tap.Main,
 	"tuning":           tuning.Main,
 	"vlan":             vlan.Main,
+	"vrf":              vrf.Main,
 }
 
 func main() {

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// containerd, its runc shim and ctr in one program: the name it is called by decides.
-//
-// The file itself is containerd-shim-runc-v2 and the others are links to it, because the shim
-// starts itself again by the path of its own file (os.Executable), links resolved.
+// containerd, ctr, crictl and the CNI plugin dhcp in one program: the name it is called by decides.
+// The shim is a program of its own: one runs for each pod.
 package main
 
 import (
@@ -12,29 +10,12 @@ import (
 	"os"
 	"path/filepath"
 
-	"github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/manager"
-	_ "github.com/containerd/containerd/v2/cmd/containerd-shim-runc-v2/task/plugin"
 	_ "github.com/containerd/containerd/v2/cmd/containerd/builtins"
 	"github.com/containerd/containerd/v2/cmd/containerd/command"
 	"github.com/containerd/containerd/v2/cmd/ctr/app"
-	"github.com/containerd/containerd/v2/pkg/shim"
-	"github.com/containerd/containerd/v2/plugins"
-	"github.com/containerd/plugin"
-	"github.com/containerd/plugin/registry"
+	"github.com/containernetworking/plugins/plugins/ipam/dhcp"
+	"sigs.k8s.io/cri-tools/cmd/crictl"
 )
-
-// keepPlugins takes the daemon's plugins out of the shim, and the shim's out of the daemon: both
-// start every plugin of the one registry that package initialisation has filled.
-func keepPlugins(ofShim bool) {
-	all := registry.Graph(func(*plugin.Registration) bool { return false })
-	registry.Reset()
-	for i := range all {
-		isShim := all[i].Type == plugins.TTRPCPlugin && all[i].ID == "task"
-		if isShim == ofShim {
-			registry.Register(&all[i])
-		}
-	}
-}
 
 func check(name string, err error) {
 	if err != nil {
@@ -43,20 +24,37 @@ func check(name string, err error) {
 	}
 }
 
+// crictlConfig names the bundle's own settings (etc/crictl.yaml beside bin) where the user has none: without,
+// crictl tries the sockets of other runtimes, with warnings. "crictl config" writes the user's file.
+func crictlConfig() {
+	const name, usual = "CRI_CONFIG_FILE", "/etc/crictl.yaml"
+	exe, err := os.Executable()
+	if err != nil || os.Getenv(name) != "" || len(os.Args) > 1 && os.Args[1] == "config" {
+		return
+	}
+	own := filepath.Join(filepath.Dir(filepath.Dir(exe)), "etc", "crictl.yaml")
+	if _, err := os.Stat(usual); !os.IsNotExist(err) {
+		return
+	}
+	if _, err := os.Stat(own); err == nil {
+		os.Setenv(name, own)
+	}
+}
+
 func main() {
 	ctx := context.Background()
 	switch name := filepath.Base(os.Args[0]); name {
 	case "containerd":
-		keepPlugins(false)
 		check(name, command.App().Run(ctx, os.Args))
-	case "containerd-shim-runc-v2":
-		keepPlugins(true)
-		shim.RunShim(ctx, manager.NewShimManager("io.containerd.runc.v2"))
 	case "ctr":
 		check(name, app.New().Run(ctx, os.Args))
+	case "crictl":
+		crictlConfig()
+		crictl.Main()
+	case "dhcp":
+		dhcp.Main()
 	default:
-		fmt.Fprintf(os.Stderr, "containerd: called as %q, which is none of containerd, "+
-			"containerd-shim-runc-v2, ctr\n", name)
+		fmt.Fprintf(os.Stderr, "containerd: called as %q, which is none of containerd, ctr, crictl, dhcp\n", name)
 		os.Exit(2)
 	}
 }

@@ -27,6 +27,8 @@ import (
 	proxy "k8s.io/kubernetes/cmd/kube-proxy/app"
 	scheduler "k8s.io/kubernetes/cmd/kube-scheduler/app"
 	kubeadm "k8s.io/kubernetes/cmd/kubeadm/app"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/buildinfo"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/clientgates"
 )
 
 const names = "kube-apiserver, kube-controller-manager, kube-proxy, kube-scheduler, kubeadm, " +
@@ -42,14 +44,16 @@ func run(newCommand func() *cobra.Command) {
 // runKubeadm hides the flags that packages of the other programs put into the common sets, all of
 // which kubeadm would show as its global flags.
 func runKubeadm() {
+	clientgates.Restore()
 	flag.CommandLine = flag.NewFlagSet(os.Args[0], flag.ExitOnError)
 	pflag.CommandLine = pflag.NewFlagSet(os.Args[0], pflag.ExitOnError)
 	kubeadmDone(kubeadm.Run())
 }
 
 func runKubectl() {
+	clientgates.Restore()
 	beforeKubectl()
-	if err := cli.RunNoErrOutput(kubectlcmd.NewDefaultKubectlCommand()); err != nil {
+	if err := cli.RunNoErrOutput(buildinfo.Tell(kubectlcmd.NewDefaultKubectlCommand())); err != nil {
 		kubectlutil.CheckErr(err)
 	}
 }

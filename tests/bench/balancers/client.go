@@ -15,11 +15,13 @@ import (
 )
 
 const (
-	perSecond = 20
+	perSecond = 20 // unless RATE says more
 	streams   = 10
-	deadline  = 3 * time.Second // of a new connection: after that its client has given up
 	beat      = 250 * time.Millisecond
 )
+
+// limits of new connections, in turn: after that their client has given up
+var limits = []time.Duration{time.Second, 3 * time.Second}
 
 var out sync.Mutex
 
@@ -39,19 +41,19 @@ func ask(c net.Conn, r *bufio.Reader) (string, error) {
 	return strings.TrimSpace(line), err
 }
 
-// once makes one new connection: "c START END MASTER", or "-" where it failed.
-func once(addr string) {
+// once makes one new connection: "c START END LIMIT MASTER", in ms the limit, or "-" where it failed.
+func once(addr string, limit time.Duration) {
 	start := micros()
 	name := "-"
-	c, err := net.DialTimeout("tcp", addr, deadline)
+	c, err := net.DialTimeout("tcp", addr, limit)
 	if err == nil {
-		c.SetDeadline(time.UnixMicro(start).Add(deadline))
+		c.SetDeadline(time.UnixMicro(start).Add(limit))
 		if n, err := ask(c, bufio.NewReader(c)); err == nil {
 			name = n
 		}
 		c.Close()
 	}
-	tell("c %d %d %s", start, micros(), name)
+	tell("c %d %d %d %s", start, micros(), limit.Milliseconds(), name)
 }
 
 // stream is one long connection that says something each beat.
@@ -67,7 +69,7 @@ type stream struct {
 // run keeps the stream up until it is over: "x MASTER OPENED LAST CUT" each time it is cut.
 func (s *stream) run(addr string) {
 	for {
-		c, err := net.DialTimeout("tcp", addr, deadline)
+		c, err := net.DialTimeout("tcp", addr, 3*time.Second)
 		if err == nil && s.begin(c) {
 			s.talk(c)
 			c.Close()
@@ -146,8 +148,9 @@ func flush() {
 
 // client obeys lines of standard input: "load" and "idle" begin and end new connections, "streams N" ends the
 // streams there are and begins N, "report" tells of each "l MASTER OPENED LAST", and then "r"; "flush": see there.
-func client(addr string) {
+func client(addr string, rate int) {
 	var load bool
+	made := 0
 	var all []*stream
 	commands := make(chan string)
 	go func() {
@@ -157,12 +160,13 @@ func client(addr string) {
 		}
 		os.Exit(0)
 	}()
-	tick := time.NewTicker(time.Second / perSecond)
+	tick := time.NewTicker(time.Second / time.Duration(rate))
 	for {
 		select {
 		case <-tick.C:
 			if load {
-				go once(addr)
+				go once(addr, limits[made%len(limits)])
+				made++
 			}
 		case c := <-commands:
 			var n int

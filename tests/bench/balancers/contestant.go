@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,6 +23,7 @@ const (
 
 type conn struct {
 	start, end int64 // microseconds
+	limit      int   // ms: then its client gives up
 	master     string
 }
 
@@ -36,6 +38,7 @@ type contestant struct {
 	name, ns, addr string
 	node           string // its own address
 	ipvs           bool
+	expire         bool // expire_nodest_conn=1 is set for it
 	argv           []string
 	log            string
 	proc           *exec.Cmd
@@ -50,11 +53,12 @@ type contestant struct {
 
 func contestants(share string) []*contestant {
 	in := func(args ...string) []string { return append([]string{"chroot", "/run/peers"}, args...) }
-	keepalived := func(delay string) []string {
+	keepalived := func(name, delay, more string) []string {
 		b, err := os.ReadFile(share + "/keepalived.conf")
 		check(err)
-		conf := "/tmp/keepalived-" + delay
-		check(os.WriteFile("/run/peers"+conf+".conf", []byte(strings.ReplaceAll(string(b), "DELAY", delay)), 0o644))
+		conf := "/tmp/keepalived-" + name
+		text := strings.NewReplacer("DELAY", delay, "# MORE", more).Replace(string(b))
+		check(os.WriteFile("/run/peers"+conf+".conf", []byte(text), 0o644))
 		return in("/usr/sbin/keepalived", "-n", "-l", "-C", "-f", conf+".conf", "-p", conf+".pid", "-c", conf+".check")
 	}
 	lvscare := []string{share + "/lvscare", "--vs", vip, "--ca-file", share + "/pki/ca.crt"}
@@ -63,22 +67,60 @@ func contestants(share string) []*contestant {
 	}
 	all := []*contestant{
 		{name: "lvscare", addr: vip, ipvs: true, argv: lvscare},
-		{name: "keepalived, delay 5", addr: vip, ipvs: true, argv: keepalived("5")},
-		{name: "keepalived, delay 1", addr: vip, ipvs: true, argv: keepalived("1")},
+		{name: "keepalived, delay 5", addr: vip, ipvs: true, argv: keepalived("5", "5", "")},
+		{name: "keepalived, delay 1", addr: vip, ipvs: true, argv: keepalived("1", "1", "")},
+		// weight 0 instead of removal, and connections to a removed one reset
+		{name: "keepalived, delay 1, inhibit and expire", addr: vip, ipvs: true, expire: true,
+			argv: keepalived("inhibit", "1", "inhibit_on_failure")},
 		{name: "haproxy, kubespray", addr: local, argv: in("/usr/sbin/haproxy", "-db", "-f", "/tmp/haproxy-kubespray.cfg")},
 		{name: "haproxy, tuned", addr: local, argv: in("/usr/sbin/haproxy", "-db", "-f", "/tmp/haproxy-tuned.cfg")},
+		{name: "haproxy, tuned, sessions kept", addr: local, argv: in("/usr/sbin/haproxy", "-db", "-f", "/tmp/haproxy-kept.cfg")},
 		{name: "nginx, kubespray", addr: local, argv: in("/usr/sbin/nginx", "-c", "/tmp/nginx.conf", "-e", "stderr")},
+		{name: "envoy, k0s", addr: local, argv: in("/usr/bin/envoy", "-c", "/tmp/envoy.conf", "--log-level", "error", "--concurrency", "1",
+			"--disable-hot-restart")},
 	}
+	keepSessions()
 	for i, c := range all {
 		c.ns = fmt.Sprintf("w%d", i+1)
 		c.node = fmt.Sprintf("10.9.0.%d", 71+i)
 		c.log = fmt.Sprintf("%s/contestant-%d.log", share, i+1)
 		c.reported = make(chan bool, 1)
 	}
-	return all
+	return chosen(all, os.Getenv("ONLY"))
+}
+
+// chosen keeps those whose names contain a word of a list with semicolons; "": all.
+func chosen(all []*contestant, only string) []*contestant {
+	var some []*contestant
+	for _, c := range all {
+		for _, word := range strings.Split(only, ";") {
+			if strings.Contains(c.name, word) {
+				some = append(some, c)
+				break
+			}
+		}
+	}
+	return some
+}
+
+// keepSessions writes the tuned configuration of haproxy without the cut of a dead server's sessions.
+func keepSessions() {
+	b, err := os.ReadFile("/run/peers/tmp/haproxy-tuned.cfg")
+	check(err)
+	text := strings.ReplaceAll(string(b), " on-marked-down shutdown-sessions", "")
+	check(os.WriteFile("/run/peers/tmp/haproxy-kept.cfg", []byte(text), 0o644))
+}
+
+// sysctl of a contestant's namespace; one that this kernel does not have is left out
+func (c *contestant) sysctl(path, value string) {
+	exec.Command("ip", "netns", "exec", c.ns, "sh", "-c", fmt.Sprintf("[ ! -e /proc/sys/%[1]s ] || echo %[2]s > /proc/sys/%[1]s", path, value)).Run()
 }
 
 func (c *contestant) start() {
+	c.sysctl("net/ipv4/tcp_syn_linear_timeouts", "0") // as before Linux 6.5: a SYN is sent again after 1, 3, 7 s
+	if c.expire {
+		c.sysctl("net/ipv4/vs/expire_nodest_conn", "1")
+	}
 	if c.ipvs && c.argv[0] == "chroot" { // lvscare sets its own route
 		check(exec.Command("ip", "-n", c.ns, "route", "replace", "local", "169.254.97.2", "dev", "lo", "table", "local", "src", c.node).Run())
 	}
@@ -105,9 +147,17 @@ func (c *contestant) stop() {
 	}
 }
 
+// rate of new connections, each second
+func rate() int {
+	if n, err := strconv.Atoi(os.Getenv("RATE")); err == nil {
+		return n
+	}
+	return perSecond
+}
+
 // clients begins the process that makes connections; its lines are collected until the end.
 func (c *contestant) clients(self string) {
-	p := exec.Command("ip", "netns", "exec", c.ns, self, "client", c.addr)
+	p := exec.Command("ip", "netns", "exec", c.ns, self, "client", c.addr, fmt.Sprint(rate()))
 	p.Stderr = os.Stderr
 	pipe, err := p.StdoutPipe()
 	check(err)
@@ -129,7 +179,7 @@ func (c *contestant) line(text string) {
 	var k fate
 	switch text[0] {
 	case 'c':
-		fmt.Sscanf(text, "c %d %d %s", &n.start, &n.end, &n.master)
+		fmt.Sscanf(text, "c %d %d %d %s", &n.start, &n.end, &n.limit, &n.master)
 		c.conns = append(c.conns, n)
 	case 'x':
 		fmt.Sscanf(text, "x %s %d %d %d", &k.master, &k.opened, &k.last, &k.at)

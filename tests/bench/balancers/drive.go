@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -26,14 +27,31 @@ var faults = []fault{
 	{"unready", 10, 10},
 	{"flushed", 4, 4},
 	{"allunready", 12, 8},
+	{"rollout", 10, 8},
 }
+
+// cases are the faults that CASE names, with commas; all where it is empty.
+func cases() []fault {
+	var some []fault
+	for _, f := range faults {
+		if only := os.Getenv("CASE"); only == "" || strings.Contains(","+only+",", ","+f.key+",") {
+			some = append(some, f)
+		}
+	}
+	return some
+}
+
+// stopAfter: so long an API server that is stopped by plan says no to /readyz and serves on (--shutdown-delay-duration)
+const stopAfter = 5 * time.Second
 
 // result is what one fault did to one contestant. Times in ms from the fault (back: from its end), negative where
 // the state lasted as long as was looked.
 type result struct {
 	Kind, Name, Fault       string
-	Until, Back             int
+	Until, Back             int // Until: of clients that wait for a second
+	Until3                  int // of those that wait for three
 	Conns, Failed, Slow     int
+	Conns3, Failed3         int
 	Streams, Cut, Hang      int
 	CutAfter                []int
 	PSS, Private            int
@@ -87,6 +105,12 @@ func (b *bench) begin(f fault, m int) {
 		for i := range b.master {
 			b.mode(i, "500")
 		}
+	case "rollout":
+		b.mode(m, "500")
+		go func() {
+			time.Sleep(stopAfter)
+			b.master[m].Process.Signal(syscall.SIGTERM)
+		}()
 	}
 }
 
@@ -98,6 +122,10 @@ func (b *bench) end(f fault, m int) {
 		check(exec.Command("ip", "link", "set", fmt.Sprintf("m%d", m+1), "up").Run())
 	case "unready":
 		b.mode(m, "200")
+	case "rollout":
+		b.master[m].Wait()
+		b.mode(m, "200")
+		b.serve(m)
 	case "flushed": // whoever did not notice is helped
 		for _, c := range b.all {
 			if c.ipvs && !serves(c.since(micros()-1e6)) {
@@ -120,7 +148,7 @@ func serves(conns []conn) bool {
 		}
 		good++
 	}
-	return good >= perSecond/4
+	return good >= rate()/4
 }
 
 // ready waits until each contestant serves without a failure for a second; that is the check before the first fault,
@@ -151,19 +179,25 @@ func judge(c *contestant, f fault, bad string, t0, t1 int64, alive []fate) resul
 		if n.start >= t1 {
 			continue
 		}
-		r.Conns++
-		failed := n.master == "-"
-		if failed {
-			r.Failed++
-		} else if n.end-n.start > 500e3 {
+		conns, failed, until := &r.Conns, &r.Failed, &r.Until
+		if n.limit > 1000 {
+			conns, failed, until = &r.Conns3, &r.Failed3, &r.Until3
+		}
+		*conns++
+		lost := n.master == "-"
+		if lost {
+			*failed++
+		} else if n.limit > 1000 && n.end-n.start > 500e3 {
 			r.Slow++
 		}
-		if failed || f.key == "unready" && n.master == bad {
-			r.Until = int(n.start-t0)/1000 + 1
+		if lost || f.key == "unready" && n.master == bad {
+			*until = int(n.start-t0)/1000 + 1
 		}
 	}
-	if limit := int(t1-t0) / 1000; r.Until > limit-1000 {
-		r.Until = -limit
+	for _, u := range []*int{&r.Until, &r.Until3} {
+		if limit := int(t1-t0) / 1000; *u > limit-1000 {
+			*u = -limit
+		}
 	}
 	c.mu.Lock()
 	cuts := append([]fate(nil), c.cuts...)
@@ -236,8 +270,8 @@ func (b *bench) trial(f fault, m int) {
 		r := judge(c, f, bad, t0, t1, alive[i])
 		r.Streams = held[i]
 		b.write(r)
-		log.Printf("%-10s %-20s until %6d back %6d conns %d failed %d slow %d streams %d cut %d hang %d %v", f.key, c.name,
-			r.Until, r.Back, r.Conns, r.Failed, r.Slow, r.Streams, r.Cut, r.Hang, r.CutAfter)
+		log.Printf("%-10s %-20s until %6d %6d back %6d conns %d failed %d %d slow %d streams %d cut %d hang %d %v", f.key, c.name,
+			r.Until, r.Until3, r.Back, r.Conns+r.Conns3, r.Failed, r.Failed3, r.Slow, r.Streams, r.Cut, r.Hang, r.CutAfter)
 	}
 }
 
@@ -289,7 +323,7 @@ func drive(share string, trials, idle, first int) {
 	b.ready(20)
 	log.Print("each contestant serves")
 	for t := first; t < first+trials; t++ {
-		for i, f := range faults {
+		for i, f := range cases() {
 			b.trial(f, (t+i)%3)
 		}
 	}

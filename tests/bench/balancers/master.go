@@ -7,12 +7,19 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
+	"os/signal"
 	"strings"
 	"sync/atomic"
+	"syscall"
+	"time"
 )
+
+// goawayChance is that of our kubeadm's clusters (--goaway-chance).
+const goawayChance = 0.001
 
 // front tells health checks, which speak TLS, from the bench's own clients by their first byte: a balancer of TCP
 // treats both the same, and 120 clients a second need no handshakes then.
@@ -30,17 +37,28 @@ type handed struct {
 
 func (h *handed) Accept() (net.Conn, error) { return <-h.conns, nil }
 
-// talk answers each line with the master's name.
-func talk(f *front, name string) {
+// talk answers each line with the master's name; once the server is stopping, no further one.
+func talk(f *front, name string, stopping *atomic.Bool) {
 	defer f.Close()
 	for {
 		if _, err := f.r.ReadString('\n'); err != nil {
 			return
 		}
-		if _, err := io.WriteString(f, name+"\n"); err != nil {
+		if _, err := io.WriteString(f, name+"\n"); err != nil || stopping.Load() {
 			return
 		}
 	}
+}
+
+// end on SIGTERM: no new connections, and what has begun is answered
+func endInOrder(l net.Listener, stopping *atomic.Bool) {
+	term := make(chan os.Signal, 1)
+	signal.Notify(term, syscall.SIGTERM)
+	<-term
+	stopping.Store(true)
+	l.Close()
+	time.Sleep(2 * beat)
+	os.Exit(0)
 }
 
 // master serves on :6443; the file mode has the status of /readyz and /healthz, the file count the number of them.
@@ -62,13 +80,24 @@ func master(name, cert, key, mode, count string) {
 		}
 	}
 	mux := http.NewServeMux()
+	mux.HandleFunc("/name", func(w http.ResponseWriter, r *http.Request) {
+		if r.ProtoMajor == 2 && rand.Float64() < goawayChance {
+			w.Header().Set("Connection", "close") // net/http sends a GOAWAY then, as kube-apiserver does
+		}
+		io.WriteString(w, name)
+	})
 	mux.HandleFunc("/readyz", health)
 	mux.HandleFunc("/healthz", health)
 	h := &handed{l, make(chan net.Conn)}
 	s := &http.Server{Handler: mux, ErrorLog: log.New(io.Discard, "", 0)}
-	go s.Serve(tls.NewListener(h, &tls.Config{Certificates: []tls.Certificate{pair}}))
+	go s.Serve(tls.NewListener(h, &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2", "http/1.1"}}))
+	var stopping atomic.Bool
+	go endInOrder(l, &stopping)
 	for {
 		c, err := l.Accept()
+		if stopping.Load() {
+			select {}
+		}
 		check(err)
 		go func() {
 			f := &front{c, bufio.NewReaderSize(c, 4096)}
@@ -79,7 +108,7 @@ func master(name, cert, key, mode, count string) {
 			case b[0] == 0x16:
 				h.conns <- f
 			default:
-				talk(f, name)
+				talk(f, name, &stopping)
 			}
 		}()
 	}

@@ -98,10 +98,16 @@ func spread(v []int) string {
 	if low < 0 {
 		return show(low)
 	}
+	if len(v) < 100 { // no percentile of so few
+		return show(low) + " / " + show(high)
+	}
 	return show(low) + " / " + show(rank(v, 99)) + " / " + show(high)
 }
 
 func until(some results) string { return spread(some.values(func(r result) int { return r.Until })) }
+func until3(some results) string {
+	return spread(some.values(func(r result) int { return r.Until3 }))
+}
 
 func returned(some results) string {
 	var left results
@@ -116,15 +122,18 @@ func returned(some results) string {
 	return spread(left.values(func(r result) int { return r.Back }))
 }
 
+// failures: of clients that wait for a second, of those that wait for three; and slow ones of the latter
 func failures(some results) string {
-	var failed, slow, conns int
+	var failed, failed3, slow, conns, conns3 int
 	for _, r := range some {
-		failed, slow, conns = failed+r.Failed, slow+r.Slow, conns+r.Conns
+		failed, conns = failed+r.Failed, conns+r.Conns
+		failed3, slow, conns3 = failed3+r.Failed3, slow+r.Slow, conns3+r.Conns3
 	}
-	if conns == 0 {
+	if conns == 0 || conns3 == 0 {
 		return "-"
 	}
-	return fmt.Sprintf("%.1f %% / %.1f %%", 100*float64(failed)/float64(conns), 100*float64(slow)/float64(conns))
+	return fmt.Sprintf("%.1f %% / %.1f %% / %.1f %%", 100*float64(failed)/float64(conns), 100*float64(failed3)/float64(conns3),
+		100*float64(slow)/float64(conns3))
 }
 
 func fates(some results) string {
@@ -145,7 +154,7 @@ func fates(some results) string {
 func served(some results) string {
 	conns, failed := 0, 0
 	for _, r := range some {
-		conns, failed = conns+r.Conns, failed+r.Failed
+		conns, failed = conns+r.Conns+r.Conns3, failed+r.Failed+r.Failed3
 	}
 	return fmt.Sprintf("%.0f %%", 100*float64(conns-failed)/float64(max(conns, 1)))
 }
@@ -156,27 +165,39 @@ type row struct {
 }
 
 var rows = []row{
-	{"API server killed: until no new connection fails", "killed", until},
-	{"- new connections failed / slow, in 10 s", "killed", failures},
+	{"API server killed: until no new connection fails, limit 1 s", "killed", until},
+	{"- limit 3 s", "killed", until3},
+	{"- new connections failed, limit 1 s / 3 s / slow, in 10 s", "killed", failures},
 	{"- its streams", "killed", fates},
 	{"- back in rotation", "killed", returned},
-	{"black hole: until no new connection fails", "blackhole", until},
-	{"- new connections failed / slow, in 14 s", "blackhole", failures},
+	{"black hole: until no new connection fails, limit 1 s", "blackhole", until},
+	{"- limit 3 s", "blackhole", until3},
+	{"- new connections failed, limit 1 s / 3 s / slow, in 14 s", "blackhole", failures},
 	{"- its streams", "blackhole", fates},
 	{"- back in rotation", "blackhole", returned},
 	{"/readyz 500: until no new connection goes there", "unready", until},
 	{"- its streams", "unready", fates},
 	{"- back in rotation", "unready", returned},
-	{"rules flushed: until no new connection fails", "flushed", until},
+	{"rules flushed: until no new connection fails, limit 1 s", "flushed", until},
+	{"- new connections failed, limit 1 s / 3 s / slow, in 4 s", "flushed", failures},
+	{"- streams", "flushed", fates},
 	{"all unready: new connections served", "allunready", served},
 	{"- streams", "allunready", fates},
+	{"planned stop, /readyz 500 for 5 s: new connections failed, limit 1 s / 3 s / slow", "rollout", failures},
+	{"- back in rotation", "rollout", returned},
 }
 
 func table(all results) {
 	names := all.names()
-	trials := len(all.of("fault", names[0], faults[0].key))
-	fmt.Printf("%d trials of each fault; times in ms, p50 / p99 / max; `>`: not within the time looked at.\n", trials)
-	fmt.Printf("A connection fails after 3 s without an answer, and is slow after 0.5 s.\n\n")
+	fmt.Printf("Times in ms, median / worst (with 100 trials or more median / p99 / worst); `>`: not within the time looked at.\n")
+	fmt.Printf("Every other client gives up after 1 s, the rest after 3 s; of these an answer after 0.5 s is slow. Lost SYNs are\n")
+	fmt.Printf("sent again after 1, 3 and 7 s. %d new connections a second. Trials:", rate())
+	for _, f := range faults {
+		if n := len(all.of("fault", names[0], f.key)); n > 0 {
+			fmt.Printf(" %s %d", f.key, n)
+		}
+	}
+	fmt.Printf(".\n\n")
 	fmt.Printf("| fault | %s |\n|%s\n", strings.Join(names, " | "), strings.Repeat(" --- |", len(names)+1))
 	line := func(title string, cell func(string) string) {
 		fmt.Printf("| %s |", title)
@@ -186,6 +207,9 @@ func table(all results) {
 		fmt.Println()
 	}
 	for _, r := range rows {
+		if len(all.of("fault", "", r.fault)) == 0 {
+			continue
+		}
 		line(r.title, func(n string) string {
 			if r.fault == "flushed" && !strings.HasPrefix(n, "lvscare") && !strings.HasPrefix(n, "keepalived") {
 				return "no rules"
@@ -242,6 +266,9 @@ func plot(path string, all results) {
 		y += 20
 		for i, n := range names {
 			v := all.of("fault", n, f.key).values(func(r result) int { return r.Until })
+			if len(v) == 0 {
+				continue
+			}
 			if f.key == "flushed" && !strings.HasPrefix(n, "lvscare") && !strings.HasPrefix(n, "keepalived") {
 				continue
 			}

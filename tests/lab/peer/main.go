@@ -9,8 +9,11 @@
 //	                                knows TLS 1.3 alone; DIR/readyz.log has a line for each question
 //	peer get ADDR                   one new connection: prints the name of the server that has it
 //	peer load ADDR SECONDS          a new connection each 25 ms: prints how many failed, or took 0.9 s, and who answered
-//	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut
+//	peer stream ADDR [idle]         one connection that sends and receives (or only waits) until it is cut; on SIGTERM it
+//	                                prints how long ago it received last
 //	peer dial ADDR N                N TCP connections at once: prints how many were made within 20 s, and the slowest
+//	peer flood ADDR N               a UDP packet from each of N addresses and ports of 10.50.0.0/16: so many connections
+//	                                for the kernel to keep
 //	peer hostile DIR IP PORT        servers that answer badly, from PORT on, by the CA in DIR/pki: prints what each is
 //	                                to be taken for
 package main
@@ -26,6 +29,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/binary"
 	"encoding/json"
 	"encoding/pem"
 	"fmt"
@@ -34,10 +38,14 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -146,7 +154,8 @@ func certs(dir string, ips []string, likeKubeadm bool) {
 	check(os.Rename(filepath.Join(dir, "ca.crt.tmp"), filepath.Join(dir, "ca.crt")))
 }
 
-// readyz answers as the file says: a status code, "slow", "late", "stall", or "garbage". How the connection began is noted.
+// readyz answers as the file says: a status code, "slow", "late", "stall", "garbage", "members" (200, and 401 to
+// whoever shows no client certificate) or "nomembers" (500 instead of 200). How the connection began is noted.
 func readyz(mode, name string, asked *os.File) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		how := map[bool]string{false: "anew", true: "resumed"}
@@ -169,6 +178,12 @@ func readyz(mode, name string, asked *os.File) http.HandlerFunc {
 				c.Close()
 			}
 			return
+		case "members", "nomembers":
+			if len(r.TLS.PeerCertificates) == 0 {
+				status = http.StatusUnauthorized
+			} else if m == "nomembers" {
+				status = http.StatusInternalServerError
+			}
 		default:
 			fmt.Sscan(m, &status)
 		}
@@ -484,8 +499,18 @@ func stream(addr string, idle bool) {
 	fmt.Println("up", r.Header.Get("Master"))
 	lines := bufio.NewScanner(r.Body)
 	n := 0
+	var last atomic.Int64
+	last.Store(time.Now().UnixMilli())
+	ended := make(chan os.Signal, 1)
+	signal.Notify(ended, syscall.SIGTERM)
+	go func() {
+		<-ended
+		fmt.Printf("last received %d ms ago\n", time.Now().UnixMilli()-last.Load())
+		os.Exit(0)
+	}()
 	for lines.Scan() {
 		n++
+		last.Store(time.Now().UnixMilli())
 	}
 	err = lines.Err()
 	select {
@@ -561,7 +586,7 @@ func badServers() []badServer {
 		{"down", "600", false, says("HTTP/1.1 600 x\r\n\r\n")},
 		{"down", "100 for ever", false, pours("", "HTTP/1.1 100 Continue\r\n\r\n", time.Millisecond)},
 		{"down", "status line without end", false, pours(ok[:12]+" ", kib, 0)},
-		{"unready", "1 B/s", false, func(c net.Conn) {
+		{"overloaded", "1 B/s", false, func(c net.Conn) {
 			for _, b := range []byte(ok) {
 				if _, err := c.Write([]byte{b}); err != nil {
 					return
@@ -569,7 +594,7 @@ func badServers() []badServer {
 				time.Sleep(time.Second)
 			}
 		}},
-		{"unready", "nothing after TLS", false, says("")},
+		{"overloaded", "nothing after TLS", false, says("")},
 		{"down", "closed after TLS", false, closes},
 		{"down", "reset after TLS", false, resets("")},
 		{"down", "reset in the status", false, resets("HTTP/1.1 2")},
@@ -580,11 +605,11 @@ func badServers() []badServer {
 		{"down", "SSH", true, says("SSH-2.0-x\r\n")},
 		{"down", "HTTP on the TLS port", true, says("HTTP/1.1 400 Bad Request\r\n\r\n")},
 		{"down", "TLS alert", true, says("\x15\x03\x03\x00\x02\x02\x28")},
-		{"unready", "TLS alert, then held", true, pours("\x15\x03\x03\x00\x02\x01\x5a", "", time.Second)},
+		{"overloaded", "TLS alert, then held", true, pours("\x15\x03\x03\x00\x02\x01\x5a", "", time.Second)},
 		{"down", "TLS record of 64 KiB", true, says("\x16\x03\x03\xff\xff" + kib)},
 		{"down", "TLS records of 0 bytes", true, pours("", "\x16\x03\x03\x00\x00", time.Millisecond)},
-		{"unready", "half a ServerHello", true, says("\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")},
-		{"unready", "nothing at all", true, says("")},
+		{"overloaded", "half a ServerHello", true, says("\x16\x03\x03\x00\x7a\x02\x00\x00\x76\x03\x03")},
+		{"overloaded", "nothing at all", true, says("")},
 		{"down", "closed at once", true, closes},
 		{"down", "reset at once", true, resets("")},
 		{"down", "random bytes", true, func(c net.Conn) { io.Copy(c, rand.Reader) }},
@@ -624,7 +649,7 @@ func badCerts(ca authority, ip string) map[string]tls.Certificate {
 	add("certificate of another CA", other, ip, never)
 	add("certificate for another address", ca, "192.0.2.1", never)
 	add("other CA and address", other, "192.0.2.1", never)
-	add("certificate that has ended", ca, ip, time.Now().Add(-time.Minute))
+	add("time: certificate that has ended", ca, ip, time.Now().Add(-time.Minute))
 	return bad
 }
 
@@ -645,10 +670,33 @@ func hostile(dir, ip, port string) {
 		start(s, good)
 	}
 	for what, cert := range badCerts(loadAuthority(filepath.Join(dir, "pki")), ip) {
-		start(badServer{"down", what, false, says("HTTP/1.1 200 OK\r\n\r\n")}, cert)
+		want := "down"
+		if strings.HasPrefix(what, "time: ") { // this machine's clock may be wrong
+			want = "up"
+		}
+		start(badServer{want, what, false, says("HTTP/1.1 200 OK\r\n\r\n")}, cert)
 	}
 	fmt.Println("end")
 	select {}
+}
+
+// flood writes whole IPv4 packets, one system call each.
+func flood(addr string, n int) {
+	to, err := netip.ParseAddrPort(addr)
+	check(err)
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_RAW, syscall.IPPROTO_RAW)
+	check(err)
+	dst := syscall.SockaddrInet4{Addr: to.Addr().As4()}
+	p := make([]byte, 32)
+	p[0], p[3], p[8], p[9] = 0x45, 32, 64, syscall.IPPROTO_UDP
+	copy(p[16:], dst.Addr[:])
+	binary.BigEndian.PutUint16(p[22:], to.Port())
+	p[25] = 12 // of the UDP header and 4 bytes; no checksum
+	for i := 0; i < n; i++ {
+		copy(p[12:], []byte{10, 50, byte(i / 50000), 1})
+		binary.BigEndian.PutUint16(p[20:], uint16(10000+i%50000))
+		syscall.Sendto(fd, p, 0, &dst) // whether it arrives does not matter
+	}
 }
 
 func main() {
@@ -677,10 +725,15 @@ func main() {
 		_, err := fmt.Sscan(a[2], &n)
 		check(err)
 		dial(a[1], n)
+	case len(a) == 3 && a[0] == "flood":
+		var n int
+		_, err := fmt.Sscan(a[2], &n)
+		check(err)
+		flood(a[1], n)
 	case len(a) == 4 && a[0] == "hostile":
 		hostile(a[1], a[2], a[3])
 	default:
 		log.Fatal("usage: peer certs|rsa-certs DIR IP... | serve DIR NAME ADDR MODE | get ADDR | load ADDR SECONDS | " +
-			"stream ADDR [idle] | dial ADDR N | hostile DIR IP PORT")
+			"stream ADDR [idle] | dial ADDR N | flood ADDR N | hostile DIR IP PORT")
 	}
 }

@@ -4,18 +4,23 @@ package cmd
 
 import (
 	"fmt"
+	"net/netip"
 
 	"github.com/spf13/cobra"
+	kubeproxyconfig "k8s.io/kube-proxy/config/v1alpha1"
 
+	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/options"
 	"k8s.io/kubernetes/cmd/kubeadm/app/cmd/phases/workflow"
+	"k8s.io/kubernetes/cmd/kubeadm/app/componentconfigs"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
 )
 
-const initMasterHelp = "Reach the API servers through a virtual IP, which is the control-plane endpoint: address of a control-plane node, " +
+const kubecaskInitMasterHelp = "Reach the API servers through a virtual IP, which is the control-plane endpoint: address of a control-plane node, " +
 	"HOST or HOST:PORT, may be repeated. This node is always one of them."
 
-var initPhaseFlags = []string{
+var kubecaskInitFlags = []string{
 	options.CfgPath,
 	options.ControlPlaneEndpoint,
 	options.APIServerAdvertiseAddress,
@@ -24,33 +29,61 @@ var initPhaseFlags = []string{
 	options.NetworkingPodSubnet,
 	options.KubernetesVersion,
 	options.KubeconfigPath,
+	options.Patches,
 	options.DryRun,
-	masterFlag,
-	lvscareImageFlag,
+	kubecaskMasterFlag,
+	kubecaskImageFlag,
 }
 
-type initVirtualIP struct {
-	*virtualIP
+type kubecaskInit struct {
+	*kubecaskRun
 }
 
-// bindInit adds the phases of the virtual IP and binds the runner as upstream does.
-func bindInit(r *workflow.Runner, cmd *cobra.Command) {
-	v := initVirtualIP{newVirtualIP(cmd, initMasterHelp)}
-	insertPhase(r, "preflight", 0, workflow.Phase{
-		Name: "ipvs", Short: ipvsShort, InheritFlags: initPhaseFlags, RunIf: v.wanted, Run: v.runIPVS,
+// kubecaskBindInit adds the phases of the virtual IP and binds the runner as upstream does.
+func kubecaskBindInit(r *workflow.Runner, cmd *cobra.Command) {
+	v := kubecaskInit{newKubecaskRun(cmd, kubecaskInitMasterHelp)}
+	kubecaskInsertPhase(r, "preflight", 0, workflow.Phase{
+		Name: "ipvs", Short: kubecaskIPVSShort, InheritFlags: kubecaskInitFlags, RunIf: v.wanted, Run: v.runIPVS,
 	})
-	insertPhase(r, "kubelet-start", 1, workflow.Phase{
-		Name: "lvscare", Short: lvscareShort, InheritFlags: initPhaseFlags, RunIf: v.wanted, Run: v.runLvscare,
+	kubecaskInsertPhase(r, "kubelet-start", 1, workflow.Phase{
+		Name: "lvscare", Short: kubecaskLvscareShort, InheritFlags: kubecaskInitFlags, RunIf: v.wanted, Run: v.runLvscare,
 	})
-	insertPhase(r, "upload-config", 1, workflow.Phase{
+	kubecaskInsertPhase(r, "upload-config", 1, workflow.Phase{
 		Name: "upload-virtual-ip", Short: "Upload the virtual IP to a ConfigMap",
-		InheritFlags: initPhaseFlags, RunIf: v.wanted, Run: v.runUpload,
+		InheritFlags: kubecaskInitFlags, RunIf: v.wanted, Run: v.runUpload,
 	})
+	r.KubecaskAdjustData(v.adjust)
 	r.BindToCommand(cmd)
 	v.undoOnFailure(cmd)
 }
 
-func (v initVirtualIP) load(c workflow.RunData) (*initData, *kubecask.Guard, error) {
+// adjust gives the cluster's configuration what a virtual IP needs and the user did not say.
+func (v kubecaskInit) adjust(c workflow.RunData) error {
+	if err := validity.CheckVariables(); err != nil {
+		return err
+	}
+	data, ok := c.(*initData)
+	if wanted, err := v.wanted(c); !ok || !wanted || err != nil || data.cfg.ControlPlaneEndpoint == "" {
+		return err
+	}
+	vip, err := kubecask.ParseVirtualIP(data.cfg.ControlPlaneEndpoint)
+	if err != nil {
+		return err
+	}
+	kubecaskAdjust(&data.cfg.ClusterConfiguration, vip)
+	return nil
+}
+
+func kubecaskAdjust(cfg *kubeadmapi.ClusterConfiguration, vip netip.AddrPort) {
+	kubecask.AdjustServers(cfg)
+	kubecask.AdjustSANs(cfg, vip)
+	if component := cfg.ComponentConfigs[componentconfigs.KubeProxyGroup]; component != nil {
+		config, _ := component.Get().(*kubeproxyconfig.KubeProxyConfiguration)
+		kubecask.AdjustProxy(config, vip)
+	}
+}
+
+func (v kubecaskInit) load(c workflow.RunData) (*initData, *kubecask.LvscarePod, error) {
 	data, ok := c.(*initData)
 	if !ok {
 		return nil, nil, fmt.Errorf("phase invoked with an invalid data struct")
@@ -58,34 +91,34 @@ func (v initVirtualIP) load(c workflow.RunData) (*initData, *kubecask.Guard, err
 	cfg := data.Cfg()
 	if cfg.ControlPlaneEndpoint == "" {
 		return nil, nil, fmt.Errorf("--%s needs a virtual IP: set controlPlaneEndpoint, or --%s, for example to 169.254.97.2:6443",
-			masterFlag, options.ControlPlaneEndpoint)
+			kubecaskMasterFlag, options.ControlPlaneEndpoint)
 	}
-	g, err := v.guard(cfg.ControlPlaneEndpoint, &cfg.LocalAPIEndpoint)
+	p, err := v.pod(cfg.ControlPlaneEndpoint, &cfg.LocalAPIEndpoint)
 	if err != nil {
 		return nil, nil, err
 	}
-	return data, g, kubecask.CheckOverlap(g.VIP, cfg.Networking.ServiceSubnet, cfg.Networking.PodSubnet)
+	return data, p, kubecask.CheckOverlap(p.VIP, cfg.Networking.ServiceSubnet, cfg.Networking.PodSubnet)
 }
 
-func (v initVirtualIP) runIPVS(c workflow.RunData) error {
-	data, g, err := v.load(c)
+func (v kubecaskInit) runIPVS(c workflow.RunData) error {
+	data, p, err := v.load(c)
 	if err != nil {
 		return err
 	}
-	ignoreUnneeded(data.ignorePreflightErrors)
-	return v.writeRules(g, data.DryRun())
+	kubecaskBeforePreflight(data.ignorePreflightErrors)
+	return v.writeRules(p, data.DryRun())
 }
 
-func (v initVirtualIP) runLvscare(c workflow.RunData) error {
-	data, g, err := v.load(c)
+func (v kubecaskInit) runLvscare(c workflow.RunData) error {
+	data, p, err := v.load(c)
 	if err != nil {
 		return err
 	}
-	return v.writePod(g, data.dryRunDir)
+	return v.writePod(p, data.PatchesDir(), data.DryRun(), data.dryRunDir)
 }
 
-func (v initVirtualIP) runUpload(c workflow.RunData) error {
-	data, g, err := v.load(c)
+func (v kubecaskInit) runUpload(c workflow.RunData) error {
+	data, p, err := v.load(c)
 	if err != nil {
 		return err
 	}
@@ -93,5 +126,5 @@ func (v initVirtualIP) runUpload(c workflow.RunData) error {
 	if err != nil {
 		return err
 	}
-	return kubecask.Upload(client, g)
+	return kubecask.Upload(client, p)
 }

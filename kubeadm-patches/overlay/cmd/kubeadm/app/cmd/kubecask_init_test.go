@@ -5,7 +5,10 @@ package cmd
 import (
 	"context"
 	"io"
+	"os"
+	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -80,7 +83,7 @@ func TestInitThroughVirtualIP(t *testing.T) {
 			wantError(t, execute(newCmdInit(io.Discard, nil), args...), test.err)
 			wantCalls(t, called(), test.calls...)
 			if test.guard != nil {
-				wantGuard(t, testEndpoint, test.guard...)
+				wantPod(t, testEndpoint, test.guard...)
 			} else if !test.block {
 				wantNoManifestDir(t)
 			}
@@ -97,7 +100,7 @@ func initConfig(t *testing.T, more string) string {
 
 func TestInitUploadsVirtualIP(t *testing.T) {
 	cmd := newCmdInit(io.Discard, nil)
-	v := initVirtualIP{newVirtualIP(cmdWithoutFlags(cmd), initMasterHelp)}
+	v := kubecaskInit{newKubecaskRun(cmdWithoutFlags(cmd), kubecaskInitMasterHelp)}
 	v.masters = []string{"10.0.0.1"}
 	client := fake.NewSimpleClientset()
 	data := &initData{client: client, cfg: &kubeadmapi.InitConfiguration{
@@ -112,4 +115,79 @@ func TestInitUploadsVirtualIP(t *testing.T) {
 	wantError(t, v.runUpload(nil), "invalid data struct")
 	wantError(t, v.runIPVS(nil), "invalid data struct")
 	wantError(t, v.runLvscare(nil), "invalid data struct")
+}
+
+// What a plain init gives its cluster, in phases that are run alone, too; nothing of it without a virtual IP of ours.
+func TestInitAdjustsConfiguration(t *testing.T) {
+	proxy := "---\napiVersion: kubeproxy.config.k8s.io/v1alpha1\nkind: KubeProxyConfiguration\nmode: "
+	for _, test := range []struct{ name, more, server, kubeProxy string }{
+		{name: "virtual IP", more: configMasters + proxy + "ipvs\n", server: "    - --shutdown-delay-duration=10s\n", kubeProxy: "169.254.97.2/32"},
+		{name: "another mode", more: configMasters + proxy + "nftables\n", server: "    - --goaway-chance=0.001\n"},
+		{name: "none", more: proxy + "ipvs\n"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			fakeNode(t, "")
+			dir := t.TempDir()
+			t.Setenv("KUBEADM_INIT_DRYRUN_DIR", dir)
+			path := initConfig(t, test.more)
+			captureStdout(t, func() {
+				wantError(t, execute(newCmdInit(io.Discard, nil), "phase", "control-plane", "apiserver", "--dry-run", "--config", path), "")
+			})
+			manifest := fileBelow(t, dir, "kube-apiserver.yaml")
+			if test.server == "" && strings.Contains(manifest, "goaway-chance") || !strings.Contains(manifest, test.server) {
+				t.Errorf("%q: %s", test.server, manifest)
+			}
+			var out strings.Builder
+			err := execute(newCmdInit(&out, nil), "phase", "addon", "kube-proxy", "--print-manifest", "--config", path)
+			if err != nil && strings.Contains(err.Error(), "can not mix '--config' with arguments [print-manifest]") {
+				return // older minors
+			}
+			wantError(t, err, "")
+			if got := strings.Contains(out.String(), "169.254.97.2/32"); got != (test.kubeProxy != "") {
+				t.Errorf("%q: %s", test.kubeProxy, out.String())
+			}
+		})
+	}
+}
+
+// fileBelow reads a file of a dry run, which some minors put into a folder of a random name.
+func fileBelow(t *testing.T, dir, name string) string {
+	t.Helper()
+	for _, pattern := range []string{"", "*", "*/*"} {
+		for _, path := range globs(filepath.Join(dir, pattern, name)) {
+			text, _ := os.ReadFile(path)
+			return string(text)
+		}
+	}
+	t.Errorf("no %s below %s", name, dir)
+	return ""
+}
+
+func globs(pattern string) []string {
+	paths, _ := filepath.Glob(pattern)
+	return paths
+}
+
+func TestInitRefusesOtherFamily(t *testing.T) {
+	called := fakeNode(t, "")
+	err := execute(newCmdInit(io.Discard, nil), initArgs("--control-plane-endpoint", "[fd00::1]:6443", "--master", "fd00::2")...)
+	wantError(t, err, "virtual IP fd00::1 is IPv6, but the address of this node's API server is 10.0.0.1 (IPv4)")
+	wantCalls(t, called())
+	wantNoManifestDir(t)
+}
+
+// dryRun in the file is as good as the flag.
+func TestInitDryRunByConfiguration(t *testing.T) {
+	if minortest.APIVersion == "kubeadm.k8s.io/v1beta3" {
+		return // it has no such field
+	}
+	called := fakeNode(t, "")
+	t.Setenv("KUBEADM_INIT_DRYRUN_DIR", t.TempDir())
+	path := initConfig(t, configMasters)
+	text, _ := os.ReadFile(path)
+	wantError(t, os.WriteFile(path, []byte(strings.Replace(string(text), "kind: InitConfiguration\n", "kind: InitConfiguration\ndryRun: true\n", 1)), 0600), "")
+	err := execute(newCmdInit(io.Discard, nil), "--config", path, "--skip-phases", upstreamInitPhases)
+	wantError(t, err, "")
+	wantCalls(t, called())
+	wantNoManifestDir(t)
 }

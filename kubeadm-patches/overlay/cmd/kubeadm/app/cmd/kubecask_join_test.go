@@ -3,21 +3,24 @@
 package cmd
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
+	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/util/sets"
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
@@ -62,16 +65,14 @@ func TestJoinThroughVirtualIP(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			called := fakeNode(t, test.fails)
 			t.Setenv("KUBEADM_JOIN_DRYRUN_DIR", t.TempDir())
-			dir := kubecask.ManifestDir
 			if test.block {
 				blockManifest(t)
 			}
 			err := execute(newCmdJoin(io.Discard, nil), joinArgs(test.args...)...)
 			wantError(t, err, test.err)
 			wantCalls(t, called(), test.calls...)
-			kubecask.ManifestDir = dir
 			if test.guard {
-				wantGuard(t, testEndpoint, "10.0.0.1:7443", "10.0.0.2:6443")
+				wantPod(t, testEndpoint, "10.0.0.1:7443", "10.0.0.2:6443")
 			} else if !test.block {
 				wantNoManifestDir(t)
 			}
@@ -99,11 +100,10 @@ func TestJoinWithoutReachableAPIServer(t *testing.T) {
 			t.Setenv("KUBEADM_JOIN_DRYRUN_DIR", t.TempDir())
 			kubecask.Connect = func(ctx context.Context, _ netip.AddrPort) error { return syscall.ECONNRESET }
 			defer kubecask.SetReachTimeout(50 * time.Millisecond)()
-			dir := kubecask.ManifestDir
 			args := append([]string{testEndpoint, "--master", "10.0.0.1"}, test.args...)
 			wantError(t, execute(newCmdJoin(io.Discard, nil), joinArgs(args...)...), test.err)
 			wantCalls(t, called(), test.calls...)
-			if kubecask.ManifestDir = dir; test.err != "" {
+			if test.err != "" {
 				wantNoManifestDir(t)
 			}
 		})
@@ -170,8 +170,8 @@ func TestJoinVirtualIPFromConfig(t *testing.T) {
 				return
 			}
 			wantCalls(t, called(), "--run-once --vs "+test.vip+" --rs 10.0.0.1:6443")
-			wantGuard(t, test.vip, "10.0.0.1:6443")
-			if g, _ := kubecask.ReadGuard(); g.Image != "example/lvscare:2" {
+			wantPod(t, test.vip, "10.0.0.1:6443")
+			if g, _ := kubecask.ReadPod(kubecask.ManifestDir); g.Image != "example/lvscare:2" {
 				t.Errorf("image %s", g.Image)
 			}
 		})
@@ -202,12 +202,12 @@ func TestJoinMastersFromConfig(t *testing.T) {
 			if test.err != "" {
 				return
 			}
-			wantGuard(t, testEndpoint, test.masters...)
-			if g, _ := kubecask.ReadGuard(); g.Image != test.image {
+			wantPod(t, testEndpoint, test.masters...)
+			if g, _ := kubecask.ReadPod(kubecask.ManifestDir); g.Image != test.image {
 				t.Errorf("image %s", g.Image)
 			}
 			wantError(t, execute(newCmdJoin(io.Discard, nil), append([]string{"phase", "lvscare", "--config", path}, test.flags...)...), "")
-			wantGuard(t, testEndpoint, test.masters...)
+			wantPod(t, testEndpoint, test.masters...)
 		})
 	}
 }
@@ -223,7 +223,7 @@ func TestConfigValidateKnowsTheVirtualIP(t *testing.T) {
 
 // The cluster's networks are known once preflight has been run.
 func TestJoinChecksOverlapAfterPreflight(t *testing.T) {
-	v := joinVirtualIP{newVirtualIP(cmdWithoutFlags(newCmdJoin(io.Discard, nil)), joinMasterHelp), nil}
+	v := kubecaskJoin{newKubecaskRun(cmdWithoutFlags(newCmdJoin(io.Discard, nil)), kubecaskJoinMasterHelp), nil}
 	initCfg := &kubeadmapi.InitConfiguration{}
 	initCfg.Networking.ServiceSubnet = "169.254.0.0/16"
 	data := &joinData{initCfg: initCfg, cfg: &kubeadmapi.JoinConfiguration{
@@ -244,21 +244,17 @@ func TestJoinChecksOverlapAfterPreflight(t *testing.T) {
 // A node that becomes a control plane serves the virtual IP itself from then on, but not before.
 func TestJoinControlPlane(t *testing.T) {
 	cmd := newCmdJoin(io.Discard, nil)
-	v := joinVirtualIP{newVirtualIP(cmdWithoutFlags(cmd), joinMasterHelp), nil}
+	v := kubecaskJoin{newKubecaskRun(cmdWithoutFlags(cmd), kubecaskJoinMasterHelp), nil}
 	v.masters = []string{"10.0.0.1"}
 	data := &joinData{cfg: &kubeadmapi.JoinConfiguration{
 		Discovery:    kubeadmapi.Discovery{BootstrapToken: &kubeadmapi.BootstrapTokenDiscovery{APIServerEndpoint: testEndpoint}},
 		ControlPlane: &kubeadmapi.JoinControlPlane{LocalAPIEndpoint: kubeadmapi.APIEndpoint{AdvertiseAddress: "10.0.0.2", BindPort: 7443}},
 	}}
 	called := fakeNode(t, "")
-	data.ignorePreflightErrors = sets.New("mem")
 	wantError(t, v.runIPVS(data), "")
-	if !data.ignorePreflightErrors.HasAll("mem", "fileexisting-conntrack", "fileexisting-iptables") {
-		t.Errorf("ignored: %v", data.ignorePreflightErrors)
-	}
 	wantCalls(t, called(), "--run-once --vs "+testEndpoint+" --rs 10.0.0.1:6443")
 	wantError(t, v.runLvscare(data), "")
-	wantGuard(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:7443")
+	wantPod(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:7443")
 	wantError(t, v.runIPVS(nil), "invalid data struct")
 	wantError(t, v.runLvscare(nil), "invalid data struct")
 	data.cfg.Discovery = kubeadmapi.Discovery{}
@@ -287,14 +283,14 @@ func TestPhasesAloneOnJoinedNode(t *testing.T) {
 	wantError(t, lvscare(), "no --master given, and this node has no "+kubecask.ManifestPath())
 	wantError(t, lvscare("--master", "10.0.0.1"), "no virtual IP given, and this node has no "+kubecask.ManifestPath())
 	wantError(t, lvscare("--master", "10.0.0.1", testEndpoint), "")
-	wantGuard(t, testEndpoint, "10.0.0.1:6443")
+	wantPod(t, testEndpoint, "10.0.0.1:6443")
 	wantError(t, lvscare("--master", "10.0.0.2", "--master", "10.0.0.1"), "")
-	wantGuard(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:6443")
+	wantPod(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:6443")
 	wantError(t, lvscare("--lvscare-image", "example/lvscare:2"), "")
-	wantGuard(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:6443")
+	wantPod(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:6443")
 	config := write(t, "join.yaml", joinConfig("  file: {kubeConfigPath: "+discoveryFile(t, "https://169.254.97.8:6443")+"}\n"))
 	wantError(t, lvscare("--config", config), "")
-	wantGuard(t, "169.254.97.8:6443", "10.0.0.1:6443", "10.0.0.2:6443")
+	wantPod(t, "169.254.97.8:6443", "10.0.0.1:6443", "10.0.0.2:6443")
 	wantError(t, lvscare("--config", "/nonexistent.yaml"), "/nonexistent.yaml")
 	wantCalls(t, called())
 
@@ -303,7 +299,7 @@ func TestPhasesAloneOnJoinedNode(t *testing.T) {
 
 	apiServerManifest(t, own)
 	wantError(t, lvscare("--master", "10.0.0.1", testEndpoint), "")
-	wantGuard(t, testEndpoint, "10.0.0.1:6443", "10.0.0.3:6443")
+	wantPod(t, testEndpoint, "10.0.0.1:6443", "10.0.0.3:6443")
 	apiServerManifest(t, "")
 	wantError(t, lvscare("--master", "10.0.0.1", testEndpoint), "annotation kubeadm.kubernetes.io/kube-apiserver")
 
@@ -319,4 +315,115 @@ func TestPhasesAloneOnJoinedNode(t *testing.T) {
 	if !bytes.Equal(before, after) {
 		t.Error("a dry run wrote the manifest")
 	}
+}
+
+func TestJoinRefusesOtherFamily(t *testing.T) {
+	six := "  bootstrapToken: {apiServerEndpoint: '[fd00::1]:6443', token: abcdef.0123456789abcdef, unsafeSkipCAVerification: true}\n"
+	nodeIP := func(value string) string {
+		if minortest.APIVersion == "kubeadm.k8s.io/v1beta3" {
+			return "kubeletExtraArgs: {node-ip: '" + value + "'}"
+		}
+		return "kubeletExtraArgs: [{name: node-ip, value: '" + value + "'}]"
+	}
+	for _, test := range []struct{ name, args, more, err string }{
+		{name: "control plane", more: "controlPlane: {localAPIEndpoint: {advertiseAddress: 10.0.0.9}}\n",
+			err: "virtual IP fd00::1 is IPv6, but the address of this node's API server is 10.0.0.9 (IPv4)"},
+		{name: "worker", args: nodeIP("10.0.0.9"), err: "virtual IP fd00::1 is IPv6, but the kubelet's node-ip is 10.0.0.9 (IPv4)"},
+		{name: "both families", args: nodeIP("10.0.0.9,fd00::9")},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			called := fakeNode(t, "")
+			text := joinConfig(six) + test.more
+			if test.args != "" {
+				text = strings.Replace(text, "nodeRegistration: {", "nodeRegistration: {"+test.args+", ", 1)
+			}
+			err := execute(newCmdJoin(io.Discard, nil), "--config", write(t, "join.yaml", text),
+				"--skip-phases", upstreamJoinPhases, "--master", "fd00::2")
+			wantError(t, err, test.err)
+			if test.err != "" {
+				wantCalls(t, called())
+				wantNoManifestDir(t)
+			}
+		})
+	}
+}
+
+// A node's own image, arguments and patches outlive phases that do not name them.
+func TestPhaseAloneKeepsWhatTheUserChose(t *testing.T) {
+	fakeNode(t, "")
+	lvscare := func(args ...string) {
+		t.Helper()
+		wantError(t, execute(newCmdJoin(io.Discard, nil), append([]string{"phase", "lvscare"}, args...)...), "")
+	}
+	patches := t.TempDir()
+	patch := "spec: {containers: [{name: lvscare, env: [{name: A, value: b}]}]}\n"
+	wantError(t, os.WriteFile(filepath.Join(patches, "lvscare.yaml"), []byte(patch), 0600), "")
+	lvscare("--master", "10.0.0.1", "--lvscare-image", "example/lvscare:3", "--patches", patches, testEndpoint)
+	text, _ := os.ReadFile(kubecask.ManifestPath())
+	edited := strings.Replace(string(text), "    - --ca-file\n", "    - --interval=5s\n    - --ca-file\n", 1)
+	wantError(t, os.WriteFile(kubecask.ManifestPath(), []byte(edited), 0600), "")
+	lvscare("--master", "10.0.0.1", "--master", "10.0.0.2")
+	wantPod(t, testEndpoint, "10.0.0.1:6443", "10.0.0.2:6443")
+	text, _ = os.ReadFile(kubecask.ManifestPath())
+	for _, want := range []string{"image: example/lvscare:3\n", "imagePullPolicy: IfNotPresent\n", "    - --interval=5s\n", "name: A\n"} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("%q is not in %s", want, text)
+		}
+	}
+}
+
+func TestPhasesAloneDryRunByConfiguration(t *testing.T) {
+	if minortest.APIVersion == "kubeadm.k8s.io/v1beta3" {
+		return // it has no such field
+	}
+	called := fakeNode(t, "")
+	discovery := "  bootstrapToken: {apiServerEndpoint: '169.254.97.2:6443', token: abcdef.0123456789abcdef, unsafeSkipCAVerification: true}\n"
+	path := write(t, "join.yaml", joinConfig(discovery)+"dryRun: true\n"+configMasters)
+	for _, phase := range []string{"ipvs", "lvscare"} {
+		captureStdout(t, func() { wantError(t, execute(newCmdJoin(io.Discard, nil), "phase", phase, "--config", path), "") })
+	}
+	wantCalls(t, called())
+	wantNoManifestDir(t)
+}
+
+// ^C takes back what the run wrote, at whatever moment.
+func TestJoinInterrupted(t *testing.T) {
+	if os.Getenv("KUBECASK_INTERRUPTED") != "" {
+		runInterruptedJoin(t)
+		return
+	}
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM} {
+		if signal.Ignored(s) {
+			continue // the tests run under nohup
+		}
+		called := fakeNode(t, "")
+		cmd := exec.Command(os.Args[0], "-test.run=^TestJoinInterrupted$")
+		cmd.Env = append(os.Environ(), "KUBECASK_INTERRUPTED="+kubecask.ManifestDir)
+		out, err := cmd.StdoutPipe()
+		if err != nil || cmd.Start() != nil {
+			t.Fatal(err)
+		}
+		scanner := bufio.NewScanner(out)
+		for scanner.Scan() && scanner.Text() != "connecting" {
+		}
+		wantError(t, cmd.Process.Signal(s), "")
+		_, _ = io.Copy(io.Discard, out)
+		if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 128+int(s) {
+			t.Errorf("%s: %v", s, err)
+		}
+		wantCalls(t, called(), "--run-once --vs "+testEndpoint+" --rs 10.0.0.1:6443", "--clean --vs "+testEndpoint)
+		wantNoManifestDir(t)
+	}
+}
+
+// runInterruptedJoin is the other process: it waits for an API server that does not answer.
+func runInterruptedJoin(t *testing.T) {
+	kubecask.ManifestDir = os.Getenv("KUBECASK_INTERRUPTED")
+	var once sync.Once
+	kubecask.Connect = func(ctx context.Context, _ netip.AddrPort) error {
+		once.Do(func() { fmt.Println("connecting") })
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	wantError(t, execute(newCmdJoin(io.Discard, nil), joinArgs(testEndpoint, "--master", "10.0.0.1")...), "")
 }

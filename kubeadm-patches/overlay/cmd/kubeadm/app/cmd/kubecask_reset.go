@@ -4,7 +4,9 @@ package cmd
 
 import (
 	"fmt"
+	"net/netip"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
@@ -13,32 +15,44 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 )
 
-// bindReset lets the phase cleanup-node take the rules of the virtual IP with it, once the static
+// kubecaskBindReset lets the phase cleanup-node take the rules of the virtual IP with it, once the static
 // pod that would write them again is gone, and binds the runner as upstream does.
-func bindReset(r *workflow.Runner, cmd *cobra.Command) {
-	wrapPhase(r, "cleanup-node", cleanupNode)
+func kubecaskBindReset(r *workflow.Runner, cmd *cobra.Command) {
+	kubecaskWrapPhase(r, "cleanup-node", kubecaskCleanupNode)
 	r.BindToCommand(cmd)
 }
 
-func cleanupNode(c workflow.RunData, run func(workflow.RunData) error) error {
-	g, guardErr := kubecask.ReadGuard()
-	if err := run(c); err != nil {
+// kubecaskLeftovers is what the kernel of this node has of virtual IPs, by the static pod or by lvscare's routes.
+func kubecaskLeftovers() []netip.AddrPort {
+	found, err := kubecask.Leftovers()
+	if err != nil {
+		klog.Warningf("[reset] cannot look for rules of virtual IPs: %v", err)
+	}
+	p, err := kubecask.ReadPod(kubecask.ManifestDir)
+	if err == nil && !slices.Contains(found, p.VIP) {
+		found = append(found, p.VIP)
+	}
+	if err != nil && !os.IsNotExist(err) {
+		klog.Warningf("[reset] %v", err)
+	}
+	return found
+}
+
+func kubecaskCleanupNode(c workflow.RunData, upstream func(workflow.RunData) error) error {
+	found := kubecaskLeftovers() // before upstream removes what tells of them
+	if err := upstream(c); err != nil {
 		return err
 	}
-	if os.IsNotExist(guardErr) {
-		return nil
-	}
-	if guardErr != nil {
-		klog.Warningf("[reset] the rules of the virtual IP stay: %v", guardErr)
-		return nil
-	}
-	if data, ok := c.(*resetData); ok && data.DryRun() {
-		fmt.Printf("[dryrun] Would remove the kernel rules of virtual IP %s\n", g.VIP)
-		return nil
-	}
-	fmt.Printf("[reset] Removing the kernel rules of virtual IP %s\n", g.VIP)
-	if err := kubecask.Clean(g.VIP); err != nil {
-		klog.Warningf("[reset] the rules of virtual IP %s stay: %v", g.VIP, err)
+	data, ok := c.(*resetData)
+	for _, vip := range found {
+		if ok && data.DryRun() {
+			fmt.Printf("[dryrun] Would remove the kernel rules of virtual IP %s\n", vip)
+			continue
+		}
+		fmt.Printf("[reset] Removing the kernel rules of virtual IP %s\n", vip)
+		if err := kubecask.Clean(vip); err != nil {
+			klog.Warningf("[reset] the rules of virtual IP %s stay: %v", vip, err)
+		}
 	}
 	return nil
 }

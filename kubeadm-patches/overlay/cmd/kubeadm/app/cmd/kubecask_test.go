@@ -7,9 +7,12 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/spf13/cobra"
@@ -25,8 +28,8 @@ const (
 
 // fakeNode gives a test its own manifests, an lvscare that notes how it was called, and API servers that answer.
 func fakeNode(t *testing.T, fails string) (called func() string) {
-	oldDir, oldDryRun, oldConnect := kubecask.ManifestDir, kubecask.DryRun, kubecask.Connect
-	t.Cleanup(func() { kubecask.ManifestDir, kubecask.DryRun, kubecask.Connect = oldDir, oldDryRun, oldConnect })
+	oldDir, oldConnect := kubecask.ManifestDir, kubecask.Connect
+	t.Cleanup(func() { kubecask.ManifestDir, kubecask.Connect = oldDir, oldConnect })
 	kubecask.Connect = func(context.Context, netip.AddrPort) error { return nil }
 	dir := t.TempDir()
 	kubecask.ManifestDir = filepath.Join(dir, "kubernetes", "manifests")
@@ -88,9 +91,9 @@ func wantCalls(t *testing.T, got string, want ...string) {
 	}
 }
 
-func wantGuard(t *testing.T, vip string, masters ...string) {
+func wantPod(t *testing.T, vip string, masters ...string) {
 	t.Helper()
-	g, err := kubecask.ReadGuard()
+	g, err := kubecask.ReadPod(kubecask.ManifestDir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,17 +139,17 @@ func captureStdout(t *testing.T, run func()) string {
 
 func TestUndoTakesBackWhatWasNew(t *testing.T) {
 	vip := netip.MustParseAddrPort(testEndpoint)
-	g := &kubecask.Guard{VIP: vip, Masters: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:6443")}}
+	g := &kubecask.LvscarePod{VIP: vip, Masters: []netip.AddrPort{netip.MustParseAddrPort("10.0.0.1:6443")}}
 	runOnce, clean := "--run-once --vs "+testEndpoint+" --rs 10.0.0.1:6443", "--clean --vs "+testEndpoint
 
 	t.Run("nothing done", func(t *testing.T) {
 		called := fakeNode(t, "")
-		(&virtualIP{}).undo()
+		(&kubecaskRun{}).undo()
 		wantCalls(t, called())
 	})
 	t.Run("before the static pod", func(t *testing.T) {
 		called := fakeNode(t, "")
-		v := &virtualIP{}
+		v := &kubecaskRun{}
 		wantError(t, v.writeRules(g, false), "")
 		v.undo()
 		wantCalls(t, called(), runOnce, clean)
@@ -154,7 +157,7 @@ func TestUndoTakesBackWhatWasNew(t *testing.T) {
 	})
 	t.Run("rules of an earlier run stay", func(t *testing.T) {
 		called := fakeNode(t, "")
-		v := &virtualIP{}
+		v := &kubecaskRun{}
 		wantError(t, v.writeRules(g, false), "")
 		v.ownRules = netip.AddrPort{}
 		v.undo()
@@ -162,7 +165,7 @@ func TestUndoTakesBackWhatWasNew(t *testing.T) {
 	})
 	t.Run("a directory in use stays", func(t *testing.T) {
 		fakeNode(t, "")
-		v := &virtualIP{}
+		v := &kubecaskRun{}
 		wantError(t, v.writeRules(g, false), "")
 		other := filepath.Join(kubecask.ManifestDir, "other.yaml")
 		wantError(t, os.WriteFile(other, nil, 0600), "")
@@ -173,16 +176,16 @@ func TestUndoTakesBackWhatWasNew(t *testing.T) {
 	})
 	t.Run("after the static pod", func(t *testing.T) {
 		called := fakeNode(t, "")
-		v := &virtualIP{}
+		v := &kubecaskRun{}
 		wantError(t, v.writeRules(g, false), "")
-		wantError(t, v.writePod(g, ""), "")
+		wantError(t, v.writePod(g, "", false, ""), "")
 		v.undo()
 		wantCalls(t, called(), runOnce)
-		wantGuard(t, testEndpoint, "10.0.0.1:6443")
+		wantPod(t, testEndpoint, "10.0.0.1:6443")
 	})
 	t.Run("lvscare fails", func(t *testing.T) {
 		called := fakeNode(t, "lvscare: this kernel has no IPVS")
-		v := &virtualIP{}
+		v := &kubecaskRun{}
 		wantError(t, v.writeRules(g, false), "this kernel has no IPVS")
 		v.undo()
 		wantCalls(t, called(), runOnce, clean)
@@ -192,6 +195,7 @@ func TestUndoTakesBackWhatWasNew(t *testing.T) {
 
 func TestResetRemovesRules(t *testing.T) {
 	reset := []string{"phase", "cleanup-node", "--" + options.DryRun, "--" + options.NodeCRISocket, testCRISocket}
+	ownNetwork(t)
 	called := fakeNode(t, "")
 	run := func() string {
 		return captureStdout(t, func() { wantError(t, execute(newCmdReset(os.Stdin, io.Discard, nil), reset...), "") })
@@ -199,8 +203,8 @@ func TestResetRemovesRules(t *testing.T) {
 	if out := run(); strings.Contains(out, "virtual IP") {
 		t.Errorf("without a static pod: %s", out)
 	}
-	g := &kubecask.Guard{VIP: netip.MustParseAddrPort(testEndpoint)}
-	wantError(t, g.Write(), "")
+	g := &kubecask.LvscarePod{VIP: netip.MustParseAddrPort(testEndpoint)}
+	wantError(t, g.Write(kubecask.ManifestDir), "")
 	if out := run(); !strings.Contains(out, "[dryrun] Would remove the kernel rules of virtual IP "+testEndpoint) {
 		t.Errorf("dry run says %s", out)
 	}
@@ -225,17 +229,18 @@ func TestCleanupNode(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
+			ownNetwork(t)
 			called := fakeNode(t, test.fails)
 			if test.manifest != "" {
-				g := &kubecask.Guard{VIP: vip}
-				wantError(t, g.Write(), "")
+				g := &kubecask.LvscarePod{VIP: vip}
+				wantError(t, g.Write(kubecask.ManifestDir), "")
 			}
 			if test.manifest != "" && test.manifest != "ours" {
 				wantError(t, os.WriteFile(kubecask.ManifestPath(), []byte(test.manifest), 0600), "")
 			}
 			// Upstream's part deletes the manifests before the rules may go.
 			upstream := func(any) error { return errorOr(test.phase, os.RemoveAll(kubecask.ManifestDir)) }
-			wantError(t, cleanupNode(&resetData{}, upstream), test.err)
+			wantError(t, kubecaskCleanupNode(&resetData{}, upstream), test.err)
 			wantCalls(t, called(), test.calls...)
 		})
 	}
@@ -246,4 +251,30 @@ func errorOr(a, b error) error {
 		return a
 	}
 	return b
+}
+
+// ownNetwork gives the test a network of its own, whose thread ends with it.
+func ownNetwork(t *testing.T, commands ...string) {
+	t.Helper()
+	runtime.LockOSThread()
+	if err := syscall.Unshare(syscall.CLONE_NEWNET); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range commands {
+		words := strings.Fields(command)
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v, %s", command, err, out)
+		}
+	}
+}
+
+// What a join left that was killed: no static pod tells of it, the route does.
+func TestResetFindsRulesWithoutManifest(t *testing.T) {
+	ownNetwork(t, "ip link set lo up", "ip route add local 169.254.97.2/32 dev lo table local proto 197")
+	called := fakeNode(t, "")
+	upstream := func(any) error { return nil }
+	wantError(t, kubecaskCleanupNode(&resetData{dryRun: true}, upstream), "")
+	wantCalls(t, called())
+	wantError(t, kubecaskCleanupNode(&resetData{}, upstream), "")
+	wantCalls(t, called(), "--clean --vs "+testEndpoint)
 }

@@ -2,8 +2,8 @@
 
 package componentconfigs
 
-import "k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
+import "k8s.io/kubernetes/cmd/kubeadm/app/kubecask/configfile"
 
 func init() {
-	kubecask.AddToScheme(Scheme)
+	configfile.AddToScheme(Scheme)
 }

@@ -6,12 +6,13 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/clientcmd"
@@ -31,34 +32,23 @@ const (
 	apiTimeout = 5 * time.Second
 )
 
-// Upload stores the virtual IP and lvscare's image in the cluster, and lets nodes see which API servers there are.
-func Upload(client kubernetes.Interface, g *Guard) error {
+// Upload stores the virtual IP and lvscare's image in the cluster, and lets nodes see which API servers there are. Like
+// kubeadm's own uploads it is tried again until timeouts.kubernetesAPICall.
+func Upload(client kubernetes.Interface, p *LvscarePod) error {
 	configMap := &v1.ConfigMap{
 		ObjectMeta: metav1.ObjectMeta{Name: ConfigMapName, Namespace: metav1.NamespaceSystem},
-		Data:       map[string]string{vipKey: g.VIP.String(), imageKey: g.Image},
+		Data:       map[string]string{vipKey: p.VIP.String(), imageKey: p.image()},
 	}
-	configMaps := client.CoreV1().ConfigMaps(metav1.NamespaceSystem)
-	if err := createOrUpdate(configMap, configMaps.Create, configMaps.Update); err != nil {
+	if err := storeConfigMap(client, configMap); err != nil {
 		return fmt.Errorf("store ConfigMap %s/%s: %w", metav1.NamespaceSystem, ConfigMapName, err)
 	}
-	rbac := client.RbacV1()
-	roles, bindings := rbac.Roles(metav1.NamespaceDefault), rbac.RoleBindings(metav1.NamespaceDefault)
-	if err := createOrUpdate(mastersRole(), roles.Create, roles.Update); err != nil {
+	if err := storeRole(client, mastersRole()); err != nil {
 		return fmt.Errorf("store Role %s/%s: %w", metav1.NamespaceDefault, RoleName, err)
 	}
-	if err := createOrUpdate(mastersBinding(), bindings.Create, bindings.Update); err != nil {
+	if err := storeRoleBinding(client, mastersBinding()); err != nil {
 		return fmt.Errorf("store RoleBinding %s/%s: %w", metav1.NamespaceDefault, RoleName, err)
 	}
 	return nil
-}
-
-func createOrUpdate[T any](object T, create func(context.Context, T, metav1.CreateOptions) (T, error),
-	update func(context.Context, T, metav1.UpdateOptions) (T, error)) error {
-	_, err := create(context.Background(), object, metav1.CreateOptions{})
-	if apierrors.IsAlreadyExists(err) {
-		_, err = update(context.Background(), object, metav1.UpdateOptions{})
-	}
-	return err
 }
 
 // mastersRole allows to see the one EndpointSlice that says which API servers there are.
@@ -80,20 +70,20 @@ func mastersBinding() *rbacv1.RoleBinding {
 	}
 }
 
-// uploadedVIP is the virtual IP that the cluster says it has; the zero value where it has none.
-func uploadedVIP(client kubernetes.Interface) netip.AddrPort {
+// uploaded is what the cluster says of its virtual IP; the zero value where it has none.
+func uploaded(client kubernetes.Interface) *LvscarePod {
 	ctx, cancel := context.WithTimeout(context.Background(), apiTimeout)
 	defer cancel()
 	configMap, err := client.CoreV1().ConfigMaps(metav1.NamespaceSystem).Get(ctx, ConfigMapName, metav1.GetOptions{})
 	if err != nil {
 		klog.V(1).Infof("[kubecask] no ConfigMap %s/%s: %v", metav1.NamespaceSystem, ConfigMapName, err)
-		return netip.AddrPort{}
+		return &LvscarePod{}
 	}
 	vip, err := netip.ParseAddrPort(configMap.Data[vipKey])
 	if err != nil {
 		klog.Warningf("[kubecask] ConfigMap %s/%s: %s: %v", metav1.NamespaceSystem, ConfigMapName, vipKey, err)
 	}
-	return vip
+	return &LvscarePod{VIP: vip, Image: configMap.Data[imageKey]}
 }
 
 // Masters asks the cluster for the API servers of today.
@@ -138,53 +128,63 @@ var newClient = func(config *clientcmdapi.Config) (kubernetes.Interface, error) 
 	return kubernetes.NewForConfig(rest)
 }
 
-// JoinMasters returns the masters that a join command for the cluster behind server has to name:
-// nothing where the cluster has no virtual IP of ours.
-func JoinMasters(config *clientcmdapi.Config, server string) []netip.AddrPort {
-	endpoint, err := ParseVirtualIP(server)
+// isDryRun tells the directory of a dry run, which has kubeconfigs and static pods side by side: there is no cluster to ask.
+func isDryRun(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "kube-apiserver.yaml"))
+	return err == nil
+}
+
+// JoinFlags returns what a join command for the cluster has to say beside kubeadm's own: nothing where it has no virtual
+// IP of ours.
+func JoinFlags(config *clientcmdapi.Config, cluster *clientcmdapi.Cluster) string {
+	endpoint, err := ParseVirtualIP(cluster.Server)
 	if err != nil {
-		return nil
+		return ""
 	}
-	guard, guardErr := ReadGuard()
-	if guardErr != nil {
-		guard = &Guard{}
+	if dir := filepath.Dir(cluster.LocationOfOrigin); isDryRun(dir) {
+		pod, err := ReadPod(dir)
+		if err != nil {
+			return ""
+		}
+		return pod.flags(endpoint, pod.Masters)
 	}
-	if DryRun {
-		return guard.mastersBehind(endpoint)
-	}
+	pod, podErr := ReadPod(ManifestDir)
 	client, err := newClient(config)
 	if err != nil {
-		return nil
+		return ""
 	}
-	if guardErr != nil {
-		guard.VIP = uploadedVIP(client)
+	if podErr != nil {
+		pod = uploaded(client)
 	}
-	if guard.VIP != endpoint {
-		return nil
+	if pod.VIP != endpoint {
+		return ""
 	}
 	masters, err := Masters(client)
 	if err != nil {
 		klog.Warningf("[kubecask] could not ask for the API servers of today (%v); printing those that lvscare on this node knows", err)
-		return guard.mastersBehind(endpoint)
+		masters = pod.Masters
 	}
-	return masters
+	return pod.flags(endpoint, masters)
 }
 
-func (g *Guard) mastersBehind(endpoint netip.AddrPort) []netip.AddrPort {
-	if g.VIP != endpoint {
-		return nil
+func (p *LvscarePod) flags(endpoint netip.AddrPort, masters []netip.AddrPort) string {
+	if p.VIP != endpoint || len(masters) == 0 {
+		return ""
 	}
-	return normalize(g.Masters)
+	var flags []string
+	for _, master := range normalize(masters) {
+		flags = append(flags, "--master "+master.String())
+	}
+	if p.Image != "" && !isBundles(p.Image) {
+		flags = append(flags, "--lvscare-image "+p.Image)
+	}
+	return strings.Join(flags, " ")
 }
 
-// AppendMasters adds --master flags to a join command that kubeadm made.
-func AppendMasters(command string, masters []netip.AddrPort) string {
-	if len(masters) == 0 {
+// AppendFlags adds flags to a join command that kubeadm made.
+func AppendFlags(command, flags string) string {
+	if flags == "" {
 		return command
 	}
-	var flags strings.Builder
-	for _, master := range masters {
-		flags.WriteString(" --master " + master.String())
-	}
-	return strings.TrimRight(command, " ") + " \\\n\t" + flags.String()[1:]
+	return strings.TrimRight(command, " ") + " \\\n\t" + flags
 }

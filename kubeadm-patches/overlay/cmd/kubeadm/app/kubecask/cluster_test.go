@@ -6,7 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
@@ -16,6 +19,8 @@ import (
 	"k8s.io/client-go/kubernetes/fake"
 	k8stesting "k8s.io/client-go/testing"
 	clientcmdapi "k8s.io/client-go/tools/clientcmd/api"
+
+	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 )
 
 func slice(name, service string, port int32, portName string, addresses ...string) *discoveryv1.EndpointSlice {
@@ -64,8 +69,9 @@ func TestMasters(t *testing.T) {
 }
 
 func TestUpload(t *testing.T) {
+	timeout(t, time.Minute)
 	client := fake.NewSimpleClientset()
-	g := &Guard{VIP: testVIP, Image: "example/lvscare:1"}
+	g := &LvscarePod{VIP: testVIP, Image: "example/lvscare:1"}
 	check(t, Upload(client, g), "")
 	g.Image = "example/lvscare:2"
 	check(t, Upload(client, g), "")
@@ -85,13 +91,39 @@ func TestUpload(t *testing.T) {
 		t.Errorf("got %v", binding)
 	}
 	for resource, want := range map[string]string{
-		"configmaps":   "store ConfigMap kube-system/kubecask: the API server is on fire",
-		"roles":        "store Role default/kubecask:masters: the API server is on fire",
-		"rolebindings": "store RoleBinding default/kubecask:masters: the API server is on fire",
+		"configmaps":   "store ConfigMap kube-system/kubecask: ",
+		"roles":        "store Role default/kubecask:masters: ",
+		"rolebindings": "store RoleBinding default/kubecask:masters: ",
 	} {
+		timeout(t, 100*time.Millisecond)
 		client := fake.NewSimpleClientset()
 		client.PrependReactor("create", resource, fails)
-		check(t, Upload(client, g), want)
+		err := Upload(client, g)
+		check(t, err, want)
+		check(t, err, "the API server is on fire")
+	}
+}
+
+// timeout is that of calls of the API server.
+func timeout(t *testing.T, limit time.Duration) {
+	old := kubeadmapi.GetActiveTimeouts()
+	t.Cleanup(func() { kubeadmapi.SetActiveTimeouts(old) })
+	timeouts := &kubeadmapi.Timeouts{KubernetesAPICall: &metav1.Duration{Duration: limit}}
+	kubeadmapi.SetActiveTimeouts(timeouts)
+}
+
+// An API server that fails for a while, as one does whose etcd just got a second member, is asked again.
+func TestUploadTriesAgain(t *testing.T) {
+	timeout(t, time.Minute)
+	client := fake.NewSimpleClientset()
+	asked := 0
+	client.PrependReactor("create", "configmaps", func(action k8stesting.Action) (bool, runtime.Object, error) {
+		asked++
+		return asked < 3, nil, errors.New("etcdserver: request timed out")
+	})
+	check(t, Upload(client, &LvscarePod{VIP: testVIP}), "")
+	if asked != 3 {
+		t.Errorf("asked %d times", asked)
 	}
 }
 
@@ -106,63 +138,74 @@ func cluster(t *testing.T, client kubernetes.Interface) {
 	newClient = func(*clientcmdapi.Config) (kubernetes.Interface, error) { return client, nil }
 }
 
-func TestJoinMasters(t *testing.T) {
+func TestJoinFlags(t *testing.T) {
 	slices := slice("kubernetes", "kubernetes", 6443, "https", "10.0.0.8", "10.0.0.7")
-	configMap := func(vip string) *v1.ConfigMap {
+	configMap := func(vip, image string) *v1.ConfigMap {
 		return &v1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "kubecask", Namespace: "kube-system"},
-			Data: map[string]string{"virtualIP": vip}}
+			Data: map[string]string{"virtualIP": vip, "lvscareImage": image}}
 	}
+	const today, known = "--master 10.0.0.7:6443 --master 10.0.0.8:6443", "--master 10.0.0.1:6443 --master 10.0.0.2:7443"
 	tests := []struct {
 		name     string
 		server   string
 		manifest bool
+		image    string
 		dryRun   bool
 		apiFails bool
 		objects  []runtime.Object
 		want     string
 	}{
-		{name: "on a node of ours", manifest: true, objects: []runtime.Object{slices}, want: "[10.0.0.7:6443 10.0.0.8:6443]"},
-		{name: "the API server is silent", manifest: true, apiFails: true, want: "[10.0.0.1:6443 10.0.0.2:7443]"},
-		{name: "a dry run asks nobody", manifest: true, dryRun: true, objects: []runtime.Object{slices}, want: "[10.0.0.1:6443 10.0.0.2:7443]"},
-		{name: "kubeconfig of another cluster", manifest: true, server: "https://10.9.9.9:6443", objects: []runtime.Object{slices}, want: "[]"},
-		{name: "from elsewhere", objects: []runtime.Object{slices, configMap("169.254.97.2:6443")}, want: "[10.0.0.7:6443 10.0.0.8:6443]"},
-		{name: "from elsewhere, cluster not ours", objects: []runtime.Object{slices}, want: "[]"},
-		{name: "from elsewhere, odd ConfigMap", objects: []runtime.Object{slices, configMap("x")}, want: "[]"},
-		{name: "server that is no URL", server: "http://%zz", manifest: true, want: "[]"},
+		{name: "on a node of ours", manifest: true, objects: []runtime.Object{slices}, want: today},
+		{name: "the user's image", manifest: true, image: "example/lvscare:3", objects: []runtime.Object{slices},
+			want: today + " --lvscare-image example/lvscare:3"},
+		{name: "an older bundle's image", manifest: true, image: "kubecask.local/lvscare:0.0.9", objects: []runtime.Object{slices}, want: today},
+		{name: "the API server is silent", manifest: true, apiFails: true, want: known},
+		{name: "a dry run asks nobody", manifest: true, dryRun: true, objects: []runtime.Object{slices}, want: known},
+		{name: "a dry run without virtual IP", dryRun: true, objects: []runtime.Object{slices, configMap("169.254.97.2:6443", "")}},
+		{name: "kubeconfig of another cluster", manifest: true, server: "https://10.9.9.9:6443", objects: []runtime.Object{slices}},
+		{name: "from elsewhere", objects: []runtime.Object{slices, configMap("169.254.97.2:6443", "kubecask.local/lvscare:0.1.0")}, want: today},
+		{name: "from elsewhere, the user's image", objects: []runtime.Object{slices, configMap("169.254.97.2:6443", "example/lvscare@sha256:1")},
+			want: today + " --lvscare-image example/lvscare@sha256:1"},
+		{name: "from elsewhere, cluster not ours", objects: []runtime.Object{slices}},
+		{name: "from elsewhere, odd ConfigMap", objects: []runtime.Object{slices, configMap("x", "")}},
+		{name: "server that is no URL", server: "http://%zz", manifest: true},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			manifests(t)
-			DryRun = test.dryRun
-			t.Cleanup(func() { DryRun = false })
+			server := &clientcmdapi.Cluster{Server: "https://169.254.97.2:6443", LocationOfOrigin: filepath.Join(t.TempDir(), "admin.conf")}
+			dir := ManifestDir
+			if test.dryRun {
+				dir = filepath.Dir(server.LocationOfOrigin)
+				check(t, os.WriteFile(filepath.Join(dir, "kube-apiserver.yaml"), nil, 0600), "")
+			}
 			if test.manifest {
-				g := &Guard{VIP: testVIP, Masters: testMasters}
-				check(t, g.Write(), "")
+				g := &LvscarePod{VIP: testVIP, Masters: testMasters, Image: test.image}
+				check(t, g.Write(dir), "")
 			}
 			client := fake.NewSimpleClientset(test.objects...)
 			if test.apiFails {
 				client.PrependReactor("*", "*", fails)
 			}
 			cluster(t, client)
-			server := "https://169.254.97.2:6443"
 			if test.server != "" {
-				server = test.server
+				server.Server = test.server
 			}
-			if got := fmt.Sprint(JoinMasters(nil, server)); got != test.want {
-				t.Errorf("got %s, want %s", got, test.want)
+			if got := JoinFlags(nil, server); got != test.want {
+				t.Errorf("got %q, want %q", got, test.want)
 			}
 		})
 	}
 }
 
-func TestAppendMasters(t *testing.T) {
+func TestAppendFlags(t *testing.T) {
 	command := "kubeadm join 169.254.97.2:6443 --token a.b \\\n\t--discovery-token-ca-cert-hash sha256:c "
-	if got := AppendMasters(command, nil); got != command {
-		t.Errorf("without masters: %q", got)
+	if got := AppendFlags(command, ""); got != command {
+		t.Errorf("without flags: %q", got)
 	}
 	want := "kubeadm join 169.254.97.2:6443 --token a.b \\\n\t--discovery-token-ca-cert-hash sha256:c" +
 		" \\\n\t--master 10.0.0.1:6443 --master 10.0.0.2:7443"
-	if got := AppendMasters(command, testMasters); got != want {
+	if got := AppendFlags(command, "--master 10.0.0.1:6443 --master 10.0.0.2:7443"); got != want {
 		t.Errorf("got %q\nwant %q", got, want)
 	}
 }

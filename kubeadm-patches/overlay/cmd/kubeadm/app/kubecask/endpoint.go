@@ -52,26 +52,24 @@ func splitEndpoint(text string) (string, uint16, error) {
 	return host, uint16(port), nil
 }
 
-// resolve returns the address that host is, or the first one that its name has and wanted takes.
-func resolve(host string, wanted func(netip.Addr) bool) (netip.Addr, error) {
+// resolve returns the address that host is, or those that its name has.
+func resolve(host string) ([]netip.Addr, error) {
 	if addr, err := netip.ParseAddr(host); err == nil {
-		return addr.Unmap(), nil
+		return []netip.Addr{addr.Unmap()}, nil
 	}
 	if host == "" || strings.ContainsAny(host, " /\\\"'") {
-		return netip.Addr{}, fmt.Errorf("%q is neither an address nor a host name", host)
+		return nil, fmt.Errorf("%q is neither an address nor a host name", host)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), lookupTimeout)
 	defer cancel()
 	addrs, err := lookup(ctx, "ip", host)
-	if err != nil {
-		return netip.Addr{}, fmt.Errorf("host name %q has no address: give the IP address, or put the name into /etc/hosts", host)
+	if err != nil || len(addrs) == 0 {
+		return nil, fmt.Errorf("host name %q has no address: give the IP address, or put the name into /etc/hosts", host)
 	}
-	for _, addr := range addrs {
-		if addr = addr.Unmap(); wanted(addr) {
-			return addr, nil
-		}
+	for i := range addrs {
+		addrs[i] = addrs[i].Unmap()
 	}
-	return netip.Addr{}, fmt.Errorf("host name %q has no address of the right family", host)
+	return addrs, nil
 }
 
 func usable(addr netip.Addr) error {
@@ -84,16 +82,24 @@ func usable(addr netip.Addr) error {
 	return nil
 }
 
-func parse(text string, wanted func(netip.Addr) bool) (netip.AddrPort, error) {
+// parse returns the addresses behind HOST or HOST:PORT, those of a name in the order of the resolver.
+func parse(text string) ([]netip.AddrPort, error) {
 	host, port, err := splitEndpoint(strings.TrimSpace(text))
 	if err != nil {
-		return netip.AddrPort{}, err
+		return nil, err
 	}
-	addr, err := resolve(host, wanted)
+	addrs, err := resolve(host)
 	if err != nil {
-		return netip.AddrPort{}, err
+		return nil, err
 	}
-	return netip.AddrPortFrom(addr, port), usable(addr)
+	var found []netip.AddrPort
+	for _, addr := range addrs {
+		if err := usable(addr); err != nil {
+			return nil, err
+		}
+		found = append(found, netip.AddrPortFrom(addr, port))
+	}
+	return found, nil
 }
 
 // ParseVirtualIP reads the endpoint that nodes join through. It may be the URL of a kubeconfig.
@@ -101,30 +107,51 @@ func ParseVirtualIP(text string) (netip.AddrPort, error) {
 	if u, err := url.Parse(text); err == nil && u.Host != "" {
 		text = u.Host
 	}
-	vip, err := parse(text, func(netip.Addr) bool { return true })
+	vips, err := parse(text)
 	if err != nil {
 		return netip.AddrPort{}, fmt.Errorf("virtual IP %q: %w", text, err)
 	}
-	return vip, nil
+	return vips[0], nil
 }
 
-// ParseMasters reads the values of --master: the real servers behind vip, sorted, each once.
+// sameFamily tells whether both are IPv4, or both IPv6.
+func sameFamily(a, b netip.Addr) bool { return a.Is4() == b.Is4() }
+
+func family(addr netip.Addr) string {
+	if addr.Is4() {
+		return "IPv4"
+	}
+	return "IPv6"
+}
+
+// CheckFamily refuses an address of this node that the kernel cannot forward the virtual IP to, or reach it from.
+func CheckFamily(vip netip.AddrPort, what, address string) error {
+	addr, err := netip.ParseAddr(address)
+	if err != nil || sameFamily(addr.Unmap(), vip.Addr()) {
+		return nil // what is no address is kubeadm's own to judge
+	}
+	return fmt.Errorf("virtual IP %s is %s, but %s is %s (%s): both must be of one family",
+		vip.Addr(), family(vip.Addr()), what, addr, family(addr))
+}
+
+// ParseMasters reads the values of --master: the real servers behind vip, sorted, each once. A name stands for all of its
+// addresses that are of the virtual IP's family.
 func ParseMasters(values []string, vip netip.AddrPort) ([]netip.AddrPort, error) {
-	family := func(addr netip.Addr) bool { return addr.Is4() == vip.Addr().Is4() }
 	var masters []netip.AddrPort
 	for _, value := range values {
-		master, err := parse(value, family)
+		found, err := parse(value)
 		if err != nil {
 			return nil, fmt.Errorf("--master %q: %w", value, err)
 		}
-		if !family(master.Addr()) {
+		found = slices.DeleteFunc(found, func(master netip.AddrPort) bool { return !sameFamily(master.Addr(), vip.Addr()) })
+		if len(found) == 0 {
 			return nil, fmt.Errorf("--master %q: not of the same IP family as the virtual IP %s", value, vip)
 		}
-		if master.Addr() == vip.Addr() {
+		if slices.ContainsFunc(found, func(master netip.AddrPort) bool { return master.Addr() == vip.Addr() }) {
 			return nil, fmt.Errorf("--master %q: this is the virtual IP itself; "+
 				"give the address of a control-plane node's own API server", value)
 		}
-		masters = append(masters, master)
+		masters = append(masters, found...)
 	}
 	return normalize(masters), nil
 }

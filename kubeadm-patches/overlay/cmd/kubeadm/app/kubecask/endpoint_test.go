@@ -77,7 +77,7 @@ func check(t *testing.T, err error, want string) {
 }
 
 func TestParseMasters(t *testing.T) {
-	hosts(t, map[string][]string{"m1": {"fd00::a", "10.0.0.1"}, "six": {"fd00::a"}})
+	hosts(t, map[string][]string{"m1": {"fd00::a", "10.0.0.1"}, "six": {"fd00::a"}, "all": {"10.0.0.3", "10.0.0.1", "fd00::b", "10.0.0.2"}})
 	tests := []struct {
 		name   string
 		values []string
@@ -92,7 +92,8 @@ func TestParseMasters(t *testing.T) {
 		{name: "IPv6", vip: "[fd00::ff]:6443", values: []string{"fd00::2", "[fd00::1]:7443"},
 			want: "[[fd00::1]:7443 [fd00::2]:6443]"},
 		{name: "name with an address of the right family", values: []string{"m1:7443"}, want: "[10.0.0.1:7443]"},
-		{name: "name without one", values: []string{"six"}, err: `--master "six": host name "six" has no address of the right family`},
+		{name: "name with several addresses", values: []string{"all"}, want: "[10.0.0.1:6443 10.0.0.2:6443 10.0.0.3:6443]"},
+		{name: "name without one", values: []string{"six"}, err: `--master "six": not of the same IP family as the virtual IP`},
 		{name: "mixed families", values: []string{"fd00::1"}, err: "not of the same IP family as the virtual IP"},
 		{name: "the virtual IP itself", values: []string{"169.254.97.2"}, err: "this is the virtual IP itself"},
 		{name: "empty", values: []string{""}, err: `--master ""`},
@@ -137,4 +138,14 @@ func TestCheckOverlap(t *testing.T) {
 			check(t, CheckOverlap(netip.MustParseAddrPort(test.vip), test.service, test.pod), test.err)
 		})
 	}
+}
+
+func TestCheckFamily(t *testing.T) {
+	four, six := netip.MustParseAddrPort("169.254.97.2:6443"), netip.MustParseAddrPort("[fd00::1]:6443")
+	check(t, CheckFamily(four, "the node", "10.0.0.1"), "")
+	check(t, CheckFamily(four, "the node", "::ffff:10.0.0.1"), "")
+	check(t, CheckFamily(six, "the node", "fd00::2"), "")
+	check(t, CheckFamily(six, "the node", "no address"), "")
+	check(t, CheckFamily(six, "the node", "10.0.0.1"), "virtual IP fd00::1 is IPv6, but the node is 10.0.0.1 (IPv4): both must be of one family")
+	check(t, CheckFamily(four, "the node", "fd00::2"), "virtual IP 169.254.97.2 is IPv4, but the node is fd00::2 (IPv6)")
 }

@@ -3,76 +3,125 @@
 package kubecask
 
 import (
+	"crypto"
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
+	"errors"
 	"fmt"
-	"math/big"
-	"net"
+	"os"
+	"path/filepath"
+	"regexp"
 	"time"
+
+	certutil "k8s.io/client-go/util/cert"
+	"k8s.io/client-go/util/keyutil"
+	netutils "k8s.io/utils/net"
+
+	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
+	"k8s.io/kubernetes/cmd/kubeadm/app/util/pkiutil"
 )
 
+// servingKeyBits is the size of the key that the kubelet makes.
 const servingKeyBits = 2048
 
-// template fills in what both certificates of a pair have.
-func template(commonName string, from time.Time, validity time.Duration) (*x509.Certificate, error) {
-	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 62))
+// KubeletPKIDir is where the kubelet keeps its certificates. Only tests change it.
+var KubeletPKIDir = pkiDir
+
+// ServingPaths are the kubelet's serving certificate and key in its directory of certificates.
+func ServingPaths(dir string) (cert, key string) {
+	return filepath.Join(dir, "kubelet.crt"), filepath.Join(dir, "kubelet.key")
+}
+
+// SelfSigned makes a serving certificate for host and key as the kubelet does when it has none: behind it is a CA of its
+// own whose key is thrown away. Only the life differs. It comes back as PEM.
+func SelfSigned(host string, names certutil.AltNames, key crypto.Signer, life time.Duration) ([]byte, error) {
+	from := time.Now().Add(-constants.CertificateBackdate).UTC()
+	stamp := time.Now().Unix()
+	ca, caKey, err := pkiutil.NewCertificateAuthority(
+		certificate(certutil.Config{CommonName: fmt.Sprintf("%s-ca@%d", host, stamp)}, from, from.Add(life)))
 	if err != nil {
 		return nil, err
 	}
-	return &x509.Certificate{
-		SerialNumber:          serial.Add(serial, big.NewInt(1)),
-		Subject:               pkix.Name{CommonName: commonName},
-		NotBefore:             from.UTC(),
-		NotAfter:              from.Add(validity).UTC(),
-		KeyUsage:              x509.KeyUsageKeyEncipherment | x509.KeyUsageDigitalSignature,
-		BasicConstraintsValid: true,
-	}, nil
+	config := certutil.Config{CommonName: fmt.Sprintf("%s@%d", host, stamp), AltNames: names,
+		Usages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}}
+	leaf, err := pkiutil.NewSignedCert(certificate(config, from, from.Add(life)), key, ca, caKey, false)
+	if err != nil {
+		return nil, err
+	}
+	var text []byte
+	for _, cert := range []*x509.Certificate{leaf, ca} {
+		text = append(text, pem.EncodeToMemory(&pem.Block{Type: pkiutil.CertificateBlockType, Bytes: cert.Raw})...)
+	}
+	return text, nil
 }
 
-// SelfSigned makes what the kubelet makes with client-go's GenerateSelfSignedCertKey when it has no
-// serving certificate: an RSA key, a certificate for host, and behind it a CA of its own whose key is
-// thrown away. Only the validity differs. Both come back as PEM.
-func SelfSigned(host string, from time.Time, validity time.Duration) (cert, key []byte, err error) {
-	caKey, err := rsa.GenerateKey(rand.Reader, servingKeyBits)
+// SelfSignedPair makes such a certificate with a key for it.
+func SelfSignedPair(host string, life time.Duration) (cert, key []byte, err error) {
+	private, err := rsa.GenerateKey(rand.Reader, servingKeyBits)
 	if err != nil {
 		return nil, nil, err
 	}
-	ca, err := template(fmt.Sprintf("%s-ca@%d", host, time.Now().Unix()), from, validity)
-	if err != nil {
+	if cert, err = SelfSigned(host, NamesOf(host), private, life); err != nil {
 		return nil, nil, err
 	}
-	ca.IsCA = true
-	ca.KeyUsage |= x509.KeyUsageCertSign
-	caDER, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
-	if err != nil {
-		return nil, nil, err
-	}
-	if ca, err = x509.ParseCertificate(caDER); err != nil {
-		return nil, nil, err
-	}
-	leafKey, err := rsa.GenerateKey(rand.Reader, servingKeyBits)
-	if err != nil {
-		return nil, nil, err
-	}
-	leaf, err := template(fmt.Sprintf("%s@%d", host, time.Now().Unix()), from, validity)
-	if err != nil {
-		return nil, nil, err
-	}
-	leaf.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
-	if ip := net.ParseIP(host); ip != nil {
-		leaf.IPAddresses = []net.IP{ip}
+	key, err = keyutil.MarshalPrivateKeyToPEM(private)
+	return cert, key, err
+}
+
+// NamesOf is what a certificate for host is valid for.
+func NamesOf(host string) certutil.AltNames {
+	var names certutil.AltNames
+	if ip := netutils.ParseIPSloppy(host); ip != nil {
+		names.IPs = append(names.IPs, ip)
 	} else {
-		leaf.DNSNames = []string{host}
+		names.DNSNames = append(names.DNSNames, host)
 	}
-	leafDER, err := x509.CreateCertificate(rand.Reader, leaf, ca, &leafKey.PublicKey, caKey)
+	return names
+}
+
+var (
+	selfSignedLeaf = regexp.MustCompile(`^(.+)@[0-9]+$`)
+	selfSignedCA   = regexp.MustCompile(`^(.+)-ca@[0-9]+$`)
+)
+
+// selfMade tells a certificate that the kubelet, or this kubeadm in its place, made from one that somebody put there.
+func selfMade(cert *x509.Certificate) (host string, ok bool) {
+	leaf, ca := selfSignedLeaf.FindStringSubmatch(cert.Subject.CommonName), selfSignedCA.FindStringSubmatch(cert.Issuer.CommonName)
+	if leaf == nil || ca == nil || leaf[1] != ca[1] {
+		return "", false
+	}
+	return leaf[1], true
+}
+
+// RenewServing gives the kubelet's own serving certificate a new life. The key stays, so that a kubelet that starts at any
+// moment finds a pair. made is false where there is none, or one that somebody else made.
+func RenewServing(dir string, life time.Duration) (made bool, err error) {
+	certPath, keyPath := ServingPaths(dir)
+	certs, err := certutil.CertsFromFile(certPath)
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
 	if err != nil {
-		return nil, nil, err
+		return false, err
 	}
-	cert = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: leafDER})
-	cert = append(cert, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: caDER})...)
-	key = pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Bytes: x509.MarshalPKCS1PrivateKey(leafKey)})
-	return cert, key, nil
+	host, ok := selfMade(certs[0])
+	if !ok {
+		return false, nil
+	}
+	private, err := keyutil.PrivateKeyFromFile(keyPath)
+	if err != nil {
+		return false, err
+	}
+	key, ok := private.(crypto.Signer)
+	if !ok {
+		return false, fmt.Errorf("%s: not a key that can sign", keyPath)
+	}
+	names := certutil.AltNames{DNSNames: certs[0].DNSNames, IPs: certs[0].IPAddresses}
+	text, err := SelfSigned(host, names, key, life)
+	if err != nil {
+		return false, err
+	}
+	return true, replaceFile(certPath, text, 0644)
 }

@@ -8,7 +8,7 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 )
 
-// withMasters completes a printed join command with the masters that it needs to reach a virtual IP.
-func withMasters(command string, config *clientcmdapi.Config, cluster *clientcmdapi.Cluster) string {
-	return kubecask.AppendMasters(command, kubecask.JoinMasters(config, cluster.Server))
+// kubecaskJoinCommand completes a printed join command with the masters that it needs to reach a virtual IP.
+func kubecaskJoinCommand(command string, config *clientcmdapi.Config, cluster *clientcmdapi.Cluster) string {
+	return kubecask.AppendFlags(command, kubecask.JoinFlags(config, cluster))
 }

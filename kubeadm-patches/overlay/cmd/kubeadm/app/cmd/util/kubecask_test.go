@@ -3,6 +3,7 @@
 package util
 
 import (
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,7 +16,7 @@ import (
 )
 
 func kubeconfig(t *testing.T, server string) string {
-	ca, _, err := kubecask.SelfSigned("ca", time.Now(), time.Hour)
+	ca, _, err := kubecask.SelfSignedPair("ca", time.Hour)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -31,11 +32,11 @@ func kubeconfig(t *testing.T, server string) string {
 }
 
 func TestJoinCommandNamesMasters(t *testing.T) {
-	oldDir, oldDryRun := kubecask.ManifestDir, kubecask.DryRun
-	t.Cleanup(func() { kubecask.ManifestDir, kubecask.DryRun = oldDir, oldDryRun })
-	kubecask.ManifestDir, kubecask.DryRun = t.TempDir(), true
-
 	path := kubeconfig(t, "https://169.254.97.2:6443")
+	dir := filepath.Dir(path) // as in a dry run
+	if err := os.WriteFile(filepath.Join(dir, "kube-apiserver.yaml"), nil, 0600); err != nil {
+		t.Fatal(err)
+	}
 	plain, err := GetJoinWorkerCommand(path, "abcdef.0123456789abcdef", false)
 	if err != nil || strings.Contains(plain, "--master") {
 		t.Fatalf("without a virtual IP: %q, %v", plain, err)
@@ -49,7 +50,7 @@ func TestJoinCommandNamesMasters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (&kubecask.Guard{VIP: vip, Masters: masters}).Write(); err != nil {
+	if err := (&kubecask.LvscarePod{VIP: vip, Masters: masters}).Write(dir); err != nil {
 		t.Fatal(err)
 	}
 	flags := " \\\n\t--master 10.0.0.1:6443 --master 10.0.0.2:6443"

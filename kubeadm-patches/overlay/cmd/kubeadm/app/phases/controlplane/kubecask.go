@@ -12,15 +12,15 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
 )
 
-const signingDuration = "--cluster-signing-duration="
+const kubecaskSigningFlag = "--cluster-signing-duration="
 
-// withSigningDuration makes the controller manager sign certificates, those of kubelets above all,
+// kubecaskSigningDuration makes the controller manager sign certificates, those of kubelets above all,
 // for as long as kubeadm does, unless the user's extraArgs say how long.
-func withSigningDuration(command []string, cfg *kubeadmapi.ClusterConfiguration) []string {
+func kubecaskSigningDuration(command []string, cfg *kubeadmapi.ClusterConfiguration) []string {
 	find := func(flag string) int {
 		return slices.IndexFunc(command, func(arg string) bool { return strings.HasPrefix(arg, flag) })
 	}
-	if find(signingDuration) >= 0 {
+	if find(kubecaskSigningFlag) >= 0 {
 		return command
 	}
 	life := validity.Leaf(cfg)
@@ -29,5 +29,5 @@ func withSigningDuration(command []string, cfg *kubeadmapi.ClusterConfiguration)
 		value = fmt.Sprintf("%dh", int64(life.Hours()))
 	}
 	next := max(find("--cluster-signing-key-file="), 1) // upstream's flags are sorted, the user's follow
-	return slices.Insert(slices.Clone(command), next, signingDuration+value)
+	return slices.Insert(slices.Clone(command), next, kubecaskSigningFlag+value)
 }

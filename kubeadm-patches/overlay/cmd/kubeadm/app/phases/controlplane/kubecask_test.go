@@ -41,7 +41,7 @@ func TestSigningDurationOfStaticPod(t *testing.T) {
 			}
 			specs := GetStaticPodSpecs(cfg, &kubeadmapi.APIEndpoint{AdvertiseAddress: "10.0.0.1", BindPort: 6443}, nil)
 			command := specs[kubeadmconstants.KubeControllerManager].Spec.Containers[0].Command
-			got := slices.DeleteFunc(slices.Clone(command), func(arg string) bool { return !strings.HasPrefix(arg, signingDuration) })
+			got := slices.DeleteFunc(slices.Clone(command), func(arg string) bool { return !strings.HasPrefix(arg, kubecaskSigningFlag) })
 			if len(got) != 1 || got[0] != test.want {
 				t.Errorf("got %v, want %s", got, test.want)
 			}

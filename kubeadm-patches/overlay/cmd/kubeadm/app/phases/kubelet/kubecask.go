@@ -5,7 +5,6 @@ package kubelet
 import (
 	"os"
 	"path/filepath"
-	"time"
 
 	"k8s.io/client-go/util/keyutil"
 	nodeutil "k8s.io/component-helpers/node/util"
@@ -14,14 +13,13 @@ import (
 
 	kubeadmapi "k8s.io/kubernetes/cmd/kubeadm/app/apis/kubeadm"
 	"k8s.io/kubernetes/cmd/kubeadm/app/componentconfigs"
-	"k8s.io/kubernetes/cmd/kubeadm/app/constants"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask"
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
 )
 
-// servingDir is where the kubelet looks for its own serving certificate, or "" where the user has
+// kubecaskServingDir is where the kubelet looks for its own serving certificate, or "" where the user has
 // seen to another.
-func servingDir(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kubeadmapi.NodeRegistrationOptions, kubeletDir string) string {
+func kubecaskServingDir(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kubeadmapi.NodeRegistrationOptions, kubeletDir string) string {
 	if component := cfg.ComponentConfigs[componentconfigs.KubeletGroup]; component != nil {
 		config, ok := component.Get().(*kubeletconfig.KubeletConfiguration)
 		if ok && (config.ServerTLSBootstrap || config.TLSCertFile != "" || config.TLSPrivateKeyFile != "") {
@@ -40,14 +38,14 @@ func servingDir(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kubeadmapi.NodeRe
 	return dir
 }
 
-// writeServingCertificate makes the certificate that the kubelet would make for itself at its first
+// kubecaskServingCertificate makes the certificate that the kubelet would make for itself at its first
 // start, but with the cluster's validity instead of one year. The kubelet uses what it finds.
-func writeServingCertificate(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kubeadmapi.NodeRegistrationOptions, kubeletDir string) error {
-	dir := servingDir(cfg, nodeReg, kubeletDir)
+func kubecaskServingCertificate(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kubeadmapi.NodeRegistrationOptions, kubeletDir string) error {
+	dir := kubecaskServingDir(cfg, nodeReg, kubeletDir)
 	if dir == "" {
 		return nil
 	}
-	certPath, keyPath := filepath.Join(dir, "kubelet.crt"), filepath.Join(dir, "kubelet.key")
+	certPath, keyPath := kubecask.ServingPaths(dir)
 	for _, path := range []string{certPath, keyPath} {
 		if _, err := os.Lstat(path); err == nil {
 			klog.V(1).Infof("[kubelet-start] %s is there already; leaving the kubelet's serving certificate alone", path)
@@ -61,8 +59,7 @@ func writeServingCertificate(cfg *kubeadmapi.ClusterConfiguration, nodeReg *kube
 	if name, err = nodeutil.GetHostname(name); err != nil {
 		return err
 	}
-	from := time.Now().Add(-constants.CertificateBackdate)
-	cert, key, err := kubecask.SelfSigned(name, from, validity.Leaf(cfg))
+	cert, key, err := kubecask.SelfSignedPair(name, validity.Leaf(cfg))
 	if err != nil {
 		return err
 	}

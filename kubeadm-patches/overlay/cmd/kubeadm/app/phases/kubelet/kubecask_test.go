@@ -81,7 +81,7 @@ func TestServingCertificateBesideEnvFile(t *testing.T) {
 func TestServingCertificateElsewhere(t *testing.T) {
 	dir, certDir := t.TempDir(), filepath.Join(t.TempDir(), "certs")
 	nodeReg := &kubeadmapi.NodeRegistrationOptions{Name: "n", KubeletExtraArgs: []kubeadmapi.Arg{{Name: "cert-dir", Value: certDir}}}
-	if err := writeServingCertificate(&kubeadmapi.ClusterConfiguration{}, nodeReg, dir); err != nil {
+	if err := kubecaskServingCertificate(&kubeadmapi.ClusterConfiguration{}, nodeReg, dir); err != nil {
 		t.Fatal(err)
 	}
 	if ok, err := certutil.CanReadCertAndKey(filepath.Join(certDir, "kubelet.crt"), filepath.Join(certDir, "kubelet.key")); !ok {
@@ -93,7 +93,7 @@ func TestServingCertificateFollowsDeclaredValidity(t *testing.T) {
 	dir := t.TempDir()
 	cfg := clusterConfig(t, "")
 	minortest.SetLeaf(t, cfg, 48*time.Hour)
-	if err := writeServingCertificate(cfg, &kubeadmapi.NodeRegistrationOptions{Name: "n"}, dir); err != nil {
+	if err := kubecaskServingCertificate(cfg, &kubeadmapi.NodeRegistrationOptions{Name: "n"}, dir); err != nil {
 		t.Fatal(err)
 	}
 	certs, err := certutil.CertsFromFile(filepath.Join(dir, "pki", "kubelet.crt"))
@@ -115,7 +115,7 @@ func TestServingCertificateThatIsThere(t *testing.T) {
 		if err := os.WriteFile(path, []byte("mine"), 0600); err != nil {
 			t.Fatal(err)
 		}
-		if err := writeServingCertificate(clusterConfig(t, ""), &kubeadmapi.NodeRegistrationOptions{Name: "n"}, dir); err != nil {
+		if err := kubecaskServingCertificate(clusterConfig(t, ""), &kubeadmapi.NodeRegistrationOptions{Name: "n"}, dir); err != nil {
 			t.Fatal(err)
 		}
 		names, _ := filepath.Glob(filepath.Join(dir, "pki", "*"))

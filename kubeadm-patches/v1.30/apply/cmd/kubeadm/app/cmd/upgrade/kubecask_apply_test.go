@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,35 +33,45 @@ func TestApplyHasTheStep(t *testing.T) {
 	}
 }
 
-func TestWithLvscare(t *testing.T) {
+func TestApplyTakesTheLastSteps(t *testing.T) {
 	old := kubecask.ManifestDir
 	t.Cleanup(func() { kubecask.ManifestDir = old })
 	kubecask.ManifestDir = t.TempDir()
 	vip, _ := kubecask.ParseVirtualIP("169.254.97.2:6443")
-	oldClient := newClient
-	t.Cleanup(func() { newClient = oldClient })
-	newClient = func(string) (clientset.Interface, error) { return fake.NewSimpleClientset(), nil }
+	oldClient := kubecaskNewClient
+	t.Cleanup(func() { kubecaskNewClient = oldClient })
+	kubecaskNewClient = func(string) (clientset.Interface, error) { return fake.NewSimpleClientset(), nil }
 	failed := errors.New("the upgrade failed")
+	config := filepath.Join(t.TempDir(), "upgrade.yaml")
+	text := "kind: UpgradeConfiguration\napiVersion: kubeadm.k8s.io/v1beta4\napply: {dryRun: true}\n"
+	if err := os.WriteFile(config, []byte(text), 0600); err != nil {
+		t.Fatal(err)
+	}
 	for _, test := range []struct {
 		name  string
 		args  []string
 		err   error
 		image string
 	}{
-		{name: "failed", err: failed, image: "old"},
-		{name: "dry run", args: []string{"--dry-run"}, image: "old"},
+		{name: "failed", err: failed, image: "kubecask.local/lvscare:old"},
+		{name: "dry run", args: []string{"--dry-run"}, image: "kubecask.local/lvscare:old"},
+		{name: "dry run by the file", args: []string{"--config", config}, image: "kubecask.local/lvscare:old"},
+		{name: "done in spite of the file", args: []string{"--config", config, "--dry-run=false"}, image: kubecask.LvscareImage},
 		{name: "done", image: kubecask.LvscareImage},
 	} {
-		if err := (&kubecask.Guard{VIP: vip, Image: "old"}).Write(); err != nil {
+		if err := (&kubecask.LvscarePod{VIP: vip, Image: "kubecask.local/lvscare:old"}).Write(kubecask.ManifestDir); err != nil {
 			t.Fatal(err)
 		}
 		cmd := &cobra.Command{SilenceUsage: true, SilenceErrors: true, RunE: func(*cobra.Command, []string) error { return test.err }}
 		cmd.Flags().Bool(options.DryRun, false, "")
+		cmd.Flags().Bool(options.CertificateRenewal, false, "")
+		cmd.Flags().String(options.Patches, "", "")
+		cmd.Flags().String(options.CfgPath, "", "")
 		cmd.SetArgs(test.args)
-		if err := withLvscare(cmd).Execute(); !errors.Is(err, test.err) {
+		if err := kubecaskApply(cmd).Execute(); !errors.Is(err, test.err) {
 			t.Errorf("%s: %v", test.name, err)
 		}
-		if g, err := kubecask.ReadGuard(); err != nil || g.Image != test.image {
+		if g, err := kubecask.ReadPod(kubecask.ManifestDir); err != nil || g.Image != test.image {
 			t.Errorf("%s: %v, %v", test.name, g, err)
 		}
 	}

@@ -18,3 +18,9 @@ const APIVersion = "kubeadm.k8s.io/v1beta3"
 func SetLeaf(t *testing.T, _ *kubeadmapi.ClusterConfiguration, d time.Duration) {
 	t.Setenv(validity.LeafEnv, d.String())
 }
+
+// PeriodInFile is the line of a ClusterConfiguration for it.
+func PeriodInFile(t *testing.T, d time.Duration) string {
+	t.Setenv(validity.LeafEnv, d.String())
+	return ""
+}

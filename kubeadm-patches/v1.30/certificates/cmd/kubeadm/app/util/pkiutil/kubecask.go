@@ -16,13 +16,13 @@ import (
 	"k8s.io/kubernetes/cmd/kubeadm/app/kubecask/validity"
 )
 
-// leafNotAfter is when a certificate made now ends that is no CA's.
-func leafNotAfter() time.Time {
+// kubecaskNotAfter is when a certificate made now ends that is no CA's.
+func kubecaskNotAfter() time.Time {
 	return time.Now().Add(validity.Leaf(nil)).UTC()
 }
 
-// newCACert makes what client-go's NewSelfSignedCACert makes, but for its ten years.
-func newCACert(cfg certutil.Config, key crypto.Signer) (*x509.Certificate, error) {
+// kubecaskCACert makes what client-go's NewSelfSignedCACert makes, but for its ten years.
+func kubecaskCACert(cfg certutil.Config, key crypto.Signer) (*x509.Certificate, error) {
 	serial, err := cryptorand.Int(cryptorand.Reader, big.NewInt(math.MaxInt64-1))
 	if err != nil {
 		return nil, err

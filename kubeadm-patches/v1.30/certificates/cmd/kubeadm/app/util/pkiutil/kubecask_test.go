@@ -53,7 +53,7 @@ func TestCALikeUpstreams(t *testing.T) {
 		t.Fatal(err)
 	}
 	cfg := certutil.Config{CommonName: "etcd-ca", Organization: []string{"o"}, NotBefore: time.Now().Add(-time.Hour)}
-	ours, err := newCACert(cfg, key)
+	ours, err := kubecaskCACert(cfg, key)
 	if err != nil {
 		t.Fatal(err)
 	}

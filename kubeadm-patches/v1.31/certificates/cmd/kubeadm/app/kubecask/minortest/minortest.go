@@ -19,3 +19,8 @@ const APIVersion = "kubeadm.k8s.io/v1beta4"
 func SetLeaf(_ *testing.T, cfg *kubeadmapi.ClusterConfiguration, d time.Duration) {
 	cfg.CertificateValidityPeriod = &metav1.Duration{Duration: d}
 }
+
+// PeriodInFile is the line of a ClusterConfiguration for it.
+func PeriodInFile(_ *testing.T, d time.Duration) string {
+	return "certificateValidityPeriod: " + d.String() + "\n"
+}
