@@ -156,6 +156,6 @@ int main(int argc, char **argv)
 	rc = parse(&o, argc, argv, &err);
 	if (rc == 0)
 		rc = make(&o, &err);
-	strlist_free(&o.set.trees);
+	strlist_release(&o.set.trees);
 	return rc < 0 ? log_err(&err) : EXIT_OK;
 }
