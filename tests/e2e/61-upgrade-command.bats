@@ -7,7 +7,6 @@
 load lib
 FROM=${UPGRADE_FROM:-v1.36.3}
 TO=${K8S_VERSION:-v1.37.2}
-OLDER=$TOP/build/older
 
 setup_file() {
 	export BATS_TEST_TIMEOUT=1800

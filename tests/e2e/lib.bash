@@ -202,7 +202,8 @@ bundle_on() {
 	"$LAB" push "$1" "$INSTALL" "$BUNDLE" /root/kubecask/
 }
 
-# older_bundle: $OLDER/dist, a bundle of version $FROM made by an older kubecask, so that its lvscare image has another name
+OLDER=$TOP/build/older # programs of an older kubecask, so that its lvscare image has another name
+# older_bundle: $OLDER/dist has a bundle of version $FROM made by it
 older_bundle() {
 	local b=build/older
 	make -C "$TOP" -s "BUILD=$b" VERSION=0.0.9 all
