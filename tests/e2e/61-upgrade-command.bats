@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck disable=SC2154 # status, output: of bats
 # ./install upgrade: three masters and two workers go from UPGRADE_FROM to K8S_VERSION while somebody writes through the
-# virtual address.
+# virtual address, and asks 80 times a second through it and through Service kubernetes.default: no request fails.
 
 load lib
 FROM=${UPGRADE_FROM:-v1.36.3}
@@ -69,6 +69,31 @@ writes_are_there() {
 	[ -z "$(comm -23 "$OUT/acknowledged" "$OUT/there")" ]
 }
 
+# On worker 4, beside each other: through the virtual address, and in a pod through Service kubernetes.default
+start_requests() {
+	CGO_ENABLED=0 go build -trimpath -o "$OUT/requests" "$BATS_TEST_DIRNAME/requests/main.go"
+	on 4 mkdir -p /root/requests
+	"$LAB" push 4 "$OUT/requests" /root/requests/
+	on 1 'cd /etc/kubernetes/pki && cp apiserver-kubelet-client.crt /root/client.crt &&
+		cp apiserver-kubelet-client.key /root/client.key && tar -chf - ca.crt -C /root client.crt client.key' |
+		on 4 tar -C /root/requests -xf -
+	workload 4
+	on 4 "cd /root/requests && nohup ./requests -server $VIP > node.log 2>&1 &"
+	on 1 kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - < "$BATS_TEST_DIRNAME/node/requests.yaml"
+	k 1 rollout status daemonset/requests --timeout=120s
+}
+
+no_request_failed() {
+	# shellcheck disable=SC2016 # for the shell there
+	on 4 'kill $(pidof requests); sleep 12'
+	on 4 'cat /root/requests/node.log' > "$OUT/requests.node"
+	on 4 'cat /root/requests/pod.log' > "$OUT/requests.pod"
+	cat "$OUT"/requests.{node,pod}
+	say "virtual address: $(grep asked= "$OUT/requests.node" | tr '\n' ' ')"
+	say "kubernetes.default: $(grep asked= "$OUT/requests.pod" | tr '\n' ' ')"
+	[ "$(cat "$OUT"/requests.{node,pod} | grep -cE '^(new|kept): asked=[1-9][0-9]{3,} failed=0 ')" = 4 ]
+}
+
 @test "a cluster of the older version, three masters and two workers" {
 	INSTALL=$OLDER/dist/install installer 900 --master "$(addr 1)" --master "$(addr 2)" --master "$(addr 3)" \
 		--node "$(addr 4)" --node "$(addr 5)" --bundle "$OLDER/dist/kubecask-$FROM-linux-amd64.tar" \
@@ -105,6 +130,7 @@ second_master_is_upgraded() {
 }
 
 @test "the operator's machine dies while the second master is upgraded" {
+	start_requests
 	start_writer
 	# shellcheck disable=SC2016 # for the shell there
 	"$LAB" exec bash -c 'echo $$ > "$1"; shift; exec "$@"' bash "$OUT/operator.pid" \
@@ -128,6 +154,10 @@ second_master_is_upgraded() {
 	done
 	[ -z "$(k 1 get nodes -o 'jsonpath={.items[*].spec.unschedulable}')" ]
 	writes_are_there
+}
+
+@test "no request failed meanwhile" {
+	no_request_failed
 }
 
 @test "once more: everything is in place, nothing is changed" {
