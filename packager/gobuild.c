@@ -301,7 +301,8 @@ int gobuild_run(const struct gobuild *g, struct conf *record, struct err *err)
 		return -1;
 	if (fetch(g, record, &dirs, err) < 0 || copy_modules(g, &dirs, src, err) < 0)
 		return -1;
-	if (copy_sources(g->part, main, err) < 0 || write_gomod(g->part, dirs.v[0], main, err) < 0)
+	if (copy_sources(g->part, main, err) < 0 ||
+	    write_gomod(g->part, conf_get(record, "module-dir"), main, err) < 0)
 		return -1;
 	if (resolve(g, main, record, err) < 0 || compile(g, main, record, err) < 0)
 		return -1;

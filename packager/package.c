@@ -87,7 +87,7 @@ static const char *const node_layers[] = {"kube", "etcd",     "containerd", "shi
 static void label_source(const struct plan *p, const char *layer, struct bundle_image *image,
                          char **source, char **revision)
 {
-	for (size_t i = 0; i < p->n_parts; i++) {
+	for (size_t i = 0; layer && i < p->n_parts; i++) {
 		if (strcmp(p->parts[i].name, layer) != 0 || !p->parts[i].modules.n)
 			continue;
 		part_module(p->parts[i].modules.v[0], source, revision);

@@ -213,6 +213,7 @@ static void dnat_make(struct exprs *x, const struct nftplan *p, const char *map)
 
 static void put_field(struct nlmsg *m, const struct field *f)
 {
+	uint8_t byte = (uint8_t)f->number;
 	size_t nest;
 
 	if (f->kind == NUMBER)
@@ -220,7 +221,7 @@ static void put_field(struct nlmsg *m, const struct field *f)
 	if (f->kind == NAME)
 		nlmsg_put_str(m, f->type, f->data);
 	if (f->kind == BYTE)
-		nlmsg_put(m, f->type, &(uint8_t){(uint8_t)f->number}, sizeof(uint8_t));
+		nlmsg_put(m, f->type, &byte, sizeof(byte));
 	if (f->kind != DATA && f->kind != VERDICT)
 		return;
 	nest = nlmsg_nest(m, f->type);

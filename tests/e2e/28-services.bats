@@ -84,8 +84,7 @@ serves() { # MODE
 	[ "$(from_node 1 "$(addr 1)" 8088 1)" = 'web-a ' ]
 	[ "$(from_node 1 127.0.0.1 8088 1)" = 'web-a ' ]
 	k 1 delete pod web-a --wait
-	run from_node 2 "$(addr 1)" 8088 1
-	[ "$output" = '' ]
+	[ -z "$(from_node 2 "$(addr 1)" 8088 1 2>/dev/null)" ]
 	for n in 1 2; do nettools "$n"; done
 }
 

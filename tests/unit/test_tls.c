@@ -57,8 +57,7 @@ static SSL_CTX *server_context(void)
 	SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
 	X509 *crt = certificate ? certificate : read_certificate();
 
-	if (SSL_CTX_use_certificate(ctx, crt) != 1 ||
-	    SSL_CTX_use_PrivateKey(ctx, read_key()) != 1)
+	if (SSL_CTX_use_certificate(ctx, crt) != 1 || SSL_CTX_use_PrivateKey(ctx, read_key()) != 1)
 		_exit(1);
 	return ctx;
 }

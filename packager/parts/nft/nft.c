@@ -57,5 +57,6 @@ int main(int argc, char **argv)
 		args[OWN_ARGS + i - 1] = argv[i];
 	execv(loader, args);
 	fprintf(stderr, "nft: %s: %s\n", loader, strerror(errno));
+	free(args);
 	return 127;
 }

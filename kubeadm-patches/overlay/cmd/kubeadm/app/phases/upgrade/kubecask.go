@@ -108,20 +108,28 @@ func kubecaskUpgradeEtcd(certs *renewal.Manager, client clientset.Interface, wai
 
 // kubecaskLeadership is what is asked of etcd to move its leader.
 type kubecaskLeadership interface {
-	MemberList(ctx context.Context, opts ...clientv3.OpOption) (*clientv3.MemberListResponse, error)
+	Members(ctx context.Context) (*clientv3.MemberListResponse, error)
 	Status(ctx context.Context, endpoint string) (*clientv3.StatusResponse, error)
 	MoveLeader(ctx context.Context, transfereeID uint64) (*clientv3.MoveLeaderResponse, error)
 	Close() error
 }
 
+// kubecaskEtcd is a client whose list of members has the same form in all versions: MemberList takes options since 3.6.
+type kubecaskEtcd struct{ *clientv3.Client }
+
+func (e kubecaskEtcd) Members(ctx context.Context) (*clientv3.MemberListResponse, error) {
+	return e.MemberList(ctx)
+}
+
 // kubecaskDialEtcd is a variable for the tests.
 var kubecaskDialEtcd = func(endpoint string, config *tls.Config) (kubecaskLeadership, error) {
-	return clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: kubecaskEtcdTimeout, TLS: config})
+	client, err := clientv3.New(clientv3.Config{Endpoints: []string{endpoint}, DialTimeout: kubecaskEtcdTimeout, TLS: config})
+	return kubecaskEtcd{client}, err
 }
 
 // kubecaskSuccessor is a voting member that answers, other than self.
 func kubecaskSuccessor(ctx context.Context, etcd kubecaskLeadership, self uint64) (uint64, error) {
-	list, err := etcd.MemberList(ctx)
+	list, err := etcd.Members(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -70,7 +70,7 @@ type storyEtcd struct {
 
 func (e storyEtcd) Close() error { return nil }
 
-func (e storyEtcd) MemberList(context.Context, ...clientv3.OpOption) (*clientv3.MemberListResponse, error) {
+func (e storyEtcd) Members(context.Context) (*clientv3.MemberListResponse, error) {
 	list := &clientv3.MemberListResponse{}
 	for id := uint64(1); id <= 3; id++ {
 		list.Members = append(list.Members, &pb.Member{ID: id, ClientURLs: []string{fmt.Sprint(id)}, IsLearner: id == e.learner})
