@@ -41,16 +41,9 @@ setup() {
 start_server() {
 	local line
 	PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
-	coproc server { exec "$S/serve" "127.0.0.1:$PORT" "$T/journal" "$@" 3>&-; }
+	coproc server { exec "$S/serve" "127.0.0.1:$PORT" "$@" 3>&-; }
 	read -r -t 20 line <&"${server[0]}"
 	[ "$line" = ready ]
-}
-
-post() { # WORDS
-	python3 - "$PORT" "$1" <<'EOF'
-import json, sys, urllib.request
-urllib.request.urlopen(f"http://127.0.0.1:{sys.argv[1]}/progress", json.dumps({"msg": sys.argv[2], "total": 3}).encode())
-EOF
 }
 
 @test "the registry serves an archive's images whole, and nothing else" {
@@ -64,15 +57,6 @@ EOF
 	run ! skopeo inspect --tls-verify=false "docker://127.0.0.1:$PORT/etcd:1"
 	[[ $output == *"manifest unknown"* ]]
 	run ! skopeo inspect --tls-verify=false "docker://127.0.0.1:$PORT/other:1"
-}
-
-@test "the journal has each result once it is told, and goes on where it was" {
-	printf '1 PASSED [sig-a] first\n2 PASSED [sig-a] ha' >"$T/journal" # the power went
-	start_server
-	post 'PASSED [sig-a] second [Conformance]'
-	post 'Test Suite completed'
-	post 'FAILED [sig-a] third'
-	[ "$(cut -d' ' -f2- "$T/journal")" = $'PASSED [sig-a] first\nPASSED [sig-a] ha\nPASSED [sig-a] second [Conformance]\nFAILED [sig-a] third' ]
 	# shellcheck disable=SC2154 # server_PID: of coproc
 	local pid=$server_PID
 	eval "exec ${server[1]}>&-" # its standard input ends, and so does it
@@ -89,11 +73,9 @@ N5='[sig-a] Group should fail in a run that was killed [Conformance]'
 make_run() {
 	mkdir -p "$T/run/junit"
 	printf '%s\n' "$N1" "$N2" "$N3" "$N4" "$N5" >"$T/run/wanted"
-	printf '7 PASSED %s\n' "$N1" >"$T/run/journal"
 	cat >"$T/run/junit/1-parallel.xml" <<-EOF
 		<?xml version="1.0" encoding="UTF-8"?>
 		<testsuites><testsuite>
-		<testcase name="[It] $N1" status="passed" time="1.5"></testcase>
 		<testcase name="[It] $N2" status="failed" time="2.5"><failure message="" type="failed">[FAILED] expected 1&#xA;but got &lt;2&gt;&#xA;In [It] at: x.go:7</failure></testcase>
 		<testcase name="[It] $N3" status="skipped" time="0"><skipped message="skipped - only supported for [windows]"></skipped></testcase>
 		<testcase name="[It] $N4" status="skipped" time="0"><skipped message="skipped"></skipped></testcase>
@@ -102,11 +84,11 @@ make_run() {
 	cat >"$T/run/e2e.log" <<-EOF
 		------------------------------
 		• [1.500 seconds]
-		$N1
+		$N1 [sig-a, Conformance]
 		k8s.io/kubernetes/test/e2e/a.go:1
 		------------------------------
 		• [FAILED] [3.250 seconds]
-		[sig-a] Group [It] should fail in a run that was killed [Conformance]
+		[sig-a] Group [It] should fail in a run that was killed [Conformance] [sig-a, Conformance]
 		k8s.io/kubernetes/test/e2e/a.go:9
 
 		  Timeline >>
@@ -123,18 +105,24 @@ make_run() {
 @test "which tests have no result yet: as an expression that means their names and nothing else" {
 	make_run
 	run "$S/results" focus "$T/run" parallel
-	[ "$(printf '%s\n' "$N1" "$N2" "$N3" "$N4" "$N5" "x$N5 more" | grep -E -- "$output")" = "$(printf '%s\n' "$N2" "$N3" "$N5")" ]
+	[ -z "$output" ]
 	run "$S/results" focus "$T/run" serial
 	[ "$output" = '(\[sig-b\] Other should wait \[Serial\] \[Conformance\])$' ]
-	printf '8 FAILED %s\n9 PASSED [sig-b] Oth' "$N4" >>"$T/run/journal" # the power went
+	printf -- '------------------------------\n• [8.000 seconds]\n%s' "$N4" >>"$T/run/e2e.log" # the power went
+	run "$S/results" focus "$T/run" serial
+	[ -n "$output" ]
+	printf ' [Serial, sig-b]\n' >>"$T/run/e2e.log"
 	run "$S/results" focus "$T/run" serial
 	[ -z "$output" ]
+	rm -r "$T/run/junit" "$T/run/e2e.log"
+	run "$S/results" focus "$T/run" parallel
+	[ "$(printf '%s\n' "$N1" "$N2" "$N3" "$N4" "$N5" "x$N5 more" | grep -E -- "$output")" = "$(printf '%s\n' "$N1" "$N2" "$N3" "$N5")" ]
 }
 
-@test "what upstream's report knows and the journal does not" {
+@test "results come from upstream's reports, and from the log of a phase that was cut off" {
 	make_run
-	"$S/results" settle "$T/run"
-	[ "$(cut -d' ' -f2- "$T/run/journal")" = "$(printf '%s\n' "PASSED $N1" "FAILED $N2" "SKIPPED $N3")" ]
+	run "$S/results" list "$T/run"
+	[ "$output" = "$(printf '%s\n' "PASSED $N1" "FAILED $N2" "SKIPPED $N3" "FAILED $N5")" ]
 }
 
 @test "a suite that fails before its first test says why none has a result" {
@@ -159,8 +147,6 @@ make_run() {
 
 @test "each test that did not pass is named with the reason, skipped and missing ones too: exit 1" {
 	make_run
-	"$S/results" settle "$T/run"
-	printf '9 FAILED %s\n' "$N5" >>"$T/run/journal"
 	run "$S/results" write "$T/run"
 	[ "$status" -eq 1 ]
 	[ "$output" = "$(sed 's/^/not passed: /' "$T/run/not-passed")"$'\n1 of 5 passed' ]
@@ -173,8 +159,9 @@ import sys, xml.etree.ElementTree as xml
 suite = xml.parse(sys.argv[1]).getroot()
 print(suite.get("tests"), suite.get("failures"), *(c.get("status") + " " + c.get("time") for c in suite), sep=", ")
 EOF
-	[ "$output" = '5, 4, passed 1.5, failed 2.5, skipped 0, not run 0, failed 3.250' ]
-	printf '9 PASSED %s\n' "$N1" "$N2" "$N3" "$N4" "$N5" >"$T/run/journal"
+	[ "$output" = '5, 4, passed 1.500, failed 2.5, skipped 0, not run 0, failed 3.250' ]
+	rm -r "$T/run/junit"
+	printf '• [1.000 seconds]\n%s [sig-a, Conformance]\n' "$N1" "$N2" "$N3" "$N4" "$N5" >"$T/run/e2e.log"
 	run "$S/results" write "$T/run"
 	[ "$status" -eq 0 ]
 	[ "$output" = '5 of 5 passed' ]
