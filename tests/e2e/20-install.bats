@@ -273,6 +273,18 @@ has_real_server() { # N M
 	done
 }
 
+@test "what servers show lives as long, but for what docs/certificates.md lists: that is in no file" {
+	local port days
+	for port in 6443 2379 10250; do [ "$(days_left 1 "$port")" -gt $((98 * 365)) ]; done
+	for port in 10257 10259; do
+		days=$(days_left 1 "$port")
+		[ "$days" -gt 360 ] && [ "$days" -lt 367 ]
+	done
+	days=$(days_left 1 6443 apiserver-loopback-client)
+	say "the API server's own: $days days"
+	if is_1_30; then [ "$days" -lt 367 ]; else [ "$days" -gt 1090 ] && [ "$days" -lt 1097 ]; fi
+}
+
 versions() { # objects that a needless second installation would touch
 	k 1 -n kube-system get configmap,daemonset,deployment -o \
 		'jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.generation} {.data}{"\n"}{end}' | grep -v resourceVersion
