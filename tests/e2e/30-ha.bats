@@ -115,3 +115,14 @@ never_lost() { # the workers, since before the cut
 	k 1 delete configmap written-without-node1
 	never_lost
 }
+
+# One of kubectl, DNS, NodePort, session affinity, exec and volumes each; `make conformance` runs all
+HANDFUL='Kubectl version should|DNS should provide DNS for services|functioning NodePort service|affinity work for service with '
+HANDFUL+='type clusterIP|remote command execution over websockets|Projected combined should'
+
+@test "a handful of Kubernetes's own conformance tests" {
+	local results=$TOP/build/conformance/${K8S_VERSION:-v1.37.2}/last
+	CONFORMANCE_HERE=1 CONFORMANCE_WORKERS=4 CONFORMANCE=$HANDFUL KUBECASK_DIST=$DIST "$TOP/scripts/conformance" >"$OUT/handful" 2>&1 3>&- ||
+		{ tail -n 20 "$OUT/handful"; cat "$results/not-passed"; return 1; }
+	grep -qx '6 of 6 passed' "$OUT/handful"
+}
