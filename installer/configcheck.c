@@ -2,7 +2,8 @@
 /*
  * One file of kubeadm's documents is for all machines of a run, and each machine's part is filled
  * in by config.c. This is the list of what such a file must not say.
- * Fields: cmd/kubeadm/app/apis/kubeadm/v1beta4/types.go of Kubernetes.
+ * Fields: cmd/kubeadm/app/apis/kubeadm/v1beta4/types.go of Kubernetes;
+ * v1 has the same and mergeMethod in arguments, which kubeadm judges.
  */
 #include "configcheck.h"
 
@@ -26,6 +27,7 @@
 #define EXAMPLE_TOKEN "abcdef.0123456789abcdef"
 #define FIRST_V1BETA4 31 /* minor version of Kubernetes */
 #define LAST_V1BETA3  36
+#define FIRST_V1      37
 
 __attribute__((format(printf, 2, 3))) static void add(struct strlist *out, const char *fmt, ...)
 {
@@ -71,16 +73,16 @@ static void check_kubeadm_api(const struct cluster_config *c, const char *kind, 
                               struct strlist *out)
 {
 	const char *ours = config_kubeadm_api(c->k8s_version);
-	bool old = strcmp(api, "kubeadm.k8s.io/v1beta3") == 0;
 	int minor = minor_of(c);
 
-	if (strcmp(api, ours) == 0 || (old && minor <= LAST_V1BETA3))
+	if (strcmp(api, ours) == 0 ||
+	    (strcmp(api, "kubeadm.k8s.io/v1beta3") == 0 && minor <= LAST_V1BETA3) ||
+	    (strcmp(api, "kubeadm.k8s.io/v1") == 0 && minor >= FIRST_V1))
 		return;
 	add(out,
-	    "%s.apiVersion: \"%s\" is not read by kubeadm %s, only \"%s\"; an older kubeadm "
-	    "rewrites "
-	    "the file: kubeadm config migrate",
-	    kind, api, c->k8s_version, ours);
+	    "%s.apiVersion: \"%s\" is not read by kubeadm %s, only \"%s\"%s; an older kubeadm "
+	    "rewrites the file: kubeadm config migrate",
+	    kind, api, c->k8s_version, ours, minor >= FIRST_V1 ? " and \"kubeadm.k8s.io/v1\"" : "");
 }
 
 /* Kinds that are read here, and the apiVersion of those that are not kubeadm's. */

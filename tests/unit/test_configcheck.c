@@ -136,7 +136,9 @@ static const struct {
     {PROXY "mode: userspace\n", "KubeProxyConfiguration.mode: \"userspace\""},
     {PROXY "hostnameOverride: x\n", "KubeProxyConfiguration.hostnameOverride: \"x\""},
     {"apiVersion: kubeadm.k8s.io/v1beta3\nkind: InitConfiguration\n",
-     "InitConfiguration.apiVersion: \"kubeadm.k8s.io/v1beta3\" is not read by kubeadm v1.37.2"},
+     "InitConfiguration.apiVersion: \"kubeadm.k8s.io/v1beta3\" is not read by kubeadm v1.37.2, "
+     "only "
+     "\"kubeadm.k8s.io/v1beta4\" and \"kubeadm.k8s.io/v1\";"},
     {"apiVersion: kubelet.config.k8s.io/v1\nkind: KubeletConfiguration\n",
      "KubeletConfiguration.apiVersion: \"kubelet.config.k8s.io/v1\" is not known"},
     {"apiVersion: kubeadm.k8s.io/v1beta4\nkind: ResetConfiguration\n",
@@ -178,6 +180,9 @@ static const char *const accepted[] = {
 	 " kubeletExtraArgs: [{name: node-labels, value: rack=a7}]}\ntimeouts: {discovery: 5m}\n",
     INIT "bootstrapTokens: [{token: abcdef.0123456789abcdee}]\nskipPhases: [preflight]\n",
     PROXY "mode: \"\"\n",
+    "apiVersion: kubeadm.k8s.io/v1\nkind: ClusterConfiguration\napiServer: {extraArgs: [{name: v, "
+    "value: '2', "
+    "mergeMethod: append}]}\n",
 };
 
 static void what_is_meant_for_all(void **state)
@@ -233,6 +238,7 @@ static void other_versions_and_networks(void **state)
 			  "nodeRegistration: {kubeletExtraArgs: {max-pods: '9'}}\n";
 	const char *list = "apiVersion: kubeadm.k8s.io/v1beta3\nkind: InitConfiguration\n"
 			   "nodeRegistration: {kubeletExtraArgs: [{name: a, value: b}]}\n";
+	const char *first = "apiVersion: kubeadm.k8s.io/v1\nkind: InitConfiguration\n";
 	const char *phase = INIT "skipPhases: [addon/kube-proxy]\n---\n" CLUSTER
 				 "proxy: {disabled: true}\n";
 
@@ -241,6 +247,7 @@ static void other_versions_and_networks(void **state)
 	assert_int_equal(count(old, (struct scope){.version = "v1.36.1"}), 0);
 	assert_int_equal(count(old, (struct scope){.version = "v1.37.2"}), 1);
 	assert_int_equal(count(list, (struct scope){.version = "v1.36.1"}), 1);
+	assert_int_equal(count(first, (struct scope){.version = "v1.36.1"}), 1);
 	assert_int_equal(count(INIT, (struct scope){.version = "v1.30.4"}), 1);
 	assert_int_equal(count("apiVersion: kubeadm.k8s.io/v1beta3\nkind: JoinConfiguration\n"
 	                       "discovery: {timeout: 5m}\n",
