@@ -44,7 +44,7 @@ FEW='ConfigMap should fail to create|Kubectl version|server version should|Lease
 	local pid before
 	CONFORMANCE_HERE=1 CONFORMANCE=$FEW setsid "$TOP/scripts/conformance" >"$OUT/killed" 2>&1 </dev/null 3>&- &
 	pid=$!
-	eventually 400 grep -q 'parallel tests' "$OUT/killed"
+	eventually 400 grep -q 'tests at a time' "$OUT/killed"
 	eventually 200 have_ended 2
 	kill -9 -- "-$pid"
 	before=$(ended)
