@@ -78,7 +78,7 @@ start_requests() {
 		cp apiserver-kubelet-client.key /root/client.key && tar -chf - ca.crt -C /root client.crt client.key' |
 		on 4 tar -C /root/requests -xf -
 	workload 4
-	on 4 "cd /root/requests && nohup ./requests -server $VIP > node.log 2>&1 &"
+	on 4 "cd /root/requests; nohup ./requests -server $VIP > node.log 2>&1 < /dev/null &"
 	on 1 kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - < "$BATS_TEST_DIRNAME/node/requests.yaml"
 	k 1 rollout status daemonset/requests --timeout=120s
 }
