@@ -38,6 +38,10 @@ api_of() { # N: of its own API server
 	on "$1" "kubectl --kubeconfig /etc/kubernetes/admin.conf --server https://$(addr "$1"):6443 version -o json" | jq -r .serverVersion.gitVersion
 }
 
+api_is() { # N VERSION
+	[ "$(api_of "$1")" = "$2" ]
+}
+
 fingerprints() { # FILE
 	local n
 	for n in 1 2 3 4 5; do script "$n" fingerprint.sh | sed "s/^/$n /"; done > "$1"
@@ -99,6 +103,7 @@ no_request_failed() {
 		--node "$(addr 4)" --node "$(addr 5)" --bundle "$OLDER/dist/kubecask-$FROM-linux-amd64.tar" \
 		--config "$("$LAB" config "$FROM")" --yes "${SSH[@]}"
 	eventually 120 ready 1 node1 node2 node3 node4 node5
+	for n in 1 2 3; do eventually 120 api_is "$n" "$FROM"; done
 }
 
 @test "a node that is not Ready is named, and nothing is changed" {
@@ -125,8 +130,8 @@ no_request_failed() {
 	diff "$OUT/before" "$OUT/after"
 }
 
-second_master_is_upgraded() {
-	[ "$(api_of 2)" = "$TO" ]
+second_master_is_upgraded() { # or its operator has ended
+	api_is 2 "$TO" || ! kill -0 "$(cat "$OUT/operator.pid")"
 }
 
 @test "the operator's machine dies while the second master is upgraded" {
@@ -135,11 +140,13 @@ second_master_is_upgraded() {
 	# shellcheck disable=SC2016 # for the shell there
 	"$LAB" exec bash -c 'echo $$ > "$1"; shift; exec "$@"' bash "$OUT/operator.pid" \
 		"$INSTALL" upgrade --from "$(addr 1)" --bundle "$BUNDLE" --yes "${SSH[@]}" </dev/null >"$OUT/killed.log" 2>&1 3>&- &
+	eventually 20 test -s "$OUT/operator.pid"
 	eventually 800 second_master_is_upgraded
+	api_is 2 "$TO" || { cat "$OUT/killed.log"; return 1; }
 	kill -9 "$(cat "$OUT/operator.pid")"
 	wait $! || :
 	for n in 1 2 3 4 5; do [ "$(version_of "$n")" = "$FROM" ]; done
-	[ "$(api_of 3)" = "$FROM" ]
+	api_is 3 "$FROM"
 }
 
 @test "the same command brings all machines to the new version" {
@@ -149,7 +156,7 @@ second_master_is_upgraded() {
 		[ "$(on "$n" readlink /opt/kubecask/current)" = "$TO" ]
 	done
 	for n in 1 2 3; do
-		[ "$(api_of "$n")" = "$TO" ]
+		api_is "$n" "$TO"
 		on "$n" 'test -s /var/lib/kubecask/snapshots/*.db'
 	done
 	[ -z "$(k 1 get nodes -o 'jsonpath={.items[*].spec.unschedulable}')" ]
