@@ -51,24 +51,24 @@ not_ready() { # NODE
 	[ "$(k 1 get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" != True ]
 }
 
-# On worker 4: a ConfigMap each half second through the virtual address; the names of those that were acknowledged are kept
+# On worker 5: a ConfigMap each half second through the virtual address; the names of those that were acknowledged are kept
 start_writer() {
-	on 1 cat /etc/kubernetes/admin.conf | on 4 'cat > /root/admin.conf'
-	on 4 'cat > /root/write.sh' <<-'S'
+	on 1 cat /etc/kubernetes/admin.conf | on 5 'cat > /root/admin.conf'
+	on 5 'cat > /root/write.sh' <<-'S'
 		for ((i = 0; ; i++)); do
 			if kubectl --kubeconfig /root/admin.conf --request-timeout=10s create configmap "w$i" --from-literal=n="$i" >/dev/null 2>>/root/failed.log
 			then echo "w$i" >> /root/acknowledged; else echo "w$i $(date +%T)" >> /root/failed; fi
 			sleep 0.5
 		done
 	S
-	on 4 'nohup bash /root/write.sh >/dev/null 2>&1 & echo $! > /root/writer.pid'
+	on 5 'nohup bash /root/write.sh >/dev/null 2>&1 & echo $! > /root/writer.pid'
 }
 
 # Each acknowledged write is in the cluster
 writes_are_there() {
-	on 4 'cat /root/acknowledged' | sort > "$OUT/acknowledged"
+	on 5 'cat /root/acknowledged' | sort > "$OUT/acknowledged"
 	k 1 get configmaps -o name | sed 's#configmap/##' | sort > "$OUT/there"
-	say "$(wc -l < "$OUT/acknowledged") writes acknowledged, $(on 4 'cat /root/failed 2>/dev/null | wc -l') refused or not answered"
+	say "$(wc -l < "$OUT/acknowledged") writes acknowledged, $(on 5 'cat /root/failed 2>/dev/null | wc -l') refused or not answered"
 	[ "$(wc -l < "$OUT/acknowledged")" -gt 50 ]
 	[ -z "$(comm -23 "$OUT/acknowledged" "$OUT/there")" ]
 }
@@ -168,7 +168,7 @@ second_master_is_upgraded() { # or its operator has ended
 }
 
 @test "once more: everything is in place, nothing is changed" {
-	on 4 xargs kill < <(on 4 cat /root/writer.pid)
+	on 5 xargs kill < <(on 5 cat /root/writer.pid)
 	upgrade 200 --yes
 	grep 'everything was in place already, nothing changed' "$OUT/install.log"
 }
