@@ -25,7 +25,13 @@ changed() {
 	: > "$W/err"
 	while IFS= read -r line; do
 		echo "$line" >> "$W/err"
-		case $line in *"every byte verified"*) eval "$1" ;; esac
+		case $line in
+		*"every byte verified"*)
+			kill -STOP "$pid" # a command takes longer than a small bundle
+			eval "$1"
+			kill -CONT "$pid"
+			;;
+		esac
 	done < "$W/fifo.$$"
 	wait $pid || status=$?
 	rm "$W/fifo.$$"
