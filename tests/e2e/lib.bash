@@ -217,6 +217,7 @@ bundle_on() {
 	"$LAB" push "$1" "$INSTALL" "$BUNDLE" /root/kubecask/
 }
 
+# shellcheck disable=SC2034 # for the tests
 OLDER=$TOP/build/older # programs of an older kubecask, so that its lvscare image has another name
 # older_bundle: $OLDER/dist has a bundle of version $FROM made by it
 older_bundle() {
