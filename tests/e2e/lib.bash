@@ -178,15 +178,11 @@ certificates() {
 # days_left N PORT [NAME]: for how many days the certificate is valid that the server on 127.0.0.1 of machine N shows to who asks
 # for NAME
 days_left() {
-	local end pid port=12345
-	"$LAB" exec timeout 60 ssh -i "$("$LAB" key)" -o UserKnownHostsFile="$OUT/known_hosts" -o StrictHostKeyChecking=accept-new \
-		-o ExitOnForwardFailure=yes -N -L "127.0.0.1:$port:127.0.0.1:$2" "root@$(addr "$1")" </dev/null 3>&- &
-	pid=$!
-	eventually 30 "$LAB" exec bash -c "exec 3<>/dev/tcp/127.0.0.1/$port" 2>/dev/null
+	local end port=$((20000 + RANDOM % 10000))
+	"$LAB" exec ssh -f -i "$("$LAB" key)" -o UserKnownHostsFile="$OUT/known_hosts" -o StrictHostKeyChecking=accept-new \
+		-o ExitOnForwardFailure=yes -L "127.0.0.1:$port:127.0.0.1:$2" "root@$(addr "$1")" sleep 5 </dev/null >/dev/null 2>&1 3>&-
 	end=$("$LAB" exec timeout 20 openssl s_client -connect "127.0.0.1:$port" ${3:+-servername "$3"} </dev/null 2>/dev/null |
 		openssl x509 -noout -enddate | cut -d= -f2)
-	kill "$pid"
-	wait "$pid" || :
 	echo $((($(date -d "$end" +%s) - $(date +%s)) / 86400))
 }
 
