@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -36,20 +37,32 @@ type client struct {
 	slowest       time.Duration
 }
 
+// ask also does what client-go does where a server asks to come again ("503", Retry-After), as one that is about to end does.
 func (c *client) ask(ctx context.Context) error {
-	q, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+*server+"/api/v1/namespaces/default", nil)
-	if err != nil {
-		return err
+	for {
+		q, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+*server+"/api/v1/namespaces/default", nil)
+		if err != nil {
+			return err
+		}
+		a, err := c.http.Do(q)
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, a.Body)
+		a.Body.Close()
+		if err != nil || a.StatusCode == http.StatusOK {
+			return err
+		}
+		seconds, err := strconv.Atoi(a.Header.Get("Retry-After"))
+		if err != nil {
+			return fmt.Errorf("%s", a.Status)
+		}
+		select {
+		case <-time.After(time.Duration(seconds) * time.Second):
+		case <-ctx.Done():
+			return fmt.Errorf("%s, and no other answer", a.Status)
+		}
 	}
-	a, err := c.http.Do(q)
-	if err != nil {
-		return err
-	}
-	defer a.Body.Close()
-	if _, err = io.Copy(io.Discard, a.Body); err == nil && a.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s", a.Status)
-	}
-	return err
 }
 
 func (c *client) once() {
