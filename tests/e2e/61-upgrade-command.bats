@@ -165,7 +165,8 @@ second_master_is_upgraded() { # or its operator has ended
 	done
 	for n in 1 2 3; do
 		api_is "$n" "$TO"
-		on "$n" 'test -s /var/lib/kubecask/snapshots/*.db'
+		# shellcheck disable=SC2016 # for the shell there
+		on "$n" 'for f in /var/lib/kubecask/snapshots/*.db; do test -s "$f" || exit 1; done' # one of each run
 	done
 	[ -z "$(k 1 get nodes -o 'jsonpath={.items[*].spec.unschedulable}')" ]
 	writes_are_there
