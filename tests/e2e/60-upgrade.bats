@@ -5,8 +5,6 @@
 # worker, each prepared with the new bundle's files.
 
 load lib
-FROM=${UPGRADE_FROM:-v1.36.3}
-TO=${K8S_VERSION:-v1.37.2}
 
 setup_file() {
 	export BATS_TEST_TIMEOUT=1500

@@ -5,8 +5,6 @@
 # virtual address, and asks 80 times a second through it and through Service kubernetes.default: no request fails.
 
 load lib
-FROM=${UPGRADE_FROM:-v1.36.3}
-TO=${K8S_VERSION:-v1.37.2}
 
 setup_file() {
 	export BATS_TEST_TIMEOUT=1800

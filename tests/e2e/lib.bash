@@ -213,7 +213,9 @@ bundle_on() {
 	"$LAB" push "$1" "$INSTALL" "$BUNDLE" /root/kubecask/
 }
 
-# shellcheck disable=SC2034 # for the tests
+# shellcheck disable=SC2034 # for the tests of upgrades
+FROM=${UPGRADE_FROM:-v1.36.3} TO=${K8S_VERSION:-v1.37.2}
+# shellcheck disable=SC2034 # for the tests of upgrades
 OLDER=$TOP/build/older # programs of an older kubecask, so that its lvscare image has another name
 # older_bundle: $OLDER/dist has a bundle of version $FROM made by it
 older_bundle() {
