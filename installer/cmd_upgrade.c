@@ -11,13 +11,7 @@
 /* The master that is asked first, then those that were named, then those of the record. */
 static int gather(struct session *s, const struct host *seed, const json_t *record, struct err *err)
 {
-	struct hostlist all = {0};
-
-	hostlist_append(&all, seed);
-	for (size_t i = 0; i < s->hosts.n; i++)
-		hostlist_append(&all, &s->hosts.v[i]);
-	hostlist_release(&s->hosts);
-	s->hosts = all;
+	known_seed_first(s, seed);
 	if (known_machines(s, record, false, err) < 0)
 		return -1;
 	return hostlist_join_local(&s->hosts, err);
@@ -57,17 +51,8 @@ static int upgrade(struct installation *in, struct options *own, struct hostlist
 	struct session *s = &in->session;
 
 	if (options_hosts(own, &s->hosts, err) < 0 || known_seed(own, seed, err) < 0 ||
-	    session_open_bundle(s, err) < 0 || options_ssh(own, &s->ssh, err) < 0)
-		return -1;
-	s->ssh_known = s->joining = true;
-	in->record = known_record(s, &seed->v[0], "upgrade", err);
-	if (!in->record)
-		return -1;
-	known_options(own, in->record);
-	if (session_config(s, err) < 0)
-		return -1;
-	s->cfg.api_port = (uint16_t)json_integer_value(json_object_get(in->record, "bind_port"));
-	if (gather(s, &seed->v[0], in->record, err) < 0 || session_connect(s, err) < 0 ||
+	    known_open(in, own, &seed->v[0], "upgrade", err) < 0 ||
+	    gather(s, &seed->v[0], in->record, err) < 0 || session_connect(s, err) < 0 ||
 	    session_unreachable(s, err) < 0 || check_cluster(s, err) < 0)
 		return -1;
 	in->seed = choose_seed(in);

@@ -15,7 +15,7 @@ struct err;
  * but for session.opt. */
 struct installation {
 	struct session session;
-	json_t *record; /* of the cluster as it was, as its members keep it; join only */
+	json_t *record; /* of the cluster as it was, as its members keep it; join and upgrade */
 	struct job
 	    *seed; /* the control plane that is initialised, or asked for secrets and status */
 	struct plan plan;

@@ -43,8 +43,9 @@ static json_t *ask_record(struct session *ask, const char *command, struct err *
 	return record;
 }
 
-json_t *known_record(const struct session *s, const struct host *seed, const char *command,
-                     struct err *err)
+/* By a short connection of its own; the caller's. NULL on failure. */
+static json_t *read_record(const struct session *s, const struct host *seed, const char *command,
+                           struct err *err)
 {
 	struct session ask = {.opt = s->opt,
 	                      .reads_only = true,
@@ -61,11 +62,35 @@ json_t *known_record(const struct session *s, const struct host *seed, const cha
 	return record;
 }
 
-void known_options(struct options *o, const json_t *record)
+int known_open(struct installation *in, struct options *own, const struct host *seed,
+               const char *command, struct err *err)
 {
-	o->vip = json_string_value(json_object_get(record, "vip"));
-	o->pod_cidr = json_string_value(json_object_get(record, "pod_cidr"));
-	o->service_cidr = json_string_value(json_object_get(record, "service_cidr"));
+	struct session *s = &in->session;
+
+	if (session_open_bundle(s, err) < 0 || options_ssh(own, &s->ssh, err) < 0)
+		return -1;
+	s->ssh_known = s->joining = true;
+	in->record = read_record(s, seed, command, err);
+	if (!in->record)
+		return -1;
+	own->vip = json_string_value(json_object_get(in->record, "vip"));
+	own->pod_cidr = json_string_value(json_object_get(in->record, "pod_cidr"));
+	own->service_cidr = json_string_value(json_object_get(in->record, "service_cidr"));
+	if (session_config(s, err) < 0)
+		return -1;
+	s->cfg.api_port = (uint16_t)json_integer_value(json_object_get(in->record, "bind_port"));
+	return 0;
+}
+
+void known_seed_first(struct session *s, const struct host *seed)
+{
+	struct hostlist all = {0};
+
+	hostlist_append(&all, seed);
+	for (size_t i = 0; i < s->hosts.n; i++)
+		hostlist_append(&all, &s->hosts.v[i]);
+	hostlist_release(&s->hosts);
+	s->hosts = all;
 }
 
 static int add_recorded(struct session *s, const json_t *record, const char *key, bool masters,

@@ -7,6 +7,7 @@
 struct err;
 struct host;
 struct hostlist;
+struct installation;
 struct options;
 struct session;
 
@@ -14,12 +15,13 @@ struct session;
 
 /* The master to be asked: --from, else this machine. One host is appended. */
 int known_seed(const struct options *o, struct hostlist *l, struct err *err);
-/* The cluster's record as that master keeps it, brought in line with what the API server says; by a
- * short connection of its own. command: for the message. The caller's; NULL on failure. */
-json_t *known_record(const struct session *s, const struct host *seed, const char *command,
-                     struct err *err);
-/* The cluster's own values instead of options; borrowed from the record. */
-void known_options(struct options *o, const json_t *record);
+/* Opens bundle and login, reads the cluster's record as that master keeps it (brought in line with
+ * what the API server says) into in->record, and takes its values in place of own options, which
+ * borrow them. command: for messages. */
+int known_open(struct installation *in, struct options *own, const struct host *seed,
+               const char *command, struct err *err);
+/* The master that is asked before the machines of the session. */
+void known_seed_first(struct session *s, const struct host *seed);
 /* Appends the machines of the record that are not in the session yet. optional: they may be out of
  * reach. */
 int known_machines(struct session *s, const json_t *record, bool optional, struct err *err);
