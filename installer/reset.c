@@ -132,7 +132,30 @@ static void find_member(const struct static_pods *p, const json_t *args, struct 
 	json_decref(now);
 }
 
-/* Asks the remaining members whether the member is gone; sets who remains. */
+/*
+ * Asks the remaining members until they say that the member is gone; now: who remains. While they
+ * elect a leader they can be read only without each other's consent, and the one that answers may
+ * not have heard of the removal yet.
+ */
+static int ask_whether_left(const struct static_pods *p, const struct leaving *l, json_t *now,
+                            struct err *err)
+{
+	long long end = now_ms() + LEAVE_MS;
+
+	for (;;) {
+		json_object_clear(now);
+		if (etcd_ask(p, l->others, now, err) == 0 &&
+		    !etcd_member(json_object_get(now, "members"), l->id))
+			return 0;
+		if (now_ms() > end)
+			break;
+		poll(NULL, 0, 500);
+	}
+	if (!json_object_get(now, "members"))
+		return err_wrap(err, "the other members cannot be asked whether it is gone");
+	return err_set(err, "still in etcd's list of members: etcdctl member remove %s", l->id);
+}
+
 static void verify_left(const struct static_pods *p, const struct leaving *l, json_t *result,
                         struct clear_report *r)
 {
@@ -141,12 +164,8 @@ static void verify_left(const struct static_pods *p, const struct leaving *l, js
 	struct err err = {0};
 	size_t i;
 
-	if (etcd_ask(p, l->others, now, &err) < 0)
-		clear_failed(r, what, "the other members cannot be asked whether it is gone: %s",
-		             err.msg);
-	else if (etcd_member(json_object_get(now, "members"), l->id))
-		clear_failed(r, what, "still in etcd's list of members: etcdctl member remove %s",
-		             l->id);
+	if (ask_whether_left(p, l, now, &err) < 0)
+		clear_failed(r, what, "%s", err.msg);
 	else
 		clear_removed(r, what);
 	json_array_foreach (json_object_get(now, "members"), i, m)
