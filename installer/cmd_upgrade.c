@@ -17,6 +17,18 @@ static int gather(struct session *s, const struct host *seed, const json_t *reco
 	return hostlist_join_local(&s->hosts, err);
 }
 
+/* Each master saves etcd's data before anything is changed. */
+static void ask_room(struct session *s)
+{
+	for (size_t i = 0; i < s->jobs.n; i++) {
+		struct candidate *c = &s->candidates[i];
+		const json_t *etcd = json_object_get(c->cluster, "etcd");
+		json_int_t size = json_integer_value(json_object_get(etcd, "db_bytes"));
+
+		c->snapshot = c->master && size > 0 ? (uint64_t)size : 0;
+	}
+}
+
 static int check_cluster(struct session *s, struct err *err)
 {
 	struct findings f = {0};
@@ -24,6 +36,7 @@ static int check_cluster(struct session *s, struct err *err)
 
 	if (session_ask_clusters(s, err) < 0)
 		return -1;
+	ask_room(s);
 	upgrade_check(s->candidates, s->jobs.n, s->bundle.k8s_version, &f);
 	session_show_findings(s, &f, s->opt->json ? NULL : stderr);
 	refused = findings_errors(&f) > 0;

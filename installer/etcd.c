@@ -4,6 +4,7 @@
 #include "digest.h"
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "node.h"
 #include "proc.h"
@@ -19,8 +20,9 @@
 #include <unistd.h>
 
 #define ETCDCTL    DIR_CURRENT "/bin/etcdctl"
-#define COMMAND_S  12  /* etcdctl's own limits end before */
-#define SNAPSHOT_S 300 /* 8 GiB, etcd's largest database, at 30 MB/s */
+#define COMMAND_S  12                   /* etcdctl's own limits end before */
+#define NOT_LEADER "no leader endpoint" /* etcdctl move-leader */
+#define SNAPSHOT_S 300                  /* 8 GiB, etcd's largest database, at 30 MB/s */
 
 /* ---- what etcdctl prints ---- */
 
@@ -278,6 +280,41 @@ int etcd_remove_member(const struct static_pods *p, const char *urls, const char
 	strlist_add(&argv, "remove");
 	strlist_add(&argv, id);
 	return etcdctl(&argv, NULL, err);
+}
+
+/* The id of a voting member that answers, but self; NULL: there is none. Borrowed from members. */
+static const char *successor(const json_t *members, const char *self)
+{
+	size_t i;
+	json_t *m;
+
+	json_array_foreach (members, i, m)
+		if (strcmp(json_text(m, "id"), self) != 0 && json_flag(m, "alive") &&
+		    !json_flag(m, "learner"))
+			return json_text(m, "id");
+	return NULL;
+}
+
+int etcd_move_leader(const struct static_pods *p, const char *url, struct err *err)
+{
+	json_t *now = json_object();
+	auto_strlist argv = {0};
+	const char *next;
+	int rc = etcd_ask(p, url, now, err);
+
+	if (rc == 0) {
+		next = successor(json_object_get(now, "members"), json_text(now, "self"));
+		common_words(p, url, &argv);
+		strlist_add(&argv, "--command-timeout=10s");
+		strlist_add(&argv, "move-leader");
+		if (next)
+			strlist_add(&argv, next);
+		rc = next ? etcdctl(&argv, NULL, err) : err_set(err, "no other member answers");
+		if (rc < 0 && strstr(err->msg, NOT_LEADER))
+			rc = 0;
+	}
+	json_decref(now);
+	return rc;
 }
 
 /* A snapshot is etcd's database, a multiple of 512 bytes, and its SHA-256 behind it. */

@@ -26,6 +26,9 @@ int etcd_remove_member(const struct static_pods *p, const char *urls, const char
  * compared with the data. */
 int etcd_snapshot(const struct static_pods *p, const char *url, const char *path, struct err *err);
 
+/* Makes another voting member that answers the leader, where the member at url is; else nothing. */
+int etcd_move_leader(const struct static_pods *p, const char *url, struct err *err);
+
 /* Number of the cluster's nodes that etcd has a record of; -1: it does not say. */
 int etcd_count_nodes(const struct static_pods *p, const char *urls);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "members.h"
 
+#include "drain.h"
 #include "err.h"
 #include "etcd.h"
 #include "fs.h"
@@ -20,6 +21,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -160,9 +162,10 @@ static json_t *node_of(const json_t *item)
 	struct utsname u;
 
 	uname(&u);
-	return json_pack("{ss ss ss sb sb sb}", "name", name, "address", address, "version",
+	return json_pack("{ss ss ss sb sb sb sb}", "name", name, "address", address, "version",
 	                 json_text(json_object_get(status, "nodeInfo"), "kubeletVersion"), "ready",
-	                 is_ready(status), "control_plane", role != NULL, "self",
+	                 is_ready(status), "control_plane", role != NULL, "drained",
+	                 drain_is_marked(item), "self",
 	                 strcasecmp(name, u.nodename) == 0 || own_address(address));
 }
 
@@ -333,6 +336,14 @@ static char *urls_of_nodes(const json_t *out)
 	return xstrdup(strbuf_str(&urls));
 }
 
+static json_int_t database_size(const char *dir)
+{
+	auto_free char *path = xasprintf("%s/member/snap/db", dir);
+	struct stat st;
+
+	return stat(path, &st) == 0 ? (json_int_t)st.st_size : 0;
+}
+
 static void ask_etcd(const struct static_pods *p, json_t *out)
 {
 	bool data = members_etcd_data(p->etcd_dir);
@@ -350,6 +361,7 @@ static void ask_etcd(const struct static_pods *p, json_t *out)
 	}
 	if (p->etcd_url && etcd_ask(p, p->etcd_url, answer, &err) == 0) {
 		json_object_set_new(answer, "state", json_string("running"));
+		json_object_set_new(answer, "db_bytes", json_integer(database_size(p->etcd_dir)));
 		if (json_object_get(out, "interrupted"))
 			json_object_set_new(answer, "nodes",
 			                    json_integer(etcd_count_nodes(p, p->etcd_url)));

@@ -11,7 +11,7 @@ struct static_pods;
  * within seconds. Members of out:
  *
  *   ours         false: nothing of ours is here, or a cluster that was made by other means
- *   etcd         {state,error,data_dir,members,self,cluster_id,quorum,asked}; state is
+ *   etcd         {state,error,data_dir,db_bytes,members,self,cluster_id,quorum,asked}; state is
  *                "none"     no static pod of etcd and no data
  *                "external" the API server uses etcd servers of the user's
  *                "running"  the local member answers
@@ -19,12 +19,11 @@ struct static_pods;
  *                           with members when another member answered (asked: "others")
  *   apiserver    {state,version,error,local}; state is "none", "answers" or "unreachable"; local:
  *                it is the one of this machine, not another one behind the virtual IP
- *   nodes        [{name,address,version,ready,control_plane,self}], pods: their number on this
- *                machine; both are missing when the API server does not answer
- *   kubelet      {version,running}: of the process, else of the program that would be started
- *   containerd   {version,running}
- *   interrupted  {verb,at} of a kubeadm run that began and did not end; complete: kubeadm's last
- *                steps have left their objects in the cluster
+ *   nodes        [{name,address,version,ready,control_plane,drained,self}], drained: by upgrade;
+ * pods: their number on this machine; both are missing when the API server does not answer kubelet
+ * {version,running}: of the process, else of the program that would be started containerd
+ * {version,running} interrupted  {verb,at} of a kubeadm run that began and did not end; complete:
+ * kubeadm's last steps have left their objects in the cluster
  */
 void members_collect(bool pods, json_t *out);
 

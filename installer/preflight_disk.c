@@ -20,6 +20,7 @@
 #define CONTAINERD    "/var/lib/containerd"
 #define KUBELET       "/var/lib/kubelet"
 #define ETCD          "/var/lib/etcd"
+#define STATE         "/var/lib/kubecask"
 
 static const json_t *disk(const struct candidate *c, const char *path)
 {
@@ -44,7 +45,7 @@ static char *remount(const char *option, const char *mount)
 
 static void check_options(const struct candidate *c, struct findings *f)
 {
-	static const char *const written[] = {OPT,        BIN,     "/etc",    "/var/lib/kubecask",
+	static const char *const written[] = {OPT,        BIN,     "/etc",    STATE,
 	                                      CONTAINERD, KUBELET, "/var/log"};
 	const json_t *opt = disk(c, OPT), *kubelet = disk(c, KUBELET);
 	const json_t *seen[ARRAY_SIZE(written)] = {0};
@@ -241,6 +242,7 @@ void check_disk(const struct candidate *c, const struct cluster_config *cfg,
 	     .standard = "15%"},
 	    {.path = KUBELET, .signal = "nodefs.available", .standard = "10%"},
 	    {.path = config_etcd_dir(cfg), .need = c->master ? ETCD_ROOM : 0},
+	    {.path = STATE, .need = c->snapshot},
 	};
 
 	check_options(c, f);

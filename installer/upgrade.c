@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What a machine does in an upgrade of its cluster: etcd's data is saved, the new version's kubeadm
- * changes the static pods, kubelet is started anew after activate, pods are moved away before it.
- * Each operation can be repeated.
+ * changes the static pods, kubelet is started anew after activate. Each operation can be repeated.
  */
 #include "err.h"
 #include "etcd.h"
@@ -21,11 +20,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KUBECTL        DIR_CURRENT "/bin/kubectl"
-#define SNAPSHOTS      DIR_STATE "/snapshots"
-#define SNAPSHOTS_KEPT 3
-#define UPGRADE_S      1800 /* kubeadm's own waits end before */
-#define COMMAND_S      60
+#define CRICTL            DIR_CURRENT "/bin/crictl"
+#define CONTAINERD_SOCKET "unix:///run/containerd/containerd.sock"
+#define SNAPSHOTS         DIR_STATE "/snapshots"
+#define SNAPSHOTS_KEPT    3
+#define UPGRADE_S         1800 /* kubeadm's own waits end before */
+#define APISERVER_S       90   /* its delay of a shutdown, and the requests that it has then */
+#define COMMAND_S         60
 
 /* ---- a snapshot of etcd ---- */
 
@@ -131,69 +132,70 @@ int op_upgrade(struct node *n, const json_t *args, json_t *result, struct err *e
 	return rc;
 }
 
+/* ---- kubelet ---- */
+
+static int crictl(const char *const words[], int seconds, struct strbuf *out, struct err *err)
+{
+	const struct proc_opts opts = {.timeout_s = seconds};
+	auto_strlist argv = {0};
+
+	strlist_add(&argv, CRICTL);
+	strlist_add(&argv, "--runtime-endpoint=" CONTAINERD_SOCKET);
+	for (; *words; words++)
+		strlist_add(&argv, *words);
+	return proc_check((const char *const *)argv.v, &opts, out, err);
+}
+
+/* It ends as it does in any restart: new connections go elsewhere, then it serves those it has. */
+static int end_apiserver(struct err *err)
+{
+	const char *const list[] = {"ps", "--quiet",
+	                            "--label=io.kubernetes.pod.namespace=kube-system",
+	                            "--label=io.kubernetes.container.name=kube-apiserver", NULL};
+	auto_free char *limit = xasprintf("--timeout=%d", APISERVER_S);
+	auto_strbuf ids = {0};
+	char *next, *id;
+
+	if (crictl(list, COMMAND_S, &ids, err) < 0)
+		return -1;
+	next = ids.len ? ids.buf : NULL;
+	while ((id = strsep(&next, "\n"))) {
+		const char *const stop[] = {"stop", limit, id, NULL};
+
+		if (*id && crictl(stop, APISERVER_S + COMMAND_S, NULL, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A kubelet of another minor version starts the static pods anew, all at the same time: an API
+ * server whose etcd is away fails the requests that it gets. */
+static void leave_to_others(struct node *n)
+{
+	struct static_pods p;
+	struct err err = {0};
+
+	static_pods_read(&p);
+	if (p.etcd && p.etcd_url && etcd_move_leader(&p, p.etcd_url, &err) < 0)
+		journal("etcd's leader is not moved: %s", err.msg);
+	if (p.apiserver) {
+		node_progress(n, "end the API server", 0, 0);
+		if (end_apiserver(&err) < 0)
+			journal("the API server is not ended before kubelet: %s", err.msg);
+	}
+	static_pods_release(&p);
+}
+
 int op_kubelet(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const char *argv[] = {"systemctl", "restart", "kubelet", NULL};
 	const struct proc_opts opts = {.timeout_s = COMMAND_S};
 
-	(void)args;
 	(void)result;
 	if (node_lock(n, err) < 0)
 		return -1;
+	if (json_flag(args, "others_serve"))
+		leave_to_others(n);
 	journal("kubelet starts anew");
 	return proc_check(argv, &opts, NULL, err);
-}
-
-/* ---- pods leave a node ---- */
-
-static int kubectl(const struct strlist *argv, int seconds, struct err *err)
-{
-	static const char *const env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
-	const struct proc_opts opts = {.timeout_s = seconds, .env = env};
-
-	return proc_check((const char *const *)argv->v, &opts, NULL, err);
-}
-
-static int cordon(const char *verb, const char *name, struct err *err)
-{
-	auto_strlist argv = {0};
-
-	strlist_add(&argv, KUBECTL);
-	strlist_add(&argv, verb);
-	strlist_add(&argv, "--");
-	strlist_add(&argv, name);
-	return kubectl(&argv, COMMAND_S, err);
-}
-
-/* Evictions respect PodDisruptionBudgets. When the time is over the node takes pods again. */
-int op_drain(struct node *n, const json_t *args, json_t *result, struct err *err)
-{
-	const char *name = arg_string(args, "node", err);
-	int seconds = (int)json_integer_value(json_object_get(args, "seconds"));
-	auto_strlist argv = {0};
-	struct err ignored = {0};
-
-	(void)result;
-	if (!name || node_lock(n, err) < 0 || node_safe_point("pods were moved", err) < 0)
-		return -1;
-	strlist_add(&argv, KUBECTL);
-	strlist_add(&argv, "drain");
-	strlist_add(&argv, "--ignore-daemonsets");
-	strlist_add(&argv, "--delete-emptydir-data");
-	strlist_addf(&argv, "--timeout=%ds", seconds);
-	strlist_add(&argv, "--");
-	strlist_add(&argv, name);
-	if (kubectl(&argv, seconds + COMMAND_S, err) == 0)
-		return 0;
-	if (cordon("uncordon", name, &ignored) == 0)
-		return err_wrap(err, "pods do not leave %s, which takes new ones again", name);
-	return err_wrap(err, "pods do not leave %s, and it takes no new ones", name);
-}
-
-int op_uncordon(struct node *n, const json_t *args, json_t *result, struct err *err)
-{
-	const char *name = arg_string(args, "node", err);
-
-	(void)result;
-	return name && node_lock(n, err) == 0 ? cordon("uncordon", name, err) : -1;
 }

@@ -15,6 +15,8 @@
 
 /* A control plane or node is well for that long before the next one follows. */
 #define WELL_MS 30000
+/* Argument of a step that waits: for the API server's new version, not for kubelet's. */
+#define WAITS_FOR_API "control_plane"
 
 struct upgrade {
 	struct installation *in;
@@ -138,7 +140,8 @@ static void plan_control_plane(struct upgrade *u, const struct job *j, const cha
 	           args, NULL);
 	needs_all_staged(u, step);
 	then(u, step);
-	then(u, add(u, j, "cluster", "wait for the control plane", NULL, NULL));
+	then(u, add(u, j, "cluster", "wait for the control plane",
+	            json_pack("{sb}", WAITS_FOR_API, 1), NULL));
 }
 
 /* `apply` changes the cluster's configuration too and is run on the first one. */
@@ -177,7 +180,10 @@ static void plan_programs(struct upgrade *u, const struct job *j)
 	needs_all_staged(u, step);
 	then(u, step);
 	then(u, add(u, j, "images", "keep images", file_args(u, j), NULL));
-	then(u, add(u, j, "kubelet", "start kubelet anew", NULL, NULL));
+	then(u, add(u, j, "kubelet", "start kubelet anew",
+	            json_pack("{sb}", "others_serve",
+	                      j->host->master && hostlist_masters(&u->in->session.hosts) > 1),
+	            NULL));
 	then(u, add(u, j, "cluster", "wait for the node", NULL, NULL));
 }
 
@@ -185,6 +191,12 @@ static void plan_programs(struct upgrade *u, const struct job *j)
 static bool can_drain(const struct upgrade *u)
 {
 	return u->in->session.jobs.n - hostlist_masters(&u->in->session.hosts) > 1;
+}
+
+static void plan_take_pods(struct upgrade *u, const char *name)
+{
+	then(u, add(u, u->in->seed, "uncordon", "take pods again", json_pack("{ss}", "node", name),
+	            NULL));
 }
 
 static void plan_worker(struct upgrade *u, const struct job *j)
@@ -201,8 +213,7 @@ static void plan_worker(struct upgrade *u, const struct job *j)
 	then(u, add(u, j, "upgrade", "kubeadm upgrade node", args, NULL));
 	plan_programs(u, j);
 	if (can_drain(u))
-		then(u, add(u, u->in->seed, "uncordon", "take pods again",
-		            json_pack("{ss}", "node", name), NULL));
+		plan_take_pods(u, name);
 }
 
 static void plan_nodes(struct upgrade *u, bool masters)
@@ -210,12 +221,16 @@ static void plan_nodes(struct upgrade *u, bool masters)
 	for (size_t i = 0; i < u->in->session.jobs.n; i++) {
 		const struct job *j = &u->in->session.jobs.v[i];
 
-		if (j->host->master != masters || kubelet_done(u, j))
+		const json_t *node = own_node(cluster_of(u, j));
+
+		if (j->host->master != masters)
 			continue;
-		if (masters)
+		if (!kubelet_done(u, j) && masters)
 			plan_programs(u, j);
-		else
+		else if (!kubelet_done(u, j))
 			plan_worker(u, j);
+		else if (json_flag(node, "drained")) /* an earlier run was cut off */
+			plan_take_pods(u, json_text(node, "name"));
 	}
 }
 
@@ -294,7 +309,7 @@ static enum step_verdict judge_machine(struct installation *in, const struct ste
                                        const json_t *cluster, struct err *err)
 {
 	const struct job *j = &in->session.jobs.v[s->machine];
-	bool control_plane = strcmp(s->name, "wait for the control plane") == 0;
+	bool control_plane = json_flag(s->args, WAITS_FOR_API);
 	const char *lacks = missing(in, j, control_plane, cluster);
 	long long now = now_ms(), *well = &in->well[s->machine];
 

@@ -362,6 +362,26 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 	S
 }
 
+@test "before a master's kubelet starts anew, etcd's leader moves elsewhere" {
+	in_box <<-'S'
+		members 1 2 3
+		within 10 leader 1
+		ask kubelet '{"others_serve":true}' > answer
+		cat answer
+		jq -e .ok answer
+		ctl 1 endpoint status | grep ', false, '
+		grep -x 'systemctl restart kubelet' /run/calls
+		[ "$(grep -c "etcd's leader is not moved" /var/lib/kubecask/journal)" = 0 ]
+		# not the leader: nothing to move, and no complaint
+		ask kubelet '{"others_serve":true}' | jq -e .ok
+		[ "$(grep -c "etcd's leader is not moved" /var/lib/kubecask/journal)" = 0 ]
+		# the API server's container cannot be asked for: kubelet starts anew all the same
+		apiserver_manifest
+		ask kubelet '{"others_serve":true}' | jq -e .ok
+		grep 'the API server is not ended before kubelet: ' /var/lib/kubecask/journal
+	S
+}
+
 @test "asked on a terminal: the question says what is lost; no changes nothing, yes goes on" {
 	in_box <<-'S'
 		members 1 2

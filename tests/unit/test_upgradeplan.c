@@ -1,0 +1,204 @@
+/* links: installer */
+// SPDX-License-Identifier: Apache-2.0
+/* The steps of an upgrade, from what the machines and the API server say. */
+#include "installation.h"
+
+#include "digest.h"
+#include "mem.h"
+#include "strbuf.h"
+#include "unit.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OLD    "v1.36.3"
+#define TARGET "v1.37.2"
+
+enum { MASTERS = 2, ALL = 4 };
+
+struct world {
+	struct installation in;
+	struct options opt;
+	struct host hosts[ALL];
+	struct job jobs[ALL];
+	struct candidate candidates[ALL];
+};
+
+static json_t *machine_facts(const char *version)
+{
+	bool done = strcmp(version, TARGET) == 0;
+
+	return json_pack("{s{ss ss ss s{ss}}}", "state", "bundle", done ? "new" : "old", "images",
+	                 done ? "new" : "old", "control_plane", version, "cluster", "k8s", version);
+}
+
+static json_t *machine_cluster(const char *name, const char *version, bool drained)
+{
+	return json_pack("{s{ss} s{sb ss} s[{ss sb sb sb}]}", "apiserver", "version", version,
+	                 "kubelet", "running", 1, "version", version, "nodes", "name", name, "self",
+	                 1, "ready", 1, "drained", drained);
+}
+
+/* Two masters and two workers, each with a version of its own. */
+static void make(struct world *w, const char *const versions[ALL])
+{
+	static const char *const names[ALL] = {"m1", "m2", "w1", "w2"};
+	struct session *s = &w->in.session;
+
+	*w = (struct world){.opt.drain_ms = 5000};
+	for (size_t i = 0; i < ALL; i++) {
+		w->hosts[i].master = i < MASTERS;
+		snprintf(w->hosts[i].name, sizeof(w->hosts[i].name), "%s", names[i]);
+		w->jobs[i] = (struct job){.host = &w->hosts[i],
+		                          .facts = machine_facts(versions[i])};
+		w->candidates[i] = (struct candidate){
+		    .cluster = machine_cluster(names[i], versions[i], false)};
+		assert_non_null(w->jobs[i].facts);
+		assert_non_null(w->candidates[i].cluster);
+	}
+	s->opt = &w->opt;
+	s->hosts = (struct hostlist){.v = w->hosts, .n = ALL};
+	s->jobs = (struct jobs){.v = w->jobs, .n = ALL};
+	s->candidates = w->candidates;
+	s->bundle.k8s_version = TARGET;
+	snprintf(s->bundle.index_digest.str, sizeof(s->bundle.index_digest.str), "new");
+	w->in.seed = &w->jobs[0];
+}
+
+static void drop(struct world *w)
+{
+	plan_release(&w->in.plan);
+	free(w->in.well);
+	for (size_t i = 0; i < ALL; i++) {
+		json_decref(w->jobs[i].facts);
+		json_decref((json_t *)w->candidates[i].cluster);
+	}
+}
+
+/* "OPERATION MACHINE" of each step that changes something, in their order. For nodes that pods
+ * leave or come back to: the node instead of the machine that asks for it. */
+static char *steps(struct world *w)
+{
+	static const char *const others[] = {"stage",  "images",        "cluster",  "snapshot",
+	                                     "addons", "configuration", "remember", "status"};
+	auto_strbuf out = {0};
+	struct err err = {0};
+
+	assert_int_equal(upgrade_plan(&w->in, &err), 0);
+	for (size_t i = 0; i < w->in.plan.n; i++) {
+		const struct step *s = &w->in.plan.v[i];
+		const char *node = json_string_value(json_object_get(s->args, "node"));
+		bool shown = true;
+
+		for (size_t k = 0; k < ARRAY_SIZE(others); k++)
+			shown &= strcmp(s->op, others[k]) != 0;
+		if (shown)
+			strbuf_addf(&out, "%s%s %s", out.len ? ", " : "", s->op,
+			            node ? node : s->scope);
+	}
+	return xstrdup(strbuf_str(&out));
+}
+
+static void whole(void **state)
+{
+	static const char *const versions[ALL] = {OLD, OLD, OLD, OLD};
+	struct world w;
+
+	(void)state;
+	make(&w, versions);
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "upgrade m1, upgrade m2, "
+	                       "activate m1, kubelet m1, activate m2, kubelet m2, "
+	                       "drain w1, upgrade w1, activate w1, kubelet w1, uncordon w1, "
+	                       "drain w2, upgrade w2, activate w2, kubelet w2, uncordon w2");
+	drop(&w);
+}
+
+static void goes_on(void **state)
+{
+	static const char *const versions[ALL] = {TARGET, TARGET, TARGET, OLD};
+	struct world w;
+
+	(void)state;
+	make(&w, versions);
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "drain w2, upgrade w2, activate w2, kubelet w2, uncordon w2");
+	drop(&w);
+}
+
+/* A run was cut off when all was done on w1 but that. */
+static void takes_pods_again(void **state)
+{
+	static const char *const versions[ALL] = {TARGET, TARGET, TARGET, TARGET};
+	struct world w;
+
+	(void)state;
+	make(&w, versions);
+	json_decref((json_t *)w.candidates[2].cluster);
+	w.candidates[2].cluster = machine_cluster("w1", TARGET, true);
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "uncordon w1");
+	drop(&w);
+}
+
+static void nothing(void **state)
+{
+	static const char *const versions[ALL] = {TARGET, TARGET, TARGET, TARGET};
+	struct world w;
+
+	(void)state;
+	make(&w, versions);
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "");
+	assert_int_equal(w.in.plan.n, 1); /* waits until all are ready */
+	drop(&w);
+}
+
+/* Whether the API server is ended before kubelet starts anew: only where another one serves. */
+static bool others_serve(const struct world *w, const char *machine)
+{
+	for (size_t i = 0; i < w->in.plan.n; i++) {
+		const struct step *s = &w->in.plan.v[i];
+
+		if (strcmp(s->op, "kubelet") == 0 && strcmp(s->scope, machine) == 0)
+			return json_is_true(json_object_get(s->args, "others_serve"));
+	}
+	fail_msg("no such step");
+	return false;
+}
+
+static void api_server_ends_first(void **state)
+{
+	static const char *const versions[ALL] = {OLD, OLD, OLD, OLD};
+	struct world w;
+	struct err err = {0};
+
+	(void)state;
+	make(&w, versions);
+	assert_int_equal(upgrade_plan(&w.in, &err), 0);
+	assert_true(others_serve(&w, "m1") && others_serve(&w, "m2"));
+	assert_false(others_serve(&w, "w1"));
+	drop(&w);
+	make(&w, versions);
+	w.hosts[1].master = false;
+	assert_int_equal(upgrade_plan(&w.in, &err), 0);
+	assert_false(others_serve(&w, "m1"));
+	drop(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(whole),
+	    cmocka_unit_test(goes_on),
+	    cmocka_unit_test(takes_pods_again),
+	    cmocka_unit_test(nothing),
+	    cmocka_unit_test(api_server_ends_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
