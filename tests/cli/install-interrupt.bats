@@ -114,7 +114,7 @@ held='
 			begin
 			until_true 'grep -q "waiting for what an interrupted run began" \$D/out'
 			interrupt $signal
-			! flock -n /run/kubecask.lock true
+			if flock -n /run/kubecask.lock true; then exit 1; fi
 		C
 		[[ $output == *"stopped before it began, as asked; repeat the command to go on"* ]]
 	done

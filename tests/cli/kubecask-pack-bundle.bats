@@ -141,7 +141,7 @@ EOF
 	run pack
 	[ "$status" -eq 0 ]
 	for step in "compile kube" "list images" "compress kube"; do
-		! grep -q "$step.*unchanged" <<<"$output"
+		[ "$(grep -c "$step\.\..*unchanged" <<<"$output")" = 0 ]
 	done
 	[ "$(grep -c unchanged <<<"$output")" -eq 23 ]
 }
