@@ -9,7 +9,7 @@ setup_file() {
 	export RUN=$TOP/build/conformance/${K8S_VERSION:-v1.37.2}/last
 	export KUBECASK_DIST=$DIST BATS_TEST_TIMEOUT=1500
 	"$TOP/scripts/conformance" build 3>&-
-	machines 1:2500M 2:1500M 3:1500M
+	machines 1:2500M 2:2500M 3:2500M
 	over_ssh
 	installer 540 --master "$(addr 1)" --node "$(addr 2)" --node "$(addr 3)" --bundle "$BUNDLE" --config "$CONFIG" --yes \
 		"${SSH[@]}"
