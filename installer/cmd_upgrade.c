@@ -4,6 +4,7 @@
 #include "installation.h"
 #include "knowncluster.h"
 #include "preflight.h"
+#include "preflight_checks.h"
 #include "upgradecheck.h"
 
 #include <stdio.h>
@@ -29,20 +30,48 @@ static void ask_room(struct session *s)
 	}
 }
 
+/* Shows the findings and drops them. -1 when there is an error among them. */
+static int show(struct session *s, struct findings *f, struct err *err)
+{
+	bool refused = findings_errors(f) > 0;
+
+	session_show_findings(s, f, s->opt->json ? NULL : stderr);
+	findings_release(f);
+	return refused ? err_set(err, "the cluster cannot be upgraded now, nothing was changed")
+	               : 0;
+}
+
+static bool is_master(const struct job *j, void *ctx)
+{
+	(void)ctx;
+	return j->facts && j->host->master;
+}
+
+static int check_obstacles(struct session *s, struct err *err)
+{
+	struct findings f = {0};
+	bool drains = s->jobs.n - hostlist_masters(&s->hosts) > 1;
+
+	if (jobs_run(&s->jobs, "obstacles", "look for obstacles", is_master, NULL, NULL))
+		return session_unreachable(s, err);
+	for (size_t i = 0; i < s->jobs.n; i++)
+		if (is_master(&s->jobs.v[i], NULL))
+			s->candidates[i].obstacles = json_incref(s->jobs.v[i].result);
+	upgrade_check_obstacles(s->candidates, s->jobs.n, s->bundle.k8s_version, drains, &f);
+	findings_ignore(&f, &s->cfg, &s->opt->ignore);
+	return show(s, &f, err);
+}
+
 static int check_cluster(struct session *s, struct err *err)
 {
 	struct findings f = {0};
-	bool refused;
 
 	if (session_ask_clusters(s, err) < 0)
 		return -1;
 	ask_room(s);
 	upgrade_check(s->candidates, s->jobs.n, s->bundle.k8s_version, &f);
-	session_show_findings(s, &f, s->opt->json ? NULL : stderr);
-	refused = findings_errors(&f) > 0;
-	findings_release(&f);
-	if (refused)
-		return err_set(err, "the cluster cannot be upgraded now, nothing was changed");
+	if (show(s, &f, err) < 0 || check_obstacles(s, err) < 0)
+		return -1;
 	return session_check(s, err);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "members.h"
 
+#include "apiserver.h"
 #include "drain.h"
 #include "err.h"
 #include "etcd.h"
@@ -42,64 +43,19 @@ bool members_etcd_data(const char *dir)
 
 /* ---- the API server ---- */
 
-/* GET path with that kubeconfig; server: "" for the one in it. NULL with err. */
-static json_t *get(const char *conf, const char *server, const char *path, struct err *err)
-{
-	const struct proc_opts opts = {.timeout_s = COMMAND_S};
-	auto_strlist argv = {0};
-	auto_strbuf out = {0}, said = {0};
-	json_t *v;
-	int status;
-
-	strlist_add(&argv, KUBECTL);
-	strlist_addf(&argv, "--kubeconfig=%s", conf);
-	if (*server)
-		strlist_addf(&argv, "--server=%s", server);
-	strlist_add(&argv, "--request-timeout=4s");
-	strlist_add(&argv, "get");
-	strlist_add(&argv, "--raw");
-	strlist_add(&argv, path);
-	status = proc_run((const char *const *)argv.v, &opts, &out, &said, err);
-	if (status != 0) {
-		if (status > 0)
-			err_set(err, "%.*s", (int)strcspn(strbuf_str(&said), "\n"),
-			        strbuf_str(&said));
-		return NULL;
-	}
-	v = json_loadb(strbuf_str(&out), out.len, 0, NULL);
-	if (!v)
-		err_set(err, "the answer is not JSON");
-	return v;
-}
-
-struct api {
-	const char *conf;
-	char *server; /* "" : as the kubeconfig says */
-};
-
-static char *local_server(const struct static_pods *p)
-{
-	const char *port = p->api_port ? p->api_port : "6443";
-
-	if (!p->apiserver || !p->api_address)
-		return xstrdup("");
-	return xasprintf(strchr(p->api_address, ':') ? "https://[%s]:%s" : "https://%s:%s",
-	                 p->api_address, port);
-}
-
 /* The local API server; if it does not answer, one behind the virtual IP. */
-static void ask_version(struct api *api, json_t *out)
+static void ask_version(struct apiserver *api, json_t *out)
 {
 	struct err err = {0};
 	bool local = *api->server;
-	json_t *v = get(api->conf, api->server, "/version", &err);
+	json_t *v = apiserver_get(api, "/version", &err);
 
 	if (!v && local) {
 		struct err second = {0};
 
 		local = false;
 		*api->server = '\0';
-		v = get(api->conf, "", "/version", &second);
+		v = apiserver_get(api, "/version", &second);
 	}
 	json_object_set_new(out, "state", json_string(v ? "answers" : "unreachable"));
 	json_object_set_new(out, "local", json_boolean(v && local));
@@ -170,11 +126,11 @@ static json_t *node_of(const json_t *item)
 }
 
 /* The nodes; a worker's kubelet may only ask for its own. */
-static void ask_nodes(const struct api *api, json_t *out)
+static void ask_nodes(const struct apiserver *api, json_t *out)
 {
 	struct err ignored = {0};
 	struct utsname u;
-	json_t *all = get(api->conf, api->server, "/api/v1/nodes?limit=1000", &ignored), *item;
+	json_t *all = apiserver_get(api, "/api/v1/nodes?limit=1000", &ignored), *item;
 	json_t *list = json_array();
 	size_t i;
 
@@ -184,7 +140,7 @@ static void ask_nodes(const struct api *api, json_t *out)
 
 		for (char *c = path; *c; c++)
 			*c = (char)tolower((unsigned char)*c);
-		item = get(api->conf, api->server, path, &ignored);
+		item = apiserver_get(api, path, &ignored);
 		if (item)
 			json_array_append_new(list, node_of(item));
 		json_decref(item);
@@ -208,14 +164,14 @@ static const json_t *own_node(const json_t *out)
 	return NULL;
 }
 
-static void count_pods(const struct api *api, json_t *out)
+static void count_pods(const struct apiserver *api, json_t *out)
 {
 	const json_t *self = own_node(out);
 	auto_free char *path = xasprintf(
 	    "/api/v1/pods?limit=500&fieldSelector=status.phase=Running,spec.nodeName=%s",
 	    json_text(self, "name"));
 	struct err ignored = {0};
-	json_t *all = self ? get(api->conf, api->server, path, &ignored) : NULL;
+	json_t *all = self ? apiserver_get(api, path, &ignored) : NULL;
 
 	if (all)
 		json_object_set_new(
@@ -262,17 +218,17 @@ static void add_interrupted(json_t *out)
 	json_object_set_new(out, "interrupted", json_pack("{ss ss}", "verb", verb, "at", at));
 }
 
-static bool has_object(const struct api *api, const char *path)
+static bool has_object(const struct apiserver *api, const char *path)
 {
 	struct err ignored = {0};
-	json_t *v = get(api->conf, api->server, path, &ignored);
+	json_t *v = apiserver_get(api, path, &ignored);
 
 	json_decref(v);
 	return v != NULL;
 }
 
 /* The node is registered with its role, and the objects of kubeadm's last phases are there. */
-static bool is_complete(const struct api *api, const json_t *out)
+static bool is_complete(const struct apiserver *api, const json_t *out)
 {
 	const json_t *self = own_node(out);
 	const char *verb = json_text(json_object_get(out, "interrupted"), "verb");
@@ -290,10 +246,10 @@ static bool is_complete(const struct api *api, const json_t *out)
 
 static void ask_api(const struct static_pods *p, bool pods, json_t *out)
 {
-	struct api api = {.conf = fs_exists(ADMIN_CONF) ? ADMIN_CONF : KUBELET_CONF,
-	                  .server = local_server(p)};
+	struct apiserver api;
 	json_t *answer = json_object();
 
+	apiserver_local(&api, p);
 	json_object_set_new(out, "apiserver", answer);
 	if (!fs_exists(api.conf) || !fs_exists(KUBECTL)) {
 		json_object_set_new(answer, "state",
@@ -312,7 +268,7 @@ static void ask_api(const struct static_pods *p, bool pods, json_t *out)
 				                    json_boolean(is_complete(&api, out)));
 		}
 	}
-	free(api.server);
+	apiserver_release(&api);
 }
 
 /* ---- etcd ---- */

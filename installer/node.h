@@ -77,6 +77,7 @@ node_op op_upgrade;       /* {index,verb}: the unpacked kubeadm's upgrade apply,
 node_op op_kubelet;    /* {others_serve}: restart it, the API server ends before when others do */
 node_op op_drain;      /* {node,seconds}: no new pods there, those that are leave (drain.c) */
 node_op op_uncordon;   /* {node}: takes pods again, if drain made it unschedulable */
+node_op op_obstacles;  /* {} -> {budgets,webhooks,deprecated}: before an upgrade (obstacles.c) */
 node_op op_addons;     /* {cni,pod_cidr}: kubectl apply (addons.c) */
 node_op op_status;     /* {} -> nodes and CoreDNS as the API server sees them */
 node_op op_kubeconfig; /* {} : ~/.kube/config when there is none */

@@ -39,6 +39,7 @@ struct candidate {
 	bool local;
 	bool alone;                      /* node prepare: whatever cluster it may be in */
 	const json_t *cluster;           /* of op "cluster"; NULL: not asked */
+	const json_t *obstacles;         /* of op "obstacles"; NULL: not asked */
 	bool clear_copies, clear_all;    /* what may be cleared of an interrupted run (halfrun.h) */
 	uint64_t snapshot;               /* bytes of etcd's data that will be saved there */
 	long long asked_ms, answered_ms; /* our clock around the question, realtime */

@@ -140,8 +140,10 @@ int session_connect(struct session *s, struct err *err)
 
 void session_disconnect(struct session *s)
 {
-	for (size_t i = 0; s->candidates && i < s->jobs.n; i++)
+	for (size_t i = 0; s->candidates && i < s->jobs.n; i++) {
 		json_decref((json_t *)(uintptr_t)s->candidates[i].cluster);
+		json_decref((json_t *)(uintptr_t)s->candidates[i].obstacles);
+	}
 	jobs_release(&s->jobs);
 	free(s->candidates);
 	s->candidates = NULL;

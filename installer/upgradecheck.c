@@ -172,3 +172,78 @@ void upgrade_check(const struct candidate *c, size_t n, const char *to, struct f
 	check_members(seed, f);
 	check_nodes(seed, c, n, to, f);
 }
+
+/* ---- what would stop it on its way ---- */
+
+static void check_budgets(const struct candidate *c, struct findings *f)
+{
+	size_t i;
+	json_t *b;
+
+	json_array_foreach (json_object_get(c->obstacles, "budgets"), i, b)
+		finding_add(f, c, "Budget", LEVEL_ERROR,
+		            "kubectl get pdb -A; let it allow one disruption, or run one pod more",
+		            "PodDisruptionBudget %s/%s wants %lld healthy pods and there are no "
+		            "more: none of them may leave its node",
+		            json_text(b, "namespace"), json_text(b, "name"),
+		            fact_number(b, "pods", 0));
+}
+
+static void check_webhooks(const struct candidate *c, struct findings *f)
+{
+	size_t i;
+	json_t *w;
+
+	json_array_foreach (json_object_get(c->obstacles, "webhooks"), i, w)
+		finding_add(f, c, "Webhook", LEVEL_ERROR,
+		            "let its service answer, or set failurePolicy: Ignore meanwhile",
+		            "webhook %s of %s must be asked, and its service %s/%s has no ready "
+		            "endpoint: what the upgrade asks of the API server would be refused",
+		            json_text(w, "name"), json_text(w, "configuration"),
+		            json_text(w, "namespace"), json_text(w, "service"));
+}
+
+/* "1.32": the first version without it. */
+static bool is_removed(const char *release, const struct version_number *to)
+{
+	int major, minor;
+
+	return sscanf(release, "%d.%d", &major, &minor) == 2 && major == to->major &&
+	       minor <= to->minor;
+}
+
+static void check_removed(const struct candidate *c, const char *to, struct findings *f)
+{
+	struct version_number target;
+	size_t i;
+	json_t *a;
+
+	if (!parse(to, &target))
+		return;
+	json_array_foreach (json_object_get(c->obstacles, "deprecated"), i, a)
+		if (is_removed(json_text(a, "removed"), &target))
+			finding_add(f, c, "RemovedAPI", LEVEL_ERROR,
+			            "find who asks (the API server's audit log has "
+			            "k8s.io/removed-release), and move it to a later version",
+			            "clients have asked its API server for %s of %s/%s, which "
+			            "%s does not have: removed in %s",
+			            json_text(a, "resource"), json_text(a, "group"),
+			            json_text(a, "version"), to, json_text(a, "removed"));
+}
+
+void upgrade_check_obstacles(const struct candidate *c, size_t n, const char *to, bool drains,
+                             struct findings *f)
+{
+	bool first = true;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!c[i].obstacles)
+			continue;
+		if (first && drains)
+			check_budgets(&c[i], f);
+		if (first)
+			check_webhooks(&c[i], f);
+		first = false;
+		check_removed(&c[i], to, f); /* each API server knows its own clients */
+	}
+}

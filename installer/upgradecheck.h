@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct candidate;
@@ -13,3 +14,12 @@ struct findings;
  * a node that is none of the machines. Pure: nothing is asked or changed here.
  */
 void upgrade_check(const struct candidate *c, size_t n, const char *to, struct findings *f);
+
+/*
+ * Adds an error for each thing that would stop the upgrade on its way, from the answers of the
+ * masters to op "obstacles": pods that may never leave (only when workers are drained), webhooks
+ * that nobody answers, clients of APIs that version to does not have. Who knows better may ignore
+ * these. Pure.
+ */
+void upgrade_check_obstacles(const struct candidate *c, size_t n, const char *to, bool drains,
+                             struct findings *f);

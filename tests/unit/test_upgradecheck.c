@@ -2,9 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upgradecheck.h"
 
+#include "mem.h"
+#include "obstacles.h"
 #include "preflight.h"
+#include "strbuf.h"
 #include "unit.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define VERSION "v1.37.2"
@@ -161,6 +165,92 @@ static void nothing_is_known(void **state)
 	found(&w, "a", "its own API server does not answer");
 }
 
+/* ---- obstacles ---- */
+
+static const char metrics[] =
+    "# TYPE apiserver_requested_deprecated_apis gauge\n"
+    "apiserver_requested_deprecated_apis{group=\"flowcontrol.apiserver.k8s.io\","
+    "removed_release=\"1.37\",resource=\"flowschemas\",subresource=\"\",version=\"v1beta3\"} 1\n"
+    "apiserver_requested_deprecated_apis{group=\"a\",removed_release=\"1.38\",resource=\"later\","
+    "subresource=\"\",version=\"v1\"} 1\n"
+    "apiserver_requested_deprecated_apis{group=\"\",removed_release=\"\",resource=\"endpoints\","
+    "subresource=\"\",version=\"v1\"} 1\n"
+    "apiserver_request_total{group=\"\",removed_release=\"1.1\"} 1";
+
+/* What is found when the first master says this, one line a row. */
+static char *obstacles(json_t *answer, bool drains)
+{
+	auto_strbuf out = {0};
+	struct findings f = {0};
+	struct world w;
+
+	make(&w, "v1.36.3");
+	w.c[1].obstacles = answer;
+	upgrade_check_obstacles(w.c, 3, VERSION, drains, &f);
+	for (size_t i = 0; i < f.n; i++) {
+		assert_true(f.v[i].error && *f.v[i].fix);
+		assert_string_equal(f.v[i].node, "b");
+		strbuf_addf(&out, "%s: %s\n", f.v[i].check, f.v[i].text);
+	}
+	findings_release(&f);
+	drop(&w);
+	json_decref(answer);
+	return xstrdup(strbuf_str(&out));
+}
+
+static void nothing_in_the_way(void **state)
+{
+	auto_free char *none = obstacles(json_object(), true);
+
+	(void)state;
+	assert_string_equal(none, "");
+}
+
+static void removed_apis(void **state)
+{
+	json_t *list = json_array();
+
+	(void)state;
+	obstacles_parse_metrics(metrics, list);
+	assert_int_equal(json_array_size(list), 2); /* endpoints are never removed */
+	auto_free char *text = obstacles(json_pack("{so}", "deprecated", list), true);
+
+	assert_string_equal(text,
+	                    "RemovedAPI: clients have asked its API server for flowschemas of "
+	                    "flowcontrol.apiserver.k8s.io/v1beta3, which v1.37.2 does not have: "
+	                    "removed in 1.37\n");
+}
+
+static void budgets(void **state)
+{
+	json_t *answer = json_pack("{s[{ss ss si}]}", "budgets", "namespace", "shop", "name", "db",
+	                           "pods", 3);
+
+	(void)state;
+	auto_free char *undrained = obstacles(json_incref(answer), false);
+	auto_free char *drained = obstacles(answer, true);
+
+	assert_string_equal(undrained, "");
+	assert_string_equal(
+	    drained, "Budget: PodDisruptionBudget shop/db wants 3 healthy pods and there are "
+		     "no more: none of them may leave its node\n");
+}
+
+static void webhooks(void **state)
+{
+	json_t *answer = json_pack("{s[{ss ss ss ss}]}", "webhooks", "configuration", "policy",
+	                           "name", "pods.policy.example", "namespace", "policy", "service",
+	                           "hook");
+
+	(void)state;
+	auto_free char *text = obstacles(answer, false);
+
+	assert_string_equal(
+	    text, "Webhook: webhook pods.policy.example of policy must be asked, and its "
+		  "service policy/hook has no ready endpoint: what the upgrade asks of the "
+		  "API server would be refused\n");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -168,6 +258,10 @@ int main(void)
 	    cmocka_unit_test(kubelets),
 	    cmocka_unit_test(what_is_not_well),
 	    cmocka_unit_test(nothing_is_known),
+	    cmocka_unit_test(nothing_in_the_way),
+	    cmocka_unit_test(removed_apis),
+	    cmocka_unit_test(budgets),
+	    cmocka_unit_test(webhooks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

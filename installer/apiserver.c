@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "apiserver.h"
+
+#include "err.h"
+#include "fs.h"
+#include "mem.h"
+#include "node.h"
+#include "proc.h"
+#include "staticpods.h"
+#include "strbuf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define KUBECTL   DIR_CURRENT "/bin/kubectl"
+#define COMMAND_S 6
+
+void apiserver_local(struct apiserver *a, const struct static_pods *p)
+{
+	const char *port = p->api_port ? p->api_port : "6443";
+
+	a->conf = fs_exists(ADMIN_CONF) ? ADMIN_CONF : KUBELET_CONF;
+	if (!p->apiserver || !p->api_address)
+		a->server = xstrdup("");
+	else
+		a->server = xasprintf(strchr(p->api_address, ':') ? "https://[%s]:%s"
+		                                                  : "https://%s:%s",
+		                      p->api_address, port);
+}
+
+void apiserver_release(struct apiserver *a)
+{
+	free(a->server);
+	a->server = NULL;
+}
+
+int apiserver_get_text(const struct apiserver *a, const char *path, struct strbuf *out,
+                       struct err *err)
+{
+	const struct proc_opts opts = {.timeout_s = COMMAND_S};
+	auto_strlist argv = {0};
+	auto_strbuf said = {0};
+	int status;
+
+	strlist_add(&argv, KUBECTL);
+	strlist_addf(&argv, "--kubeconfig=%s", a->conf);
+	if (*a->server)
+		strlist_addf(&argv, "--server=%s", a->server);
+	strlist_add(&argv, "--request-timeout=4s");
+	strlist_add(&argv, "get");
+	strlist_add(&argv, "--raw");
+	strlist_add(&argv, path);
+	status = proc_run((const char *const *)argv.v, &opts, out, &said, err);
+	if (status > 0)
+		err_set(err, "%.*s", (int)strcspn(strbuf_str(&said), "\n"), strbuf_str(&said));
+	return status == 0 ? 0 : -1;
+}
+
+json_t *apiserver_get(const struct apiserver *a, const char *path, struct err *err)
+{
+	auto_strbuf out = {0};
+	json_t *v;
+
+	if (apiserver_get_text(a, path, &out, err) < 0)
+		return NULL;
+	v = json_loadb(strbuf_str(&out), out.len, 0, NULL);
+	if (!v)
+		err_set(err, "the answer is not JSON");
+	return v;
+}

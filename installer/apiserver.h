@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <jansson.h>
+
+struct err;
+struct static_pods;
+struct strbuf;
+
+/* Questions of a machine to an API server, by the bundle's kubectl; each ends within seconds. */
+struct apiserver {
+	const char *conf; /* kubeconfig */
+	char *server;     /* URL; "": as the kubeconfig says */
+};
+
+/* This machine's own API server; the one of the kubeconfig where there is none. */
+void apiserver_local(struct apiserver *a, const struct static_pods *p);
+void apiserver_release(struct apiserver *a);
+
+/* GET path. NULL with err; the caller's. */
+json_t *apiserver_get(const struct apiserver *a, const char *path, struct err *err);
+/* The same for an answer that is not JSON, appended to out. */
+int apiserver_get_text(const struct apiserver *a, const char *path, struct strbuf *out,
+                       struct err *err);
