@@ -71,37 +71,6 @@ writes_are_there() {
 	[ -z "$(comm -23 "$OUT/acknowledged" "$OUT/there")" ]
 }
 
-# On worker 4, beside each other: through the virtual address, and in a pod through Service kubernetes.default
-start_requests() {
-	CGO_ENABLED=0 go build -trimpath -o "$OUT/requests" "$BATS_TEST_DIRNAME/requests/main.go"
-	on 4 mkdir -p /root/requests
-	"$LAB" push 4 "$OUT/requests" /root/requests/
-	# shellcheck disable=SC2016 # for the shell there
-	on 1 'cd /root && for k in certificate key; do
-		sed -n "s/.*client-$k-data: //p" /etc/kubernetes/admin.conf | base64 -d > "client.$k"; done
-		mv client.certificate client.crt && tar -cf - client.crt client.key -C /etc/kubernetes/pki ca.crt' |
-		on 4 tar -C /root/requests -xf -
-	workload 4
-	on 4 "cd /root/requests; nohup ./requests -server $VIP > node.log 2>&1 < /dev/null &"
-	on 1 kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - < "$BATS_TEST_DIRNAME/node/requests.yaml"
-	k 1 rollout status daemonset/requests --timeout=120s
-}
-
-no_request_failed() {
-	# shellcheck disable=SC2016 # for the shell there
-	on 4 'kill $(pidof requests); sleep 12'
-	on 4 'cat /root/requests/node.log' > "$OUT/requests.node"
-	on 4 'cat /root/requests/pod.log' > "$OUT/requests.pod"
-	cat "$OUT"/requests.{node,pod}
-	say "virtual address: $(grep asked= "$OUT/requests.node" | tr '\n' ' ')"
-	say "kubernetes.default: $(grep asked= "$OUT/requests.pod" | tr '\n' ' ')"
-	for f in node pod; do # a kubelet of another version starts the pod anew: its program speaks twice
-		grep -qE '^new: asked=[1-9][0-9]{3,} ' "$OUT/requests.$f"
-		grep -qE '^kept: asked=[1-9][0-9]{3,} ' "$OUT/requests.$f"
-	done
-	! grep -hE '^(new|kept): asked=[0-9]+ failed=[1-9]' "$OUT"/requests.{node,pod}
-}
-
 @test "a cluster of the older version, three masters and two workers" {
 	INSTALL=$OLDER/dist/install installer 900 --master "$(addr 1)" --master "$(addr 2)" --master "$(addr 3)" \
 		--node "$(addr 4)" --node "$(addr 5)" --bundle "$OLDER/dist/kubecask-$FROM-linux-amd64.tar" \
@@ -277,7 +246,8 @@ stopped_by_pods() { # N WORDS
 }
 
 @test "no request failed meanwhile" {
-	no_request_failed
+	end_requests
+	[ "$(failed_requests)" = 0 ]
 }
 
 @test "once more: everything is in place, nothing is changed" {

@@ -207,6 +207,43 @@ workload() {
 	on "$1" 'cat > /root/workload.tar && ctr -n k8s.io images import /root/workload.tar && rm /root/workload.tar' < "$d/workload.tar"
 }
 
+# start_requests: on worker 4, beside each other: through the virtual address, and in a pod through Service
+# kubernetes.default, 40 requests a second each (tests/e2e/requests)
+start_requests() {
+	CGO_ENABLED=0 go build -trimpath -o "$OUT/requests" "$TOP/tests/e2e/requests/main.go"
+	on 4 'rm -rf /root/requests && mkdir /root/requests'
+	"$LAB" push 4 "$OUT/requests" /root/requests/
+	# shellcheck disable=SC2016 # for the shell there
+	on 1 'cd /root && for k in certificate key; do
+		sed -n "s/.*client-$k-data: //p" /etc/kubernetes/admin.conf | base64 -d > "client.$k"; done
+		mv client.certificate client.crt && tar -cf - client.crt client.key -C /etc/kubernetes/pki ca.crt' |
+		on 4 tar -C /root/requests -xf -
+	workload 4
+	on 4 "cd /root/requests; nohup ./requests -server $VIP > node.log 2>&1 < /dev/null &"
+	on 1 kubectl --kubeconfig /etc/kubernetes/admin.conf apply -f - < "$TOP/tests/e2e/node/requests.yaml"
+	k 1 rollout status daemonset/requests --timeout=120s
+}
+
+# end_requests: what they said is shown, and kept in $OUT/requests.{node,pod}
+end_requests() {
+	local f
+	k 1 delete daemonset requests --wait=false
+	# shellcheck disable=SC2016 # for the shell there
+	on 4 'kill $(pidof requests); sleep 12'
+	for f in node pod; do # a kubelet of another version starts the pod anew: its program then speaks twice
+		on 4 "cat /root/requests/$f.log" > "$OUT/requests.$f"
+		cat "$OUT/requests.$f"
+		say "$f: $(grep asked= "$OUT/requests.$f" | tr '\n' ' ')"
+		grep -qE '^new: asked=[1-9][0-9]{3,} ' "$OUT/requests.$f" || return 1
+		grep -qE '^kept: asked=[1-9][0-9]{3,} ' "$OUT/requests.$f" || return 1
+	done
+}
+
+# failed_requests: of those that end_requests has seen
+failed_requests() {
+	sed -n 's/^\(new\|kept\): asked=[0-9]* failed=\([0-9]*\) .*/\2/p' "$OUT"/requests.{node,pod} | awk '{n += $1} END {print n + 0}'
+}
+
 # bundle_on N: what a person copies there who installs by hand
 bundle_on() {
 	on "$1" mkdir -p /root/kubecask
