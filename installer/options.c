@@ -166,6 +166,12 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 	         "The bundle of the new version (the only kubecask-*-linux-*.tar beside this "
 	         "program)."),
 	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
+	    {.name = "ignore-preflight-errors",
+	     .kind = CLI_LIST,
+	     .arg = "NAMES",
+	     .help = "Checks that only warn: Budget, Webhook, RemovedAPI, and those of preflight.",
+	     .dest = &o->ignore,
+	     .list_commas = true},
 	    {.name = "drain",
 	     .kind = CLI_DURATION,
 	     .arg = "TIME",
