@@ -25,7 +25,7 @@ ALL_LDFLAGS = -Wl,--gc-sections,--build-id=none $(SAN) $(LDFLAGS)
 
 LIBS_common    := -ljansson -lcrypto
 LIBS_packager  := -larchive -lzstd -ljansson -lcrypto
-LIBS_installer := $(DEPS)/libssh2/lib/libssh2.a -lcrypto -larchive -lzstd -lz -lacl -lnettle -ljansson -lfyaml -lm
+LIBS_installer := $(DEPS)/libssh2/lib/libssh2.a -lssl -lcrypto -larchive -lzstd -lz -lacl -lnettle -ljansson -lfyaml -lm
 LIBS_lvscare   := $(addprefix $(DEPS)/mbedtls/lib/,libmbedtls.a libmbedx509.a libmbedcrypto.a) -ljansson
 
 # lvscare's files stand in rooms

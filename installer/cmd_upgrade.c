@@ -9,15 +9,6 @@
 
 #include <stdio.h>
 
-/* The master that is asked first, then those that were named, then those of the record. */
-static int gather(struct session *s, const struct host *seed, const json_t *record, struct err *err)
-{
-	known_seed_first(s, seed);
-	if (known_machines(s, record, false, err) < 0)
-		return -1;
-	return hostlist_join_local(&s->hosts, err);
-}
-
 /* Each master saves etcd's data before anything is changed. */
 static void ask_room(struct session *s)
 {
@@ -94,7 +85,7 @@ static int upgrade(struct installation *in, struct options *own, struct hostlist
 
 	if (options_hosts(own, &s->hosts, err) < 0 || known_seed(own, seed, err) < 0 ||
 	    known_open(in, own, &seed->v[0], "upgrade", err) < 0 ||
-	    gather(s, &seed->v[0], in->record, err) < 0 || session_connect(s, err) < 0 ||
+	    known_all(s, &seed->v[0], in->record, false, err) < 0 || session_connect(s, err) < 0 ||
 	    session_unreachable(s, err) < 0 || check_cluster(s, err) < 0)
 		return -1;
 	in->seed = choose_seed(in);

@@ -62,17 +62,26 @@ static json_t *read_record(const struct session *s, const struct host *seed, con
 	return record;
 }
 
+int known_record(struct installation *in, const struct options *own, const struct host *seed,
+                 const char *command, struct err *err)
+{
+	struct session *s = &in->session;
+
+	if (options_ssh(own, &s->ssh, err) < 0)
+		return -1;
+	s->ssh_known = true;
+	in->record = read_record(s, seed, command, err);
+	return in->record ? 0 : -1;
+}
+
 int known_open(struct installation *in, struct options *own, const struct host *seed,
                const char *command, struct err *err)
 {
 	struct session *s = &in->session;
 
-	if (session_open_bundle(s, err) < 0 || options_ssh(own, &s->ssh, err) < 0)
+	if (session_open_bundle(s, err) < 0 || known_record(in, own, seed, command, err) < 0)
 		return -1;
-	s->ssh_known = s->joining = true;
-	in->record = read_record(s, seed, command, err);
-	if (!in->record)
-		return -1;
+	s->joining = true;
 	own->vip = json_string_value(json_object_get(in->record, "vip"));
 	own->pod_cidr = json_string_value(json_object_get(in->record, "pod_cidr"));
 	own->service_cidr = json_string_value(json_object_get(in->record, "service_cidr"));
@@ -80,6 +89,15 @@ int known_open(struct installation *in, struct options *own, const struct host *
 		return -1;
 	s->cfg.api_port = (uint16_t)json_integer_value(json_object_get(in->record, "bind_port"));
 	return 0;
+}
+
+int known_all(struct session *s, const struct host *seed, const json_t *record, bool optional,
+              struct err *err)
+{
+	known_seed_first(s, seed);
+	if (known_machines(s, record, optional, err) < 0)
+		return -1;
+	return hostlist_join_local(&s->hosts, err);
 }
 
 void known_seed_first(struct session *s, const struct host *seed)

@@ -17,6 +17,7 @@ static const struct {
 } commands[] = {
     {"join", NULL, CMD_JOIN, cmd_join},
     {"upgrade", NULL, CMD_UPGRADE, cmd_upgrade},
+    {"certs", NULL, CMD_CERTS, cmd_certs},
     {"reset", NULL, CMD_RESET, cmd_reset},
     {"status", NULL, CMD_STATUS, cmd_status},
     {"verify", NULL, CMD_VERIFY, cmd_verify},
@@ -29,7 +30,7 @@ static const struct {
 };
 
 /* Planned, named in the design, and not there yet: said plainly instead of "unknown". */
-static const char *const later[] = {"rollback", "certs", "backup", "restore", "remove"};
+static const char *const later[] = {"rollback", "backup", "restore", "remove"};
 
 /* A command line that cannot be understood may ask for JSON all the same. */
 static bool asks_for_json(int argc, char **argv)

@@ -220,6 +220,12 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	    TEXT("from", "HOST", from, "A master, when this machine is none."),
 	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
+	const struct cli_option certs[] = {
+	    MASTERS(o, "Control plane machine that ./install does not know: it joined by hand."),
+	    NODES(o, "Worker machine that joined by hand."),
+	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
+	    FLAG("json", json, "Print the result as JSON."),
+	};
 	const struct cli_option verify[] = {
 	    TEXT("bundle", "FILE", bundle,
 	         "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
@@ -239,6 +245,9 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	size_t n = 0;
 
 	switch (cmd) {
+	case CMD_CERTS:
+		ADD(certs);
+		return add_ssh(o, to, n, true);
 	case CMD_STATUS:
 		ADD(status);
 		return add_ssh(o, to, n, false);
@@ -265,7 +274,8 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .prog = "install",
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
-	    .text = "Commands: install (default), join, upgrade, preflight, reset, status, verify, "
+	    .text = "Commands: install (default), join, upgrade, certs, preflight, reset, status, "
+		    "verify, "
 		    "node "
 		    "prepare, node "
 		    "stage, node "
@@ -296,6 +306,17 @@ static const struct cli_command commands[CMD_COUNT] = {
 		    "then follow the control planes one by one, the programs of the masters, and "
 		    "the workers one by one, each emptied before. A run that was interrupted is "
 		    "repeated with the same command. There is no way back by command yet.",
+	},
+    [CMD_CERTS] =
+	{
+	    .prog = "install certs",
+	    .synopsis = "[options] [--from HOST]",
+	    .summary = "show every certificate of the cluster's machines",
+	    .text = "Runs on a master, or anywhere else with --from; changes nothing. Looks at "
+		    "kubeadm's and kubelet's files, at kubeconfigs, and at what the programs show "
+		    "at their ports. Exit code 1 when a certificate has ended, ends within 30 "
+		    "days, does not fit its key or its CA, or is not the one that its program "
+		    "uses; 75 when a machine could not be asked.",
 	},
     [CMD_RESET] =
 	{
@@ -371,7 +392,7 @@ static struct cli_command with_rows(enum command cmd, const struct cli_option *r
 static bool logs_in(enum command cmd)
 {
 	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_UPGRADE || cmd == CMD_RESET ||
-	       cmd == CMD_STATUS || cmd == CMD_PREFLIGHT;
+	       cmd == CMD_STATUS || cmd == CMD_CERTS || cmd == CMD_PREFLIGHT;
 }
 
 int options_parse(struct options *o, enum command cmd, int argc, char **argv, struct err *err)

@@ -2,6 +2,7 @@
 /* Results for people, on stdout. */
 #include "print.h"
 
+#include "certcheck.h"
 #include "installation.h"
 #include "json.h"
 #include "ready.h"
@@ -10,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 void print_nodes(const json_t *status)
 {
@@ -36,6 +38,44 @@ void print_problems(const json_t *status)
 		ready_describe(problem, &line);
 		printf("%s%s\n", i ? "" : "\n", strbuf_str(&line));
 	}
+}
+
+static void print_certificate(const json_t *row)
+{
+	time_t end = (time_t)json_integer_value(json_object_get(row, "ends"));
+	long long life = (long long)end - json_integer_value(json_object_get(row, "begins"));
+	auto_strbuf text = {0};
+	char day[16] = "";
+	struct tm tm;
+
+	if (json_object_get(row, "ends")) {
+		gmtime_r(&end, &tm);
+		strftime(day, sizeof(day), "%Y-%m-%d", &tm);
+		cert_life_text(life, &text);
+	}
+	printf("%-50s %-32s %-16s %-10s %s\n", json_text(row, "place"), json_text(row, "subject"),
+	       json_text(row, "issuer"), day, strbuf_str(&text));
+	if (*json_text(row, "note"))
+		printf("    note: %s\n", json_text(row, "note"));
+	if (*json_text(row, "problem"))
+		printf("    PROBLEM: %s\n", json_text(row, "problem"));
+}
+
+void print_certificates(const json_t *result)
+{
+	const char *name;
+	json_t *machine, *row;
+	size_t i;
+
+	json_object_foreach (json_object_get(result, "machines"), name, machine) {
+		printf("%s\n%-50s %-32s %-16s %-10s %s\n", name, "CERTIFICATE", "SUBJECT",
+		       "SIGNED BY", "ENDS", "LIFE");
+		json_array_foreach (json_object_get(machine, "certificates"), i, row)
+			print_certificate(row);
+		printf("\n");
+	}
+	json_array_foreach (json_object_get(result, "not_asked"), i, row)
+		printf("%s: not asked\n", json_string_value(row));
 }
 
 /* "sudo " in front of printed commands when the installation needed it, else "". */

@@ -9,6 +9,8 @@ struct installation;
 void print_nodes(const json_t *status);
 /* Its problems, a line each (ready_describe). */
 void print_problems(const json_t *status);
+/* The certificates of "machines", each an answer to op "certificates" that was judged. */
+void print_certificates(const json_t *result);
 /* The nodes of a finished installation and what the user can do next. */
 void print_installed(const struct installation *in);
 /* The result of a reset: a line for each machine and for each thing that stayed on it. */

@@ -48,6 +48,7 @@ static const struct {
     {"token", op_token},
     {"certs", op_certs},
     {"forget", op_forget},
+    {"certificates", op_certificates},
     {"obstacles", op_obstacles},
     {"snapshot", op_snapshot},
     {"upgrade", op_upgrade},

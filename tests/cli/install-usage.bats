@@ -36,7 +36,7 @@ usage() { # TEXT WORD...
 
 @test "commands that come later say so" {
 	local c
-	for c in rollback certs backup restore remove; do
+	for c in rollback backup restore remove; do
 		usage "install: $c: not available in this version" "$c"
 	done
 }

@@ -285,6 +285,29 @@ has_real_server() { # N M
 	if is_1_30; then [ "$days" -lt 367 ]; else [ "$days" -gt 1090 ] && [ "$days" -lt 1097 ]; fi
 }
 
+certs() {
+	installer 60 certs --from "$(addr 1)" --node "$(addr 3)" "${SSH[@]}"
+}
+
+@test "certs: all machines, nothing is wrong; then a file that its program has not read" {
+	run installer 60 certs --from "$(addr 1)" "${SSH[@]}"
+	[ "$status" = 75 ]
+	grep -x 'node3: not asked' "$OUT/install.log"
+	certs
+	[ "$(grep -c '^/etc/kubernetes/pki/ca.crt  *kubernetes  *kubernetes  *21[0-9-]*  *99 years$' "$OUT/install.log")" = 3 ]
+	grep -E "^kube-apiserver at $(addr 1):6443 +kube-apiserver +kubernetes +21[0-9-]+ +99 years$" "$OUT/install.log"
+	grep -E '^kube-scheduler at 127.0.0.1:10259 .* 36[45] days$' "$OUT/install.log"
+	on 1 kubeadm certs renew apiserver
+	run certs
+	[ "$status" = 1 ]
+	grep -A1 '^kube-apiserver at' "$OUT/install.log" |
+		grep 'PROBLEM: it is not the one in /etc/kubernetes/pki/apiserver.crt: restart it'
+	# shellcheck disable=SC2016 # for the shell there
+	on 1 'crictl stop --timeout 60 $(crictl ps -q --name kube-apiserver)'
+	eventually 120 certs
+	eventually 60 ready 1 node1 node2 node3
+}
+
 versions() { # objects that a needless second installation would touch
 	k 1 -n kube-system get configmap,daemonset,deployment -o \
 		'jsonpath={range .items[*]}{.kind} {.metadata.name} {.metadata.generation} {.data}{"\n"}{end}' | grep -v resourceVersion
