@@ -51,15 +51,13 @@ static bool is_asked(const struct session *s, const char *address)
 }
 
 /* Nodes that the API server knows and the record does not: they joined by hand. */
-static size_t find_unasked(struct session *s)
+static size_t find_unasked(struct session *s, const json_t *cluster)
 {
 	json_t *names = json_array(), *n;
 	size_t i;
 
 	json_object_set_new(s->result, "not_asked", names);
-	if (jobs_run_one(&s->jobs, s->jobs.v, "cluster", "ask the cluster", NULL) < 0)
-		return 0;
-	json_array_foreach (json_object_get(s->jobs.v[0].result, "nodes"), i, n)
+	json_array_foreach (json_object_get(cluster, "nodes"), i, n)
 		if (!is_asked(s, json_text(n, "address")))
 			json_array_append(names, json_object_get(n, "name"));
 	return json_array_size(names);
@@ -79,7 +77,7 @@ static int certs(struct installation *in, struct options *own, struct hostlist *
 	lives = declared_lives(s);
 	jobs_run(&s->jobs, "certificates", "read the certificates", NULL, NULL, NULL);
 	problems = judge(s, &lives);
-	unasked = find_unasked(s);
+	unasked = find_unasked(s, in->cluster);
 	if (!own->json)
 		print_certificates(s->result);
 	failed = session_report(s);
@@ -108,5 +106,6 @@ int cmd_certs(const struct options *o, struct err *err)
 	rc = certs(&in, &own, &seed, err);
 	hostlist_release(&seed);
 	json_decref(in.record);
+	json_decref(in.cluster);
 	return session_end(&in.session, "certs", rc, err);
 }

@@ -241,6 +241,7 @@ int installation_end(struct installation *in, const char *command, int rc, const
 	runner_release(&in->runner);
 	plan_release(&in->plan);
 	json_decref(in->record);
+	json_decref(in->cluster);
 	ready_release(&in->ready);
 	free(in->missing);
 	free(in->well);

@@ -15,7 +15,8 @@ struct err;
  * but for session.opt. */
 struct installation {
 	struct session session;
-	json_t *record; /* of the cluster as it was, as its members keep it; join and upgrade */
+	json_t *record;  /* of the cluster as it was, as its members keep it; join and upgrade */
+	json_t *cluster; /* what that master says of it (op "cluster"); by known_record */
 	struct job
 	    *seed; /* the control plane that is initialised, or asked for secrets and status */
 	struct plan plan;

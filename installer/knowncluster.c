@@ -20,7 +20,9 @@ int known_seed(const struct options *o, struct hostlist *l, struct err *err)
 	return hostlist_mark_local(l, err);
 }
 
-static json_t *ask_record(struct session *ask, const char *command, struct err *err)
+/* cluster: what it says of it; the caller's. */
+static json_t *ask_record(struct session *ask, const char *command, json_t **cluster,
+                          struct err *err)
 {
 	const struct job *j = ask->jobs.v;
 	json_t *record;
@@ -38,14 +40,16 @@ static json_t *ask_record(struct session *ask, const char *command, struct err *
 		return NULL;
 	}
 	record = json_deep_copy(record);
-	if (jobs_run_one(&ask->jobs, ask->jobs.v, "cluster", "ask the cluster", NULL) == 0)
-		record_correct(record, ask->jobs.v[0].result);
+	if (jobs_run_one(&ask->jobs, ask->jobs.v, "cluster", "ask the cluster", NULL) == 0) {
+		*cluster = json_incref(ask->jobs.v[0].result);
+		record_correct(record, *cluster);
+	}
 	return record;
 }
 
 /* By a short connection of its own; the caller's. NULL on failure. */
 static json_t *read_record(const struct session *s, const struct host *seed, const char *command,
-                           struct err *err)
+                           json_t **cluster, struct err *err)
 {
 	struct session ask = {.opt = s->opt,
 	                      .reads_only = true,
@@ -56,7 +60,7 @@ static json_t *read_record(const struct session *s, const struct host *seed, con
 
 	hostlist_append(&ask.hosts, seed);
 	if (session_connect(&ask, err) == 0)
-		record = ask_record(&ask, command, err);
+		record = ask_record(&ask, command, cluster, err);
 	session_disconnect(&ask);
 	hostlist_release(&ask.hosts);
 	return record;
@@ -70,7 +74,7 @@ int known_record(struct installation *in, const struct options *own, const struc
 	if (options_ssh(own, &s->ssh, err) < 0)
 		return -1;
 	s->ssh_known = true;
-	in->record = read_record(s, seed, command, err);
+	in->record = read_record(s, seed, command, &in->cluster, err);
 	return in->record ? 0 : -1;
 }
 

@@ -74,17 +74,19 @@ node_op op_lvscare;    /* {masters,vip}: static pod with today's masters */
 node_op op_configuration; /* {all} -> {docs}: what kubeadm stored in the cluster (stored.c) */
 node_op op_snapshot;      /* {run} -> {file}: etcd's data, kept on this machine (upgrade.c) */
 node_op op_upgrade;       /* {index,verb}: the unpacked kubeadm's upgrade apply, or node */
-node_op op_kubelet;      /* {others_serve}: restart it, the API server ends before when others do */
-node_op op_drain;        /* {node,seconds}: no new pods there, those that are leave (drain.c) */
-node_op op_uncordon;     /* {node}: takes pods again, if drain made it unschedulable */
-node_op op_certificates; /* {} -> {certificates,now} (certificates.c) */
-node_op op_obstacles;    /* {} -> {budgets,webhooks,deprecated}: before an upgrade (obstacles.c) */
-node_op op_addons;       /* {cni,pod_cidr}: kubectl apply (addons.c) */
-node_op op_status;       /* {} -> nodes and CoreDNS as the API server sees them */
-node_op op_kubeconfig;   /* {} : ~/.kube/config when there is none */
-node_op op_remember;     /* {cluster}: kept in the node's state */
-node_op op_cluster;      /* {pods} -> what etcd and the API server say (members.h) */
-node_op op_reset;        /* {etcd}: everything of ours goes (reset.c) */
+node_op op_kubelet; /* {others_serve}: restart it, the API server ends before when others do */
+node_op op_drain;   /* {node,seconds}: no new pods there, those that are leave (drain.c) */
+node_op op_remove_member; /* {id,name}: of etcd, one that does not answer any more (remove.c) */
+node_op op_delete_node;   /* {node} */
+node_op op_uncordon;      /* {node}: takes pods again, if drain made it unschedulable */
+node_op op_certificates;  /* {} -> {certificates,now} (certificates.c) */
+node_op op_obstacles;     /* {} -> {budgets,webhooks,deprecated}: before an upgrade (obstacles.c) */
+node_op op_addons;        /* {cni,pod_cidr}: kubectl apply (addons.c) */
+node_op op_status;        /* {} -> nodes and CoreDNS as the API server sees them */
+node_op op_kubeconfig;    /* {} : ~/.kube/config when there is none */
+node_op op_remember;      /* {cluster}: kept in the node's state */
+node_op op_cluster;       /* {pods} -> what etcd and the API server say (members.h) */
+node_op op_reset;         /* {etcd}: everything of ours goes (reset.c) */
 
 /* Members of args; a missing or wrong one is a failure that names it. Results are borrowed. */
 const char *arg_string(const json_t *args, const char *key, struct err *err);

@@ -29,6 +29,12 @@
 		.name = "node", .kind = CLI_LIST, .arg = "HOST", .help = text, \
 		.dest = &(o)->nodes, .list_commas = true                       \
 	}
+#define DRAIN(o)                                                                                \
+	{                                                                                       \
+		.name = "drain", .kind = CLI_DURATION, .arg = "TIME",                           \
+		.help = "How long pods may take to leave a node (5m).", .dest = &(o)->drain_ms, \
+		.min = 1000, .max = 7200000                                                     \
+	}
 #define FLAG(n, field, text)                                                 \
 	{                                                                    \
 		.name = n, .kind = CLI_FLAG, .help = text, .dest = &o->field \
@@ -172,13 +178,16 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 	     .help = "Checks that only warn: Budget, Webhook, RemovedAPI, and those of preflight.",
 	     .dest = &o->ignore,
 	     .list_commas = true},
-	    {.name = "drain",
-	     .kind = CLI_DURATION,
-	     .arg = "TIME",
-	     .help = "How long pods may take to leave a worker (5m).",
-	     .dest = &o->drain_ms,
-	     .min = 1000,
-	     .max = 7200000},
+	    DRAIN(o),
+	};
+	const struct cli_option remove[] = {
+	    TEXT("from", "HOST", from, "A master that stays, when this machine is none."),
+	    FLAG("dead", dead,
+	         "The machines are gone for good: remove their nodes and etcd members only."),
+	    DRAIN(o),
+	    FLAG("yes", yes, "Do not ask."),
+	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
+	    FLAG("json", json, "Print plan, events and result as JSON lines."),
 	};
 	const struct cli_option reset[] = {
 	    MASTERS(o, "Control plane machine to reset. Without any machine: this one."),
@@ -206,6 +215,9 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 		ADD(upgrade);
 		n = add_run(o, to, n);
 		return add_ssh(o, to, n, true);
+	case CMD_REMOVE:
+		ADD(remove);
+		return add_ssh(o, to, n, false);
 	case CMD_RESET:
 		ADD(reset);
 		return add_ssh(o, to, n, true);
@@ -274,7 +286,8 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .prog = "install",
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
-	    .text = "Commands: install (default), join, upgrade, certs, preflight, reset, status, "
+	    .text = "Commands: install (default), join, upgrade, remove, certs, preflight, reset, "
+                    "status, "
 		    "verify, "
 		    "node "
 		    "prepare, node "
@@ -317,6 +330,17 @@ static const struct cli_command commands[CMD_COUNT] = {
 		    "at their ports. Exit code 1 when a certificate has ended, ends within 30 "
 		    "days, does not fit its key or its CA, or is not the one that its program "
 		    "uses; 75 when a machine could not be asked.",
+	},
+    [CMD_REMOVE] =
+	{
+	    .prog = "install remove",
+	    .synopsis = "[options] NODE ...",
+	    .summary = "take nodes out of the cluster, and Kubernetes off their machines",
+	    .text = "NODE is the name or address of a node. Runs on a master that stays, or "
+		    "anywhere else with --from. One node after the other: pods leave it, its etcd "
+		    "member leaves, its machine is reset, its Node is deleted. Nothing is changed "
+		    "where etcd would lose its quorum on the way. To replace a master, join the "
+		    "new one first.",
 	},
     [CMD_RESET] =
 	{
@@ -389,10 +413,15 @@ static struct cli_command with_rows(enum command cmd, const struct cli_option *r
 	return c;
 }
 
+static bool takes_operands(enum command cmd)
+{
+	return cmd == CMD_PLAN_CHECK || cmd == CMD_REMOVE;
+}
+
 static bool logs_in(enum command cmd)
 {
 	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_UPGRADE || cmd == CMD_RESET ||
-	       cmd == CMD_STATUS || cmd == CMD_CERTS || cmd == CMD_PREFLIGHT;
+	       cmd == CMD_REMOVE || cmd == CMD_STATUS || cmd == CMD_CERTS || cmd == CMD_PREFLIGHT;
 }
 
 int options_parse(struct options *o, enum command cmd, int argc, char **argv, struct err *err)
@@ -407,7 +436,7 @@ int options_parse(struct options *o, enum command cmd, int argc, char **argv, st
 	                      .wait_ms = 600000,
 	                      .drain_ms = 300000};
 	rows_of(o, cmd, rows);
-	rc = cli_parse(&c, argc, argv, cmd == CMD_PLAN_CHECK ? &o->operands : NULL, err);
+	rc = cli_parse(&c, argc, argv, takes_operands(cmd) ? &o->operands : NULL, err);
 	return rc == 0 && logs_in(cmd) ? options_load_ssh(o, err) : rc;
 }
 

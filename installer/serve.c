@@ -55,6 +55,8 @@ static const struct {
     {"kubelet", op_kubelet},
     {"drain", op_drain},
     {"uncordon", op_uncordon},
+    {"remove_member", op_remove_member},
+    {"delete_node", op_delete_node},
     {"lvscare", op_lvscare},
     {"addons", op_addons},
     {"status", op_status},
@@ -139,9 +141,10 @@ const char *arg_string(const json_t *args, const char *key, struct err *err)
 static bool is_journaled(const char *op)
 {
 	static const char *const names[] = {
-	    "images",   "stage",   "unstage", "activate", "deactivate", "init",       "join",
-	    "token",    "certs",   "forget",  "lvscare",  "addons",     "kubeconfig", "remember",
-	    "snapshot", "upgrade", "kubelet", "drain",    "uncordon"};
+	    "images",     "stage",         "unstage",    "activate", "deactivate", "init",
+	    "join",       "token",         "certs",      "forget",   "lvscare",    "addons",
+	    "kubeconfig", "remember",      "snapshot",   "upgrade",  "kubelet",    "drain",
+	    "uncordon",   "remove_member", "delete_node"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(names[i], op) == 0)

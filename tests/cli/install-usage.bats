@@ -23,7 +23,7 @@ usage() { # TEXT WORD...
 
 @test "help and version, for each command" {
 	local c
-	for c in "" install join reset status verify "node prepare"; do
+	for c in "" install join upgrade remove certs reset status verify "node prepare"; do
 		# shellcheck disable=SC2086 # words
 		run "$INSTALL" $c --help
 		[ "$status" -eq 0 ]
@@ -36,7 +36,7 @@ usage() { # TEXT WORD...
 
 @test "commands that come later say so" {
 	local c
-	for c in rollback backup restore remove; do
+	for c in rollback backup restore; do
 		usage "install: $c: not available in this version" "$c"
 	done
 }
@@ -68,6 +68,10 @@ usage() { # TEXT WORD...
 
 @test "join without machines, or with nothing to learn the cluster from" {
 	usage "name the new machines with --node and --master" join --bundle "$B"
+}
+
+@test "remove without a node" {
+	usage "remove: which node? its name or address" remove
 }
 
 @test "reset without a terminal and without --yes" {
