@@ -9,7 +9,7 @@
 #include "mem.h"
 #include "proc.h"
 #include "strbuf.h"
-#include "tarball.h"
+#include "debunpack.h"
 
 #include <errno.h>
 #include <fnmatch.h>

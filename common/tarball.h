@@ -23,10 +23,3 @@ int tar_add_data(struct tar *t, const char *path, mode_t mode, const void *data,
 int tar_add_file(struct tar *t, const char *path, mode_t mode, const char *from, struct err *err);
 int tar_finish(struct tar *t, struct err *err); /* end marks; t is freed in any case */
 void tar_cancel(struct tar *t);                 /* freed without; NULL is fine */
-
-/*
- * Unpacks the data of a Debian package below dir: files, directories and symbolic links, without
- * owners or times. keep says which paths ("usr/sbin/nft") are wanted.
- */
-int deb_unpack(const char *deb, const char *dir, int (*keep)(void *ctx, const char *path),
-               void *ctx, struct err *err);
