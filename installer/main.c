@@ -18,6 +18,7 @@ static const struct {
     {"join", NULL, CMD_JOIN, cmd_join},
     {"upgrade", NULL, CMD_UPGRADE, cmd_upgrade},
     {"certs", NULL, CMD_CERTS, cmd_certs},
+    {"backup", NULL, CMD_BACKUP, cmd_backup},
     {"remove", NULL, CMD_REMOVE, cmd_remove},
     {"reset", NULL, CMD_RESET, cmd_reset},
     {"status", NULL, CMD_STATUS, cmd_status},
@@ -31,7 +32,7 @@ static const struct {
 };
 
 /* Planned, named in the design, and not there yet: said plainly instead of "unknown". */
-static const char *const later[] = {"rollback", "backup", "restore"};
+static const char *const later[] = {"rollback", "restore"};
 
 /* A command line that cannot be understood may ask for JSON all the same. */
 static bool asks_for_json(int argc, char **argv)

@@ -189,6 +189,13 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
 	    FLAG("json", json, "Print plan, events and result as JSON lines."),
 	};
+	const struct cli_option backup[] = {
+	    TEXT("from", "HOST", from,
+	         "The master, when this machine is none. FILE lies there in any case."),
+	    FLAG("verify", verify,
+	         "Do not make one: read FILE, restore etcd's data on trial, compare."),
+	    FLAG("json", json, "Print the result as JSON."),
+	};
 	const struct cli_option reset[] = {
 	    MASTERS(o, "Control plane machine to reset. Without any machine: this one."),
 	    NODES(o, "Worker machine to reset."),
@@ -215,6 +222,9 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 		ADD(upgrade);
 		n = add_run(o, to, n);
 		return add_ssh(o, to, n, true);
+	case CMD_BACKUP:
+		ADD(backup);
+		return add_ssh(o, to, n, false);
 	case CMD_REMOVE:
 		ADD(remove);
 		return add_ssh(o, to, n, false);
@@ -286,8 +296,9 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .prog = "install",
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
-	    .text = "Commands: install (default), join, upgrade, remove, certs, preflight, reset, "
-                    "status, "
+	    .text = "Commands: install (default), join, upgrade, remove, backup, certs, preflight, "
+		    "reset, "
+		    "status, "
 		    "verify, "
 		    "node "
 		    "prepare, node "
@@ -341,6 +352,16 @@ static const struct cli_command commands[CMD_COUNT] = {
 		    "member leaves, its machine is reset, its Node is deleted. Nothing is changed "
 		    "where etcd would lose its quorum on the way. To replace a master, join the "
 		    "new one first.",
+	},
+    [CMD_BACKUP] =
+	{
+	    .prog = "install backup",
+	    .synopsis = "[options] [FILE]",
+	    .summary = "save what cannot be made again of the cluster",
+	    .text = "Writes etcd's data, /etc/kubernetes with all keys, and our record into one "
+		    "tar on the master, whole or not at all, for root alone. Exit code 65: "
+		    "--verify found it damaged. docs/backup.md says how a cluster is brought back "
+		    "from it.",
 	},
     [CMD_RESET] =
 	{
@@ -415,13 +436,14 @@ static struct cli_command with_rows(enum command cmd, const struct cli_option *r
 
 static bool takes_operands(enum command cmd)
 {
-	return cmd == CMD_PLAN_CHECK || cmd == CMD_REMOVE;
+	return cmd == CMD_PLAN_CHECK || cmd == CMD_REMOVE || cmd == CMD_BACKUP;
 }
 
 static bool logs_in(enum command cmd)
 {
 	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_UPGRADE || cmd == CMD_RESET ||
-	       cmd == CMD_REMOVE || cmd == CMD_STATUS || cmd == CMD_CERTS || cmd == CMD_PREFLIGHT;
+	       cmd == CMD_REMOVE || cmd == CMD_BACKUP || cmd == CMD_STATUS || cmd == CMD_CERTS ||
+	       cmd == CMD_PREFLIGHT;
 }
 
 int options_parse(struct options *o, enum command cmd, int argc, char **argv, struct err *err)

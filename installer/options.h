@@ -24,8 +24,9 @@ struct options {
 	struct sshconf *sshconf;    /* what --ssh-config says, read once */
 	struct remembered *secrets; /* what was asked or read from stdin, once in a run */
 	struct strlist identities, ignore;
-	struct strlist operands; /* words that are no options: of plan-check and remove */
+	struct strlist operands; /* words that are no options: of plan-check, remove and backup */
 	bool ask_pass, dry_run, json, yes, control_plane;
+	bool verify;      /* a backup that is there */
 	bool dead;        /* the machines of removed nodes are gone */
 	bool accept_loss; /* of data of etcd's: --yes does not say that */
 	unsigned concurrency, wait_ms, drain_ms;
@@ -37,6 +38,7 @@ enum command {
 	CMD_UPGRADE,
 	CMD_CERTS,
 	CMD_REMOVE,
+	CMD_BACKUP,
 	CMD_RESET,
 	CMD_STATUS,
 	CMD_VERIFY,

@@ -55,6 +55,8 @@ static const struct {
     {"kubelet", op_kubelet},
     {"drain", op_drain},
     {"uncordon", op_uncordon},
+    {"backup", op_backup},
+    {"backup_check", op_backup_check},
     {"remove_member", op_remove_member},
     {"delete_node", op_delete_node},
     {"lvscare", op_lvscare},

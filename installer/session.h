@@ -74,6 +74,7 @@ int cmd_install(const struct options *o, struct err *err);
 int cmd_join(const struct options *o, struct err *err);
 int cmd_upgrade(const struct options *o, struct err *err);
 int cmd_certs(const struct options *o, struct err *err);
+int cmd_backup(const struct options *o, struct err *err);
 int cmd_remove(const struct options *o, struct err *err);
 int cmd_reset(const struct options *o, struct err *err);
 int cmd_status(const struct options *o, struct err *err);

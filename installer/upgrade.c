@@ -25,7 +25,9 @@
 #define SNAPSHOTS         DIR_STATE "/snapshots"
 #define SNAPSHOTS_KEPT    3
 #define UPGRADE_S         1800 /* kubeadm's own waits end before */
-#define APISERVER_S       90   /* its delay of a shutdown, and the requests that it has then */
+#define APISERVER_S       30   /* its delay of a shutdown is in it; kubelet gives it as long */
+#define OTHERS_S          10
+#define START_AFTER_S     "180" /* longer than all of that takes */
 #define COMMAND_S         60
 
 /* ---- a snapshot of etcd ---- */
@@ -146,13 +148,13 @@ static int crictl(const char *const words[], int seconds, struct strbuf *out, st
 	return proc_check((const char *const *)argv.v, &opts, out, err);
 }
 
-/* It ends as it does in any restart: new connections go elsewhere, then it serves those it has. */
-static int end_apiserver(struct err *err)
+/* Ends the containers of that name of the static pods; TERM, and KILL after so many seconds. */
+static int end_container(const char *name, int seconds, struct err *err)
 {
+	auto_free char *label = xasprintf("--label=io.kubernetes.container.name=%s", name);
+	auto_free char *limit = xasprintf("--timeout=%d", seconds);
 	const char *const list[] = {"ps", "--quiet",
-	                            "--label=io.kubernetes.pod.namespace=kube-system",
-	                            "--label=io.kubernetes.container.name=kube-apiserver", NULL};
-	auto_free char *limit = xasprintf("--timeout=%d", APISERVER_S);
+	                            "--label=io.kubernetes.pod.namespace=kube-system", label, NULL};
 	auto_strbuf ids = {0};
 	char *next, *id;
 
@@ -162,40 +164,78 @@ static int end_apiserver(struct err *err)
 	while ((id = strsep(&next, "\n"))) {
 		const char *const stop[] = {"stop", limit, id, NULL};
 
-		if (*id && crictl(stop, APISERVER_S + COMMAND_S, NULL, err) < 0)
+		if (*id && crictl(stop, seconds + COMMAND_S, NULL, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
-/* A kubelet of another minor version starts the static pods anew, all at the same time: an API
- * server whose etcd is away fails the requests that it gets. */
-static void leave_to_others(struct node *n)
+static int systemctl(const char *verb, struct err *err)
 {
-	struct static_pods p;
+	const char *argv[] = {"systemctl", verb, "kubelet", NULL};
+	const struct proc_opts opts = {.timeout_s = COMMAND_S};
+
+	return proc_check(argv, &opts, NULL, err);
+}
+
+/* Whatever becomes of this process, systemd starts kubelet then; where it runs that is nothing. */
+static int arrange_start(struct err *err)
+{
+	const char *argv[] = {"systemd-run", "--quiet", "--collect", "--on-active=" START_AFTER_S,
+	                      "systemctl",   "start",   "kubelet",   NULL};
+	const struct proc_opts opts = {.timeout_s = COMMAND_S};
+
+	return proc_check(argv, &opts, NULL, err);
+}
+
+/* The API server goes on until nobody asks it any more, as in any restart. */
+static void leave_to_others(struct node *n, const struct static_pods *p)
+{
 	struct err err = {0};
 
-	static_pods_read(&p);
-	if (p.etcd && p.etcd_url && etcd_move_leader(&p, p.etcd_url, &err) < 0)
+	if (p->etcd && p->etcd_url && etcd_move_leader(p, p->etcd_url, &err) < 0)
 		journal("etcd's leader is not moved: %s", err.msg);
-	if (p.apiserver) {
-		node_progress(n, "end the API server", 0, 0);
-		if (end_apiserver(&err) < 0)
-			journal("the API server is not ended before kubelet: %s", err.msg);
+	node_progress(n, "end the API server", 0, 0);
+	if (end_container("kube-apiserver", APISERVER_S, &err) < 0)
+		journal("the API server is not ended before kubelet: %s", err.msg);
+}
+
+/*
+ * A kubelet of another minor version makes the static pods anew, beside those that run: these have
+ * the ports, and the new ones would fail and wait before they are tried again.
+ */
+static int restart_control_plane(struct err *err)
+{
+	static const char *const names[] = {"kube-apiserver", "kube-controller-manager",
+	                                    "kube-scheduler", "etcd"};
+	struct err failed = {0};
+
+	if (arrange_start(&failed) < 0) {
+		journal("the static pods run on while kubelet starts anew: %s", failed.msg);
+		return systemctl("restart", err);
 	}
-	static_pods_release(&p);
+	if (systemctl("stop", err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
+		if (end_container(names[i], OTHERS_S, &failed) < 0)
+			journal("%s is not ended before kubelet: %s", names[i], failed.msg);
+	return systemctl("start", err);
 }
 
 int op_kubelet(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
-	const char *argv[] = {"systemctl", "restart", "kubelet", NULL};
-	const struct proc_opts opts = {.timeout_s = COMMAND_S};
+	struct static_pods p;
+	int rc;
 
 	(void)result;
 	if (node_lock(n, err) < 0)
 		return -1;
-	if (json_flag(args, "others_serve"))
-		leave_to_others(n);
+	static_pods_read(&p);
+	if (p.apiserver && json_flag(args, "others_serve"))
+		leave_to_others(n, &p);
+	node_progress(n, "kubelet", 0, 0);
 	journal("kubelet starts anew");
-	return proc_check(argv, &opts, NULL, err);
+	rc = p.apiserver ? restart_control_plane(err) : systemctl("restart", err);
+	static_pods_release(&p);
+	return rc;
 }

@@ -15,6 +15,7 @@ setup() {
 in_box() {
 	{
 		cat <<-'S'
+			rm -rf /etc/kubernetes # the box has a copy of what this machine has
 			mkdir -p /etc/kubernetes/pki/etcd /etc/kubernetes/manifests /var/lib/kubelet/pki
 			cd /etc/kubernetes/pki
 			authority() { # NAME CN

@@ -362,23 +362,50 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 	S
 }
 
-@test "before a master's kubelet starts anew, etcd's leader moves elsewhere" {
+@test "before a master's kubelet starts anew, etcd's leader moves elsewhere and the static pods end" {
 	in_box <<-'S'
 		members 1 2 3
 		within 10 leader 1
+		apiserver_manifest
+		for c in systemd-run crictl; do printf '#!/bin/sh\necho %s "$@" >> /run/calls\n' "$c" > "/usr/local/sbin/$c"; done
+		echo 'test "$2" != ps || echo "id-${5##*=}"' >> /usr/local/sbin/crictl
+		chmod +x /usr/local/sbin/*
+		ln -s /usr/local/sbin/crictl /opt/kubecask/current/bin/crictl
 		ask kubelet '{"others_serve":true}' > answer
-		cat answer
+		cat answer /run/calls
 		jq -e .ok answer
 		ctl 1 endpoint status | grep ', false, '
-		grep -x 'systemctl restart kubelet' /run/calls
-		[ "$(grep -c "etcd's leader is not moved" /var/lib/kubecask/journal)" = 0 ]
+		sed 's/--runtime[^ ]* //; /ps --quiet/d' /run/calls > did
+		diff did - <<-C
+			crictl stop --timeout=30 id-kube-apiserver
+			systemd-run --quiet --collect --on-active=180 systemctl start kubelet
+			systemctl stop kubelet
+			crictl stop --timeout=10 id-kube-apiserver
+			crictl stop --timeout=10 id-kube-controller-manager
+			crictl stop --timeout=10 id-kube-scheduler
+			crictl stop --timeout=10 id-etcd
+			systemctl start kubelet
+		C
 		# not the leader: nothing to move, and no complaint
 		ask kubelet '{"others_serve":true}' | jq -e .ok
 		[ "$(grep -c "etcd's leader is not moved" /var/lib/kubecask/journal)" = 0 ]
-		# the API server's container cannot be asked for: kubelet starts anew all the same
-		apiserver_manifest
+		# who would start kubelet should we die cannot be asked: it is never stopped
+		printf '#!/bin/sh\nexit 1\n' > /usr/local/sbin/systemd-run
 		ask kubelet '{"others_serve":true}' | jq -e .ok
+		[ "$(tail -1 /run/calls)" = 'systemctl restart kubelet' ]
+		# containers cannot be ended: kubelet starts anew all the same
+		printf '#!/bin/sh\nexit 1\n' | tee /usr/local/sbin/crictl > /usr/local/sbin/etcdctl
+		printf '#!/bin/sh\nexit 0\n' > /usr/local/sbin/systemd-run
+		ask kubelet '{"others_serve":true}' | jq -e .ok
+		[ "$(tail -1 /run/calls)" = 'systemctl start kubelet' ]
 		grep 'the API server is not ended before kubelet: ' /var/lib/kubecask/journal
+	S
+}
+
+@test "a worker's kubelet is just started anew" {
+	in_box <<-'S'
+		ask kubelet '{"others_serve":true}' | jq -e .ok
+		[ "$(cat /run/calls)" = 'systemctl restart kubelet' ]
 	S
 }
 
