@@ -119,6 +119,23 @@ static int add_encryption_keys(struct contents *c, struct err *err)
 	return add_file(c, name, path, err);
 }
 
+/* What a machine needs to be that node again. */
+static int add_kubelet(struct contents *c, struct err *err)
+{
+	static const char *const files[] = {"config.yaml",       "instance-config.yaml",
+	                                    "kubeadm-flags.env", "pki/kubelet-client-current.pem",
+	                                    "pki/kubelet.crt",   "pki/kubelet.key"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		auto_free char *path = xasprintf("/var/lib/kubelet/%s", files[i]);
+		auto_free char *name = xasprintf("kubelet/%s", files[i]);
+
+		if (fs_exists(path) && add_file(c, name, path, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int collect(struct contents *c, const struct static_pods *p, const char *database,
                    struct err *err)
 {
@@ -128,7 +145,7 @@ static int collect(struct contents *c, const struct static_pods *p, const char *
 	if (!is_below(p->certs_dir, KUBERNETES) &&
 	    add_directory(c, "pki", p->certs_dir, 0, err) < 0)
 		return -1;
-	if (add_encryption_keys(c, err) < 0)
+	if (add_encryption_keys(c, err) < 0 || add_kubelet(c, err) < 0)
 		return -1;
 	return fs_exists(STATE_FILE) ? add_file(c, "state.json", STATE_FILE, err) : 0;
 }

@@ -7,9 +7,10 @@ struct err;
 
 /*
  * A backup is a tar that any tar opens: backup.json first, then etcd.db (etcd's own snapshot),
- * kubernetes/ (the files of /etc/kubernetes), pki/ (the certificates, where they lie elsewhere),
- * extra/ (files that the API server was told of and that lie elsewhere), state.json (our record).
- * backup.json: {format,created,kubernetes,bundle,machine,vip,members[],files[{name,size,digest}]}.
+ * kubernetes/ (the files of /etc/kubernetes), kubelet/ (its configuration and pairs), pki/ (the
+ * certificates, where they lie elsewhere), extra/ (files that the API server was told of and that
+ * lie elsewhere), state.json (our record). backup.json:
+ * {format,created,kubernetes,bundle,machine,vip,members[],files[{name,size,digest}]}.
  */
 #define BACKUP_FORMAT   1
 #define BACKUP_MANIFEST "backup.json"
