@@ -8,9 +8,8 @@
 #include "json.h"
 #include "mem.h"
 #include "strbuf.h"
+#include "tarread.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -20,7 +19,7 @@
 #define MANIFEST_MAX (16u << 20)
 
 struct reading {
-	struct archive *a;
+	struct tar_reader *tar;
 	const char *path, *dir;
 	json_t *manifest;
 	size_t seen; /* files */
@@ -34,17 +33,18 @@ static int damaged(const struct reading *r, struct err *err, const char *what)
 /* backup.json is the first entry. */
 static int read_manifest(struct reading *r, struct err *err)
 {
-	struct archive_entry *e;
 	auto_strbuf text = {0};
-	la_ssize_t n;
+	struct err ignored = {0};
+	const char *name;
+	bool regular;
+	ssize_t n;
 
-	if (archive_read_next_header(r->a, &e) != ARCHIVE_OK ||
-	    strcmp(archive_entry_pathname(e) ? archive_entry_pathname(e) : "", BACKUP_MANIFEST) !=
-	        0)
+	if (tar_reader_next(r->tar, &name, &regular, &ignored) != 1 ||
+	    strcmp(name, BACKUP_MANIFEST) != 0)
 		return damaged(r, err, "no backup: " BACKUP_MANIFEST " is not its first file");
 	do {
 		strbuf_grow(&text, 1 << 16);
-		n = archive_read_data(r->a, text.buf + text.len, 1 << 16);
+		n = tar_reader_data(r->tar, text.buf + text.len, 1 << 16, &ignored);
 		if (n > 0)
 			text.len += (size_t)n;
 	} while (n > 0 && text.len < MANIFEST_MAX);
@@ -105,12 +105,13 @@ static int read_data(const struct reading *r, const json_t *entry, int out, stru
 	auto_free char *buf = xmalloc(1 << 16);
 	json_int_t size = 0;
 	struct digest is;
-	la_ssize_t n;
+	struct err cause = {0};
+	ssize_t n;
 	int rc = 0;
 
-	while (rc == 0 && (n = archive_read_data(r->a, buf, 1 << 16)) != 0) {
+	while (rc == 0 && (n = tar_reader_data(r->tar, buf, 1 << 16, &cause)) != 0) {
 		if (n < 0)
-			rc = damaged(r, err, archive_error_string(r->a));
+			rc = damaged(r, err, cause.msg);
 		else if (out >= 0 && fs_write_all(out, buf, (size_t)n) < 0)
 			rc = err_set(err, "%s/%s: %s", r->dir, name, strerror(errno));
 		else
@@ -124,15 +125,14 @@ static int read_data(const struct reading *r, const json_t *entry, int out, stru
 	return rc;
 }
 
-static int read_file(struct reading *r, struct archive_entry *e, struct err *err)
+static int read_file(struct reading *r, const char *name, bool regular, struct err *err)
 {
-	const char *name = archive_entry_pathname(e);
-	const json_t *entry = name ? listed(r, name) : NULL;
+	const json_t *entry = listed(r, name);
 	int out, rc;
 
-	if (!entry || archive_entry_filetype(e) != AE_IFREG || !is_safe(name))
+	if (!entry || !regular || !is_safe(name))
 		return err_set_code(err, EXIT_BAD_BUNDLE, "%s: %s in it is not named by its %s",
-		                    r->path, name ? name : "a file", BACKUP_MANIFEST);
+		                    r->path, name, BACKUP_MANIFEST);
 	out = open_output(r, name, err);
 	if (out == -2)
 		return -1;
@@ -145,14 +145,16 @@ static int read_file(struct reading *r, struct archive_entry *e, struct err *err
 
 static int read_files(struct reading *r, struct err *err)
 {
-	struct archive_entry *e;
+	struct err cause = {0};
+	const char *name;
+	bool regular;
 	int rc;
 
-	while ((rc = archive_read_next_header(r->a, &e)) == ARCHIVE_OK)
-		if (read_file(r, e, err) < 0)
+	while ((rc = tar_reader_next(r->tar, &name, &regular, &cause)) == 1)
+		if (read_file(r, name, regular, err) < 0)
 			return -1;
-	if (rc != ARCHIVE_EOF)
-		return damaged(r, err, archive_error_string(r->a));
+	if (rc < 0)
+		return damaged(r, err, cause.msg);
 	if (r->seen != json_array_size(json_object_get(r->manifest, "files")))
 		return damaged(r, err, "files are missing in it");
 	return 0;
@@ -160,18 +162,19 @@ static int read_files(struct reading *r, struct err *err)
 
 int backup_read(const char *path, const char *dir, json_t **manifest, struct err *err)
 {
-	struct reading r = {.a = archive_read_new(), .path = path, .dir = dir};
+	struct reading r = {.path = path, .dir = dir};
+	struct err cause = {0};
 	int rc = 0;
 
-	archive_read_support_format_tar(r.a);
-	if (archive_read_open_filename(r.a, path, 1 << 16) != ARCHIVE_OK)
-		rc = fs_exists(path) ? damaged(&r, err, archive_error_string(r.a))
-		                     : err_set(err, "%s: there is no such file", path);
-	if (rc == 0)
-		rc = read_manifest(&r, err);
+	if (!fs_exists(path))
+		return err_set(err, "%s: there is no such file", path);
+	r.tar = tar_reader_open(path, &cause);
+	if (!r.tar)
+		return damaged(&r, err, cause.msg);
+	rc = read_manifest(&r, err);
 	if (rc == 0)
 		rc = read_files(&r, err);
-	archive_read_free(r.a);
+	tar_reader_close(r.tar);
 	if (rc < 0)
 		json_decref(r.manifest);
 	else

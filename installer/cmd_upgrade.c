@@ -26,7 +26,7 @@ static int show(struct session *s, struct findings *f, struct err *err)
 {
 	bool refused = findings_errors(f) > 0;
 
-	session_show_findings(s, f, s->opt->json ? NULL : stderr);
+	session_show_findings(s, f, f->n && !s->opt->json ? stderr : NULL);
 	findings_release(f);
 	return refused ? err_set(err, "the cluster cannot be upgraded now, nothing was changed")
 	               : 0;
@@ -38,12 +38,23 @@ static bool is_master(const struct job *j, void *ctx)
 	return j->facts && j->host->master;
 }
 
+/* What all masters would say alike is asked of the first one alone. */
+static json_t *obstacles_args(const struct job *j, void *ctx)
+{
+	const struct session *s = ctx;
+	size_t first = 0;
+
+	while (first < s->jobs.n && !is_master(&s->jobs.v[first], NULL))
+		first++;
+	return json_pack("{sb}", "cluster", j == &s->jobs.v[first]);
+}
+
 static int check_obstacles(struct session *s, struct err *err)
 {
 	struct findings f = {0};
 	bool drains = s->jobs.n - hostlist_masters(&s->hosts) > 1;
 
-	if (jobs_run(&s->jobs, "obstacles", "look for obstacles", is_master, NULL, NULL))
+	if (jobs_run(&s->jobs, "obstacles", "look for obstacles", is_master, obstacles_args, s))
 		return session_unreachable(s, err);
 	for (size_t i = 0; i < s->jobs.n; i++)
 		if (is_master(&s->jobs.v[i], NULL))

@@ -82,13 +82,14 @@ node_op op_backup;        /* {file} -> {backup}: there (backup.h) */
 node_op op_backup_check;  /* {file} -> {backup,revision,totalKey,hash}: can it be restored? */
 node_op op_uncordon;      /* {node}: takes pods again, if drain made it unschedulable */
 node_op op_certificates;  /* {} -> {certificates,now} (certificates.c) */
-node_op op_obstacles;     /* {} -> {budgets,webhooks,deprecated}: before an upgrade (obstacles.c) */
-node_op op_addons;        /* {cni,pod_cidr}: kubectl apply (addons.c) */
-node_op op_status;        /* {} -> nodes and CoreDNS as the API server sees them */
-node_op op_kubeconfig;    /* {} : ~/.kube/config when there is none */
-node_op op_remember;      /* {cluster}: kept in the node's state */
-node_op op_cluster;       /* {pods} -> what etcd and the API server say (members.h) */
-node_op op_reset;         /* {etcd}: everything of ours goes (reset.c) */
+node_op
+    op_obstacles;  /* {cluster} -> {budgets,webhooks,deprecated}: before an upgrade (obstacles.c) */
+node_op op_addons; /* {cni,pod_cidr}: kubectl apply (addons.c) */
+node_op op_status; /* {} -> nodes and CoreDNS as the API server sees them */
+node_op op_kubeconfig; /* {} : ~/.kube/config when there is none */
+node_op op_remember;   /* {cluster}: kept in the node's state */
+node_op op_cluster;    /* {pods} -> what etcd and the API server say (members.h) */
+node_op op_reset;      /* {etcd}: everything of ours goes (reset.c) */
 
 /* Members of args; a missing or wrong one is a failure that names it. Results are borrowed. */
 const char *arg_string(const json_t *args, const char *key, struct err *err);

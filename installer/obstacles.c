@@ -175,19 +175,21 @@ int op_obstacles(struct node *n, const json_t *args, json_t *result, struct err 
 	struct static_pods p;
 
 	(void)n;
-	(void)args;
 	(void)err;
 	json_object_set_new(result, "budgets", budgets);
 	json_object_set_new(result, "webhooks", webhooks);
 	json_object_set_new(result, "deprecated", deprecated);
 	static_pods_read(&p);
 	apiserver_local(&api, &p);
-	add_budgets(&api, budgets);
-	add_webhooks_of(&api,
-	                "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
-	                webhooks);
-	add_webhooks_of(&api, "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
-	                webhooks);
+	if (json_flag(args, "cluster")) {
+		add_budgets(&api, budgets);
+		add_webhooks_of(
+		    &api, "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations",
+		    webhooks);
+		add_webhooks_of(
+		    &api, "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+		    webhooks);
+	}
 	add_deprecated(&api, deprecated);
 	apiserver_release(&api);
 	static_pods_release(&p);

@@ -180,22 +180,6 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 	     .list_commas = true},
 	    DRAIN(o),
 	};
-	const struct cli_option remove[] = {
-	    TEXT("from", "HOST", from, "A master that stays, when this machine is none."),
-	    FLAG("dead", dead,
-	         "The machines are gone for good: remove their nodes and etcd members only."),
-	    DRAIN(o),
-	    FLAG("yes", yes, "Do not ask."),
-	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
-	    FLAG("json", json, "Print plan, events and result as JSON lines."),
-	};
-	const struct cli_option backup[] = {
-	    TEXT("from", "HOST", from,
-	         "The master, when this machine is none. FILE lies there in any case."),
-	    FLAG("verify", verify,
-	         "Do not make one: read FILE, restore etcd's data on trial, compare."),
-	    FLAG("json", json, "Print the result as JSON."),
-	};
 	const struct cli_option reset[] = {
 	    MASTERS(o, "Control plane machine to reset. Without any machine: this one."),
 	    NODES(o, "Worker machine to reset."),
@@ -222,17 +206,44 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 		ADD(upgrade);
 		n = add_run(o, to, n);
 		return add_ssh(o, to, n, true);
-	case CMD_BACKUP:
-		ADD(backup);
-		return add_ssh(o, to, n, false);
-	case CMD_REMOVE:
-		ADD(remove);
-		return add_ssh(o, to, n, false);
 	case CMD_RESET:
 		ADD(reset);
 		return add_ssh(o, to, n, true);
 	default:
 		return 0;
+	}
+}
+
+/* Of those that work on single nodes of a cluster that is there; 0: it is none of them. */
+static size_t node_rows(struct options *o, enum command cmd, struct cli_option *to)
+{
+	const struct cli_option remove[] = {
+	    TEXT("from", "HOST", from, "A master that stays, when this machine is none."),
+	    FLAG("dead", dead,
+	         "The machines are gone for good: remove their nodes and etcd members only."),
+	    DRAIN(o),
+	    FLAG("yes", yes, "Do not ask."),
+	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
+	    FLAG("json", json, "Print plan, events and result as JSON lines."),
+	};
+	const struct cli_option backup[] = {
+	    TEXT("from", "HOST", from,
+	         "The master, when this machine is none. FILE lies there in any case."),
+	    FLAG("verify", verify,
+	         "Do not make one: read FILE, restore etcd's data on trial, compare."),
+	    FLAG("json", json, "Print the result as JSON."),
+	};
+	size_t n = 0;
+
+	switch (cmd) {
+	case CMD_REMOVE:
+		ADD(remove);
+		return add_ssh(o, to, n, false);
+	case CMD_BACKUP:
+		ADD(backup);
+		return add_ssh(o, to, n, false);
+	default:
+		return cluster_rows(o, cmd, to);
 	}
 }
 
@@ -286,7 +297,7 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 		ADD(prepare);
 		return add_cluster(o, to, n, false);
 	default:
-		return cluster_rows(o, cmd, to);
+		return node_rows(o, cmd, to);
 	}
 }
 

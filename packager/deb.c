@@ -2,6 +2,7 @@
 #include "deb.h"
 
 #include "conf.h"
+#include "debunpack.h"
 #include "digest.h"
 #include "err.h"
 #include "fs.h"
@@ -9,7 +10,6 @@
 #include "mem.h"
 #include "proc.h"
 #include "strbuf.h"
-#include "debunpack.h"
 
 #include <errno.h>
 #include <fnmatch.h>
