@@ -24,7 +24,7 @@ setup() {
 restart() {
 	on "$1" "mkdir -p /root/patches && for c in etcd kube-apiserver; do
 		echo '{\"metadata\": {\"annotations\": {\"test/mark\": \"$2\"}}}' > /root/patches/\$c+merge.json; done"
-	KUBECASK_LAB_DEADLINE=600 on "$1" kubeadm upgrade node --patches /root/patches
+	DEADLINE=600 on "$1" kubeadm upgrade node --patches /root/patches
 	for c in etcd kube-apiserver; do
 		on "$1" grep -q "test/mark: \"*$2" "/etc/kubernetes/manifests/$c.yaml"
 	done
