@@ -7,7 +7,7 @@
 load lib
 
 setup_file() {
-	export BATS_TEST_TIMEOUT=1500
+	export BATS_TEST_TIMEOUT=1800
 	machines 1:2500M 2:2500M 3:2500M 4:1500M
 }
 
@@ -26,7 +26,7 @@ restart() {
 		echo '{\"metadata\": {\"annotations\": {\"test/mark\": \"$2\"}}}' > /root/patches/\$c+merge.json; done"
 	DEADLINE=600 on "$1" kubeadm upgrade node --patches /root/patches
 	for c in etcd kube-apiserver; do
-		on "$1" grep -q "test/mark: \"*$2" "/etc/kubernetes/manifests/$c.yaml"
+		on "$1" "grep -q 'test/mark: $2' /etc/kubernetes/manifests/$c.yaml"
 	done
 	eventually 120 ready 1 node1 node2 node3 node4
 }
