@@ -27,6 +27,8 @@
 #define UPGRADE_S         1800 /* kubeadm's own waits end before */
 #define APISERVER_S       30   /* its delay of a shutdown is in it; kubelet gives it as long */
 #define OTHERS_S          10
+#define KUBELET           "kubelet"
+#define START_UNIT        "kubecask-start-kubelet"
 #define START_AFTER_S     "180" /* longer than all of that takes */
 #define COMMAND_S         60
 
@@ -170,21 +172,36 @@ static int end_container(const char *name, int seconds, struct err *err)
 	return 0;
 }
 
-static int systemctl(const char *verb, struct err *err)
+static int systemctl(const char *verb, const char *unit, struct err *err)
 {
-	const char *argv[] = {"systemctl", verb, "kubelet", NULL};
+	const char *argv[] = {"systemctl", verb, unit, NULL};
 	const struct proc_opts opts = {.timeout_s = COMMAND_S};
 
 	return proc_check(argv, &opts, NULL, err);
 }
 
-/* Whatever becomes of this process, systemd starts kubelet then; where it runs that is nothing. */
+static void cancel_start(void)
+{
+	struct err ignored = {0};
+
+	systemctl("stop", START_UNIT ".timer", &ignored);
+}
+
+/* Whatever becomes of this process, systemd starts kubelet then, unless that is cancelled. */
 static int arrange_start(struct err *err)
 {
-	const char *argv[] = {"systemd-run", "--quiet", "--collect", "--on-active=" START_AFTER_S,
-	                      "systemctl",   "start",   "kubelet",   NULL};
+	const char *argv[] = {"systemd-run",
+	                      "--quiet",
+	                      "--collect",
+	                      "--unit=" START_UNIT,
+	                      "--on-active=" START_AFTER_S,
+	                      "systemctl",
+	                      "start",
+	                      "kubelet",
+	                      NULL};
 	const struct proc_opts opts = {.timeout_s = COMMAND_S};
 
+	cancel_start(); /* of a run that was cut off */
 	return proc_check(argv, &opts, NULL, err);
 }
 
@@ -212,14 +229,17 @@ static int restart_control_plane(struct err *err)
 
 	if (arrange_start(&failed) < 0) {
 		journal("the static pods run on while kubelet starts anew: %s", failed.msg);
-		return systemctl("restart", err);
+		return systemctl("restart", KUBELET, err);
 	}
-	if (systemctl("stop", err) < 0)
+	if (systemctl("stop", KUBELET, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (end_container(names[i], OTHERS_S, &failed) < 0)
 			journal("%s is not ended before kubelet: %s", names[i], failed.msg);
-	return systemctl("start", err);
+	if (systemctl("start", KUBELET, err) < 0)
+		return -1; /* systemd tries again */
+	cancel_start();
+	return 0;
 }
 
 int op_kubelet(struct node *n, const json_t *args, json_t *result, struct err *err)
@@ -235,7 +255,7 @@ int op_kubelet(struct node *n, const json_t *args, json_t *result, struct err *e
 		leave_to_others(n, &p);
 	node_progress(n, "kubelet", 0, 0);
 	journal("kubelet starts anew");
-	rc = p.apiserver ? restart_control_plane(err) : systemctl("restart", err);
+	rc = p.apiserver ? restart_control_plane(err) : systemctl("restart", KUBELET, err);
 	static_pods_release(&p);
 	return rc;
 }

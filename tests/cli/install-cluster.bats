@@ -378,13 +378,15 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 		sed 's/--runtime[^ ]* //; /ps --quiet/d' /run/calls > did
 		diff did - <<-C
 			crictl stop --timeout=30 id-kube-apiserver
-			systemd-run --quiet --collect --on-active=180 systemctl start kubelet
+			systemctl stop kubecask-start-kubelet.timer
+			systemd-run --quiet --collect --unit=kubecask-start-kubelet --on-active=180 systemctl start kubelet
 			systemctl stop kubelet
 			crictl stop --timeout=10 id-kube-apiserver
 			crictl stop --timeout=10 id-kube-controller-manager
 			crictl stop --timeout=10 id-kube-scheduler
 			crictl stop --timeout=10 id-etcd
 			systemctl start kubelet
+			systemctl stop kubecask-start-kubelet.timer
 		C
 		# not the leader: nothing to move, and no complaint
 		ask kubelet '{"others_serve":true}' | jq -e .ok
@@ -397,7 +399,7 @@ INIT_DOCS='{"docs":[{"kind":"InitConfiguration"},{"kind":"ClusterConfiguration"}
 		printf '#!/bin/sh\nexit 1\n' | tee /usr/local/sbin/crictl > /usr/local/sbin/etcdctl
 		printf '#!/bin/sh\nexit 0\n' > /usr/local/sbin/systemd-run
 		ask kubelet '{"others_serve":true}' | jq -e .ok
-		[ "$(tail -1 /run/calls)" = 'systemctl start kubelet' ]
+		[ "$(tail -2 /run/calls | head -1)" = 'systemctl start kubelet' ]
 		grep 'the API server is not ended before kubelet: ' /var/lib/kubecask/journal
 	S
 }
