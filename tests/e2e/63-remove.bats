@@ -7,7 +7,7 @@ load lib
 
 setup_file() {
 	export BATS_TEST_TIMEOUT=1200
-	machines 1:2500M 2:2500M 3:2500M 4:1500M 5:1500M
+	machines 1:2500M 2:2500M 3:2500M 4:1500M 5:2500M
 }
 
 teardown_file() {
@@ -23,6 +23,10 @@ remove() { # SECONDS WORD...
 	local limit=$1
 	shift
 	installer "$limit" remove --from "$(addr 1)" "${SSH[@]}" "$@"
+}
+
+join_master() { # N
+	installer 600 join --from "$(addr 1)" --master "$(addr "$1")" --bundle "$BUNDLE" --yes --ignore-preflight-errors NumCPU "${SSH[@]}"
 }
 
 etcd() { # WORD...: etcdctl on master 1
@@ -94,7 +98,7 @@ refused() { # STATUS WORDS WORD...: nothing is changed anywhere
 	[ "$(members)" = "node1 node2" ]
 	[ "$(nodes)" = "node1 node2 node4" ]
 	eventually 60 has_real_servers 4 "$(addr 1)" "$(addr 2)"
-	installer 600 join --from "$(addr 1)" --master "$(addr 3)" --bundle "$BUNDLE" --yes "${SSH[@]}"
+	join_master 3
 	eventually 120 ready 1 node1 node2 node3 node4
 	[ "$(members)" = "node1 node2 node3" ]
 	eventually 60 has_real_servers 4 "$(addr 1)" "$(addr 2)" "$(addr 3)"
@@ -117,7 +121,7 @@ not_ready() { # NODE
 	remove 120 --yes --dead node3
 	[ "$(members)" = "node1 node2" ]
 	[ "$(nodes)" = "node1 node2 node4" ]
-	installer 600 join --from "$(addr 1)" --master "$(addr 5)" --bundle "$BUNDLE" --yes "${SSH[@]}"
+	join_master 5
 	eventually 120 ready 1 node1 node2 node4 node5
 	[ "$(members)" = "node1 node2 node5" ]
 	eventually 60 has_real_servers 4 "$(addr 1)" "$(addr 2)" "$(addr 5)"
