@@ -8,6 +8,7 @@
 #include "reset.h"
 
 #include "clear.h"
+#include "containers.h"
 #include "err.h"
 #include "etcd.h"
 #include "fs.h"
@@ -190,6 +191,19 @@ static int remove_member(const struct static_pods *p, const struct leaving *l, s
 	return 0;
 }
 
+/* In order, while its etcd still answers: others serve. kubelet brings it back should the member
+ * stay. */
+static void end_apiserver(struct node *n, const struct static_pods *p)
+{
+	struct err err = {0};
+
+	if (!p->apiserver)
+		return;
+	node_progress(n, "end the API server", 0, 0);
+	if (containers_end("kube-apiserver", APISERVER_END_S, &err) < 0)
+		journal("reset: the API server is not ended before etcd: %s", err.msg);
+}
+
 static int leave_etcd(struct node *n, const struct static_pods *p, const json_t *args,
                       json_t *result, struct clear_report *r, struct err *err)
 {
@@ -197,9 +211,10 @@ static int leave_etcd(struct node *n, const struct static_pods *p, const json_t 
 	struct leaving l = {0};
 	int rc = 0;
 
-	node_progress(n, "leave etcd", 0, 0);
 	find_member(p, args, &l);
 	if (l.members > 1) {
+		end_apiserver(n, p);
+		node_progress(n, "leave etcd", 0, 0);
 		rc = remove_member(p, &l, err);
 		if (rc == 0) {
 			journal("reset: etcd member %s removed", l.id);

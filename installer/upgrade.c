@@ -3,6 +3,7 @@
  * What a machine does in an upgrade of its cluster: etcd's data is saved, the new version's kubeadm
  * changes the static pods, kubelet is started anew after activate. Each operation can be repeated.
  */
+#include "containers.h"
 #include "err.h"
 #include "etcd.h"
 #include "fs.h"
@@ -20,17 +21,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#define CRICTL            DIR_CURRENT "/bin/crictl"
-#define CONTAINERD_SOCKET "unix:///run/containerd/containerd.sock"
-#define SNAPSHOTS         DIR_STATE "/snapshots"
-#define SNAPSHOTS_KEPT    3
-#define UPGRADE_S         1800 /* kubeadm's own waits end before */
-#define APISERVER_S       30   /* its delay of a shutdown is in it; kubelet gives it as long */
-#define OTHERS_S          10
-#define KUBELET           "kubelet"
-#define START_UNIT        "kubecask-start-kubelet"
-#define START_AFTER_S     "180" /* longer than all of that takes */
-#define COMMAND_S         60
+#define SNAPSHOTS      DIR_STATE "/snapshots"
+#define SNAPSHOTS_KEPT 3
+#define UPGRADE_S      1800 /* kubeadm's own waits end before */
+#define OTHERS_S       10
+#define KUBELET        "kubelet"
+#define START_UNIT     "kubecask-start-kubelet"
+#define START_AFTER_S  "180" /* longer than all of that takes */
+#define COMMAND_S      60
 
 /* ---- a snapshot of etcd ---- */
 
@@ -138,40 +136,6 @@ int op_upgrade(struct node *n, const json_t *args, json_t *result, struct err *e
 
 /* ---- kubelet ---- */
 
-static int crictl(const char *const words[], int seconds, struct strbuf *out, struct err *err)
-{
-	const struct proc_opts opts = {.timeout_s = seconds};
-	auto_strlist argv = {0};
-
-	strlist_add(&argv, CRICTL);
-	strlist_add(&argv, "--runtime-endpoint=" CONTAINERD_SOCKET);
-	for (; *words; words++)
-		strlist_add(&argv, *words);
-	return proc_check((const char *const *)argv.v, &opts, out, err);
-}
-
-/* Ends the containers of that name of the static pods; TERM, and KILL after so many seconds. */
-static int end_container(const char *name, int seconds, struct err *err)
-{
-	auto_free char *label = xasprintf("--label=io.kubernetes.container.name=%s", name);
-	auto_free char *limit = xasprintf("--timeout=%d", seconds);
-	const char *const list[] = {"ps", "--quiet",
-	                            "--label=io.kubernetes.pod.namespace=kube-system", label, NULL};
-	auto_strbuf ids = {0};
-	char *next, *id;
-
-	if (crictl(list, COMMAND_S, &ids, err) < 0)
-		return -1;
-	next = ids.len ? ids.buf : NULL;
-	while ((id = strsep(&next, "\n"))) {
-		const char *const stop[] = {"stop", limit, id, NULL};
-
-		if (*id && crictl(stop, seconds + COMMAND_S, NULL, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int systemctl(const char *verb, const char *unit, struct err *err)
 {
 	const char *argv[] = {"systemctl", verb, unit, NULL};
@@ -213,7 +177,7 @@ static void leave_to_others(struct node *n, const struct static_pods *p)
 	if (p->etcd && p->etcd_url && etcd_move_leader(p, p->etcd_url, &err) < 0)
 		journal("etcd's leader is not moved: %s", err.msg);
 	node_progress(n, "end the API server", 0, 0);
-	if (end_container("kube-apiserver", APISERVER_S, &err) < 0)
+	if (containers_end("kube-apiserver", APISERVER_END_S, &err) < 0)
 		journal("the API server is not ended before kubelet: %s", err.msg);
 }
 
@@ -234,7 +198,7 @@ static int restart_control_plane(struct err *err)
 	if (systemctl("stop", KUBELET, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-		if (end_container(names[i], OTHERS_S, &failed) < 0)
+		if (containers_end(names[i], OTHERS_S, &failed) < 0)
 			journal("%s is not ended before kubelet: %s", names[i], failed.msg);
 	if (systemctl("start", KUBELET, err) < 0)
 		return -1; /* systemd tries again */
