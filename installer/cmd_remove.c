@@ -43,7 +43,7 @@ static int connect_machines(struct installation *in, const struct host *seed,
 		if (options_host(s->opt, &s->hosts, way_to(in->record, r->v[i].address),
 		                 r->v[i].control_plane, err) < 0)
 			return -1;
-	return session_connect(s, err);
+	return hostlist_mark_local(&s->hosts, err) < 0 ? -1 : session_connect(s, err);
 }
 
 /* Each is what the API server says it is, of this cluster and no other one. */
