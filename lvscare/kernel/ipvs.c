@@ -4,6 +4,7 @@
 #include "err.h"
 #include "events.h"
 #include "genl.h"
+#include "strbuf.h"
 
 #include <errno.h>
 #include <linux/netlink.h>
@@ -182,6 +183,57 @@ static int put_service_or_rr(struct ipvs *b, struct ipvs_service *svc, uint8_t c
 	return 0;
 }
 
+static void append(struct strbuf *batch, const struct nlmsg *m)
+{
+	struct nlmsghdr hdr;
+
+	memcpy(&hdr, m->data, sizeof(hdr));
+	hdr.nlmsg_flags |= NLM_F_REQUEST;
+	strbuf_add(batch, &hdr, sizeof(hdr));
+	strbuf_add(batch, m->data + sizeof(hdr), m->len - sizeof(hdr));
+}
+
+/*
+ * Adds the service and its real servers by one datagram, which the kernel works through before we
+ * run again: a service that has no real server refuses connections (ICMP port unreachable). -1:
+ * something of it was refused.
+ */
+static int add_all(struct ipvs *b, const struct rules *rules, const struct ipvs_service *svc)
+{
+	const struct nlmsghdr end = {
+	    .nlmsg_len = sizeof(end), .nlmsg_type = NLMSG_NOOP, .nlmsg_flags = NLM_F_REQUEST};
+	auto_strbuf batch = {0};
+	struct nlmsg m;
+	uint32_t refused;
+
+	ipvs_encode_service(&m, b->family, IPVS_CMD_NEW_SERVICE, svc, true);
+	append(&batch, &m);
+	for (size_t i = 0; i < rules->n; i++) {
+		struct ipvs_dest dest = {.addr = rules->dest[i].addr,
+		                         .method = IP_VS_CONN_F_MASQ,
+		                         .weight = rules->dest[i].weight};
+
+		ipvs_encode_dest(&m, b->family, IPVS_CMD_NEW_DEST, &rules->vs, &dest, true);
+		append(&batch, &m);
+	}
+	strbuf_add(&batch, &end, sizeof(end));
+	return nlsock_commit(&b->sock, &batch, &refused);
+}
+
+static void tell_added(const struct rules *rules, const struct ipvs_service *svc, struct events *ev)
+{
+	char name[ADDR_STR_MAX];
+
+	ev->changed[CHANGE_VIRTUAL_SERVER]++;
+	event(ev, LOG_LVL_INFO, "virtual server %s added, scheduler %s", addr_str(&rules->vs, name),
+	      svc->scheduler);
+	for (size_t i = 0; i < rules->n; i++) {
+		ev->changed[CHANGE_REAL_SERVER]++;
+		event(ev, LOG_LVL_INFO, "real server %s added, weight %u",
+		      addr_str(&rules->dest[i].addr, name), rules->dest[i].weight);
+	}
+}
+
 static int apply_service(struct ipvs *b, const struct rules *rules, struct events *ev,
                          struct err *err)
 {
@@ -195,6 +247,10 @@ static int apply_service(struct ipvs *b, const struct rules *rules, struct event
 		return -1;
 	addr_str(&rules->vs, name);
 	if (!have.addr.family) {
+		if (add_all(b, rules, &want) == 0) {
+			tell_added(rules, &want, ev);
+			return 0;
+		}
 		if (put_service_or_rr(b, &want, IPVS_CMD_NEW_SERVICE, ev, err) < 0)
 			return -1;
 		ev->changed[CHANGE_VIRTUAL_SERVER]++;

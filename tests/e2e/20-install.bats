@@ -305,7 +305,7 @@ certs() {
 	[ "$status" = 1 ]
 	grep -A1 '^/etc/kubernetes/pki/etcd/healthcheck-client.crt' "$OUT/install.log" |
 		grep "PROBLEM: the private key with it is another one's"
-	on 1 cp /root/healthcheck-client.crt /etc/kubernetes/pki/etcd/
+	on 1 mv /root/healthcheck-client.crt /etc/kubernetes/pki/etcd/
 	certs
 }
 
