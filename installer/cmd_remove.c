@@ -47,7 +47,7 @@ static int connect_machines(struct installation *in, const struct host *seed,
 }
 
 /* Each is what the API server says it is, of this cluster and no other one. */
-static int check_machines(const struct session *s, const struct removals *r, struct err *err)
+static int check_machines(const struct session *s, struct removals *r, struct err *err)
 {
 	const char *ca = json_text(s->jobs.v[0].facts, "ca");
 
@@ -55,7 +55,8 @@ static int check_machines(const struct session *s, const struct removals *r, str
 		return err_set(err, "%s: %s", s->jobs.v[0].host->name, s->jobs.v[0].err.msg);
 	for (size_t i = 1; i < s->jobs.n; i++) {
 		const struct job *j = &s->jobs.v[i];
-		const struct removal *one = &r->v[i - 1];
+		struct removal *one = &r->v[i - 1];
+		const char *its = json_text(j->facts, "ca");
 		char own[64];
 
 		if (j->failed)
@@ -63,9 +64,11 @@ static int check_machines(const struct session *s, const struct removals *r, str
 			               "%s cannot be reached (%s), nothing was changed; when it is "
 			               "gone for good, --dead removes it without its machine",
 			               one->name, j->err.msg);
-		/* without a CA it was reset already, by a run that was cut off then */
+		/* without a CA it was reset already, by a run that was cut off then: its pods are
+		 * gone */
+		one->ready &= *its != '\0';
 		if (strcmp(candidate_address(&s->candidates[i], own), one->address) != 0 ||
-		    (*json_text(j->facts, "ca") && strcmp(json_text(j->facts, "ca"), ca) != 0))
+		    (*its && strcmp(its, ca) != 0))
 			return err_set(err,
 			               "the machine at %s is not %s of this cluster, nothing was "
 			               "changed",
