@@ -275,16 +275,15 @@ static int check_name(const char *file, struct err *err)
 int op_backup(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const char *file = arg_string(args, "file", err);
-	auto_free char *part = xasprintf("%s.part", file ? file : "");
-	auto_free char *database = xasprintf("%s.etcd.part", file ? file : "");
+	auto_free char *part = fs_temp_beside(file ? file : "");
+	auto_free char *database = fs_temp_beside(file ? file : "");
 	struct static_pods p;
 	int rc;
 
 	if (!file || check_name(file, err) < 0 || node_lock(n, err) < 0)
 		return -1;
 	static_pods_read(&p);
-	unlink(part); /* of a run that was cut off */
-	unlink(database);
+	fs_remove_temporaries(file);
 	if (p.etcd && p.etcd_url)
 		rc = write_backup(n, &p, file, part, database, result, err);
 	else
