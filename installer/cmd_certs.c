@@ -8,8 +8,6 @@
 #include "knowncluster.h"
 #include "print.h"
 
-#include <string.h>
-
 /* What kubeadm was told of lives. The first master alone knows it. */
 static struct cert_lives declared_lives(struct session *s)
 {
@@ -39,17 +37,6 @@ static size_t judge(struct session *s, const struct cert_lives *lives)
 	return n;
 }
 
-static bool is_asked(const struct session *s, const char *address)
-{
-	for (size_t i = 0; i < s->jobs.n; i++) {
-		char own[64];
-
-		if (strcmp(candidate_address(&s->candidates[i], own), address) == 0)
-			return true;
-	}
-	return false;
-}
-
 /* Nodes that the API server knows and the record does not: they joined by hand. */
 static size_t find_unasked(struct session *s, const json_t *cluster)
 {
@@ -58,7 +45,7 @@ static size_t find_unasked(struct session *s, const json_t *cluster)
 
 	json_object_set_new(s->result, "not_asked", names);
 	json_array_foreach (json_object_get(cluster, "nodes"), i, n)
-		if (!is_asked(s, json_text(n, "address")))
+		if (!candidates_have(s->candidates, s->jobs.n, json_text(n, "address")))
 			json_array_append(names, json_object_get(n, "name"));
 	return json_array_size(names);
 }

@@ -154,6 +154,25 @@ char *etcd_other_urls(const json_t *members, const char *but)
 	return xstrdup(strbuf_str(&urls));
 }
 
+struct etcd_voters etcd_count_voters(const json_t *members)
+{
+	struct etcd_voters v = {0};
+	size_t i;
+	json_t *m;
+
+	json_array_foreach (members, i, m)
+		if (!json_flag(m, "learner")) {
+			v.all++;
+			v.alive += json_flag(m, "alive");
+		}
+	return v;
+}
+
+bool etcd_has_quorum(struct etcd_voters v)
+{
+	return v.alive > v.all / 2;
+}
+
 /* ---- running it ---- */
 
 static void common_words(const struct static_pods *p, const char *urls, struct strlist *argv)

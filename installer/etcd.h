@@ -38,6 +38,14 @@ char *etcd_other_urls(const json_t *members, const char *but);
 /* The member with that id in members, borrowed; NULL: none. */
 json_t *etcd_member(const json_t *members, const char *id);
 
+/* Voting members, and how many of them answer. */
+struct etcd_voters {
+	size_t all, alive;
+};
+struct etcd_voters etcd_count_voters(const json_t *members);
+/* More than half of them answer. */
+bool etcd_has_quorum(struct etcd_voters v);
+
 /* The parts of etcd_ask: `etcdctl member list -w fields`, `etcdctl endpoint status`. */
 int etcd_parse_members(const char *text, json_t *out, struct err *err);
 void etcd_parse_alive(const char *text, json_t *members);

@@ -57,6 +57,9 @@ enum node_state candidate_state(const struct candidate *c);
  * talks from by default; "" when there is none. */
 const char *candidate_address(const struct candidate *c, char buf[static 64]);
 
+/* Has one of them that address for its node? */
+bool candidates_have(const struct candidate *c, size_t n, const char *address);
+
 /* The facts that the node is asked for (args of op "facts"). The caller's. */
 json_t *preflight_question(bool flannel);
 

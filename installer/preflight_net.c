@@ -83,6 +83,17 @@ const char *candidate_address(const struct candidate *c, char buf[static 64])
 	return buf;
 }
 
+bool candidates_have(const struct candidate *c, size_t n, const char *address)
+{
+	for (size_t i = 0; i < n; i++) {
+		char own[64];
+
+		if (strcmp(candidate_address(&c[i], own), address) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* A dual-stack node needs an address of each family. */
 static void check_families(const struct candidate *c, const struct cluster_config *cfg,
                            struct findings *f)

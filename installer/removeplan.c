@@ -113,41 +113,19 @@ void removals_release(struct removals *r)
 
 /* ---- may they go ---- */
 
-struct count {
-	size_t voters, alive;
-};
-
-static struct count count_members(const json_t *members)
-{
-	struct count c = {0};
-	size_t i;
-	json_t *m;
-
-	json_array_foreach (members, i, m)
-		if (!json_flag(m, "learner")) {
-			c.voters++;
-			c.alive += json_flag(m, "alive");
-		}
-	return c;
-}
-
-static bool has_quorum(struct count c)
-{
-	return c.alive > c.voters / 2;
-}
-
-static int no_quorum(const char *when, const struct removal *one, struct count c, struct err *err)
+static int no_quorum(const char *when, const struct removal *one, struct etcd_voters c,
+                     struct err *err)
 {
 	return err_set(err,
 	               "%s: %s its removal %zu of %zu voting members of etcd would answer, which "
 	               "is no majority: nothing was changed. Bring back the masters that do not "
 	               "answer, or remove these first with --dead",
-	               one->name, when, c.alive, c.voters);
+	               one->name, when, c.alive, c.all);
 }
 
 static int check_quorum(const struct removals *r, struct err *err)
 {
-	struct count c = count_members(members_of(r));
+	struct etcd_voters c = etcd_count_voters(members_of(r));
 
 	for (size_t i = 0; i < r->n; i++) {
 		const struct removal *one = &r->v[i];
@@ -155,13 +133,13 @@ static int check_quorum(const struct removals *r, struct err *err)
 
 		if (!m)
 			continue;
-		if (!has_quorum(c))
+		if (!etcd_has_quorum(c))
 			return no_quorum("before", one, c, err);
 		if (json_flag(m, "learner"))
 			continue;
-		c.voters--;
+		c.all--;
 		c.alive -= json_flag(m, "alive");
-		if (!has_quorum(c))
+		if (!etcd_has_quorum(c))
 			return no_quorum("after", one, c, err);
 	}
 	return 0;
@@ -253,8 +231,8 @@ void removals_plan(const struct removals *r, bool dead, int drain_s, size_t aske
 
 void removals_question(const struct removals *r, bool dead, struct strbuf *out)
 {
-	struct count c = count_members(members_of(r));
-	size_t voters = c.voters;
+	struct etcd_voters c = etcd_count_voters(members_of(r));
+	size_t voters = c.all;
 
 	strbuf_addstr(out, dead ? "These nodes are removed without their machines, which must not "
 	                          "come back as they are\n"
@@ -266,7 +244,7 @@ void removals_question(const struct removals *r, bool dead, struct strbuf *out)
 		voters -= r->v[i].id &&
 		          !json_flag(etcd_member(members_of(r), r->v[i].id), "learner");
 	}
-	if (voters != c.voters)
+	if (voters != c.all)
 		strbuf_addf(out, "etcd has %zu voting members then%s\n", voters,
 		            voters % 2 ? ""
 		            : voters == 2

@@ -212,33 +212,10 @@ static void decide_order(struct reset_plan *p)
 
 /* ---- quorum ---- */
 
-struct count {
-	size_t voters, alive;
-};
-
-static bool has_quorum(struct count c)
-{
-	return c.alive > c.voters / 2;
-}
-
-static struct count count_members(const json_t *members)
-{
-	struct count c = {0};
-	size_t i;
-	json_t *m;
-
-	json_array_foreach (members, i, m)
-		if (!json_flag(m, "learner")) {
-			c.voters++;
-			c.alive += json_flag(m, "alive");
-		}
-	return c;
-}
-
 /* Can the machines of this list leave one after the other, and do the rest go on? */
 static bool leaving_works(const struct reset_plan *p, const json_t *members)
 {
-	struct count c = count_members(members);
+	struct etcd_voters c = etcd_count_voters(members);
 
 	for (size_t k = 0; k < p->n; k++) {
 		const struct reset_machine *m = &p->v[p->order[k]];
@@ -246,14 +223,14 @@ static bool leaving_works(const struct reset_plan *p, const json_t *members)
 
 		if (!member)
 			continue;
-		if (!has_quorum(c))
+		if (!etcd_has_quorum(c))
 			return false;
 		if (json_flag(member, "learner"))
 			continue;
-		c.voters--;
+		c.all--;
 		c.alive -= json_flag(member, "alive");
 	}
-	return has_quorum(c);
+	return etcd_has_quorum(c);
 }
 
 static void add_loss(struct reset_plan *p, const char *text)

@@ -115,17 +115,6 @@ static void check_members(const struct candidate *c, struct findings *f)
 	}
 }
 
-static bool among(const struct candidate *c, size_t n, const char *address)
-{
-	for (size_t i = 0; i < n; i++) {
-		char own[64];
-
-		if (strcmp(candidate_address(&c[i], own), address) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void check_nodes(const struct candidate *seed, const struct candidate *c, size_t n,
                         const char *to, struct findings *f)
 {
@@ -141,7 +130,7 @@ static void check_nodes(const struct candidate *seed, const struct candidate *c,
 			            "./install status tells why; or kubectl delete node NAME when "
 			            "it is gone for good",
 			            "node %s (%s) is not Ready", name, address);
-		if (!among(c, n, address))
+		if (!candidates_have(c, n, address))
 			finding_add(f, seed, "Node", LEVEL_ERROR,
 			            "name it too: --master ADDRESS or --node ADDRESS",
 			            "node %s (%s) is none of the machines that are known", name,
