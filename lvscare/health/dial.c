@@ -65,7 +65,8 @@ static bool dial_tls(int fd, struct tls *t, uint64_t end, struct dial *out)
 void dial(const struct addr *to, const struct addr *name, struct tls_trust *trust,
           unsigned timeout_ms, struct dial *out)
 {
-	auto_close int fd = tcp_socket(to->family);
+	auto_close int fd = addr_eq(to, name) ? tcp_client_socket(to->family)
+	                                      : tcp_socket(to->family);
 	uint64_t start = clock_ms(), end = start + timeout_ms;
 	struct tls *t = NULL;
 

@@ -16,6 +16,7 @@ struct dial {
 };
 
 /* Connects to an address and shakes hands with whoever has it, waiting up to timeout_ms. The
- * certificate has to be for the address name. */
+ * certificate has to be for the address name, which is that of the virtual server; the same address
+ * twice is a connection through it. */
 void dial(const struct addr *to, const struct addr *name, struct tls_trust *trust,
           unsigned timeout_ms, struct dial *out);

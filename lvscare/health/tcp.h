@@ -13,3 +13,7 @@
  * connect() the even (ip_local_port_range).
  */
 int tcp_socket(int family);
+
+/* The same for one connection to the virtual address: a client's, whose source port connect() picks
+ * among those that no connection straight to a real server had. */
+int tcp_client_socket(int family);

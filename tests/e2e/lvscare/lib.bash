@@ -79,6 +79,7 @@ passed() {
 	grep '^# ' "$OUT/$1.log" >&3 || :
 	grep '^ok' "$OUT/$1.result" && return
 	cat "$OUT/$1.result"
+	grep '^FAILED' "$OUT/$1.log" || : # first: of a long output the end may not be shown
 	tail -n 60 "$OUT/$1.log"
 	return 1
 }
