@@ -34,10 +34,10 @@ void apiserver_release(struct apiserver *a)
 	a->server = NULL;
 }
 
-int apiserver_get_text(const struct apiserver *a, const char *path, struct strbuf *out,
-                       struct err *err)
+int apiserver_kubectl(const struct apiserver *a, int seconds, const char *const words[],
+                      struct strbuf *out, struct err *err)
 {
-	const struct proc_opts opts = {.timeout_s = COMMAND_S};
+	const struct proc_opts opts = {.timeout_s = seconds};
 	auto_strlist argv = {0};
 	auto_strbuf said = {0};
 	int status;
@@ -46,14 +46,20 @@ int apiserver_get_text(const struct apiserver *a, const char *path, struct strbu
 	strlist_addf(&argv, "--kubeconfig=%s", a->conf);
 	if (*a->server)
 		strlist_addf(&argv, "--server=%s", a->server);
-	strlist_add(&argv, "--request-timeout=4s");
-	strlist_add(&argv, "get");
-	strlist_add(&argv, "--raw");
-	strlist_add(&argv, path);
+	for (; *words; words++)
+		strlist_add(&argv, *words);
 	status = proc_run((const char *const *)argv.v, &opts, out, &said, err);
 	if (status > 0)
 		err_set(err, "%.*s", (int)strcspn(strbuf_str(&said), "\n"), strbuf_str(&said));
 	return status == 0 ? 0 : -1;
+}
+
+int apiserver_get_text(const struct apiserver *a, const char *path, struct strbuf *out,
+                       struct err *err)
+{
+	const char *words[] = {"--request-timeout=4s", "get", "--raw", path, NULL};
+
+	return apiserver_kubectl(a, COMMAND_S, words, out, err);
 }
 
 json_t *apiserver_get(const struct apiserver *a, const char *path, struct err *err)

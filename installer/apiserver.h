@@ -17,6 +17,10 @@ struct apiserver {
 void apiserver_local(struct apiserver *a, const struct static_pods *p);
 void apiserver_release(struct apiserver *a);
 
+/* kubectl with these words, ended after so many seconds. What it prints is appended to out, also
+ * when it fails: then err has the first line of its complaint. */
+int apiserver_kubectl(const struct apiserver *a, int seconds, const char *const words[],
+                      struct strbuf *out, struct err *err);
 /* GET path. NULL with err; the caller's. */
 json_t *apiserver_get(const struct apiserver *a, const char *path, struct err *err);
 /* The same for an answer that is not JSON, appended to out. */

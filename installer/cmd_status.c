@@ -1,34 +1,70 @@
 // SPDX-License-Identifier: Apache-2.0
-/* status: the nodes as the API server sees them, and what is wrong with what they need. */
+/* status: the whole cluster as one of its masters learns it, and what is wrong with it. */
 #include "err.h"
+#include "health.h"
 #include "print.h"
+#include "ready.h"
 #include "session.h"
+#include "strbuf.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include <stdio.h>
+
+/* Problems of nodes and pods (op "status") as sentences, behind those of the cluster. */
+static void add_pod_problems(const json_t *status, json_t *problems)
+{
+	size_t i;
+	json_t *p;
+
+	json_array_foreach (json_object_get(status, "problems"), i, p) {
+		auto_strbuf line = {0};
+
+		ready_describe(p, &line);
+		json_array_append_new(problems, json_string(strbuf_str(&line)));
+	}
+}
+
+/* Asks both; where the API server does not answer, what etcd and the machine say stands. */
+static int ask(struct session *s, struct job *j, json_t **problems, struct err *err)
+{
+	if (!j->failed)
+		jobs_run_one(&s->jobs, j, "health", "ask the cluster", NULL);
+	if (j->failed)
+		return err_set(err, "%s: %s", j->host->name, j->err.msg);
+	json_object_set(s->result, "health", j->result);
+	*problems = health_problems(j->result);
+	jobs_run_one(&s->jobs, j, "status", "ask for nodes and pods", NULL);
+	if (j->failed) {
+		json_array_append_new(*problems, json_string(j->err.msg));
+		return 0;
+	}
+	json_object_update(s->result, j->result);
+	add_pod_problems(j->result, *problems);
+	return 0;
+}
 
 static int status(struct session *s, struct err *err)
 {
 	const struct options *o = s->opt;
 	const struct addr none = {0};
-	struct job *j;
+	json_t *problems = NULL, *p;
+	size_t i, n;
 
 	if (o->from && options_host(o, &s->hosts, o->from, true, err) < 0)
 		return -1;
 	if (!o->from)
 		hostlist_add_local(&s->hosts, &none, true);
-	if (hostlist_mark_local(&s->hosts, err) < 0 || session_connect(s, err) < 0)
+	if (hostlist_mark_local(&s->hosts, err) < 0 || session_connect(s, err) < 0 ||
+	    ask(s, &s->jobs.v[0], &problems, err) < 0)
 		return -1;
-	j = &s->jobs.v[0];
-	if (!j->failed)
-		jobs_run_one(&s->jobs, j, "status", "status", NULL);
-	if (j->failed)
-		return err_set(err, "%s: %s", j->host->name, j->err.msg);
-	json_object_update(s->result, j->result);
+	json_object_set_new(s->result, "findings", problems);
+	n = json_array_size(problems);
 	if (!o->json) {
-		print_nodes(j->result);
-		print_problems(j->result);
+		print_health(json_object_get(s->result, "health"));
+		json_array_foreach (problems, i, p)
+			printf("%s%s\n", i ? "" : "\n", json_string_value(p));
 	}
+	if (n)
+		return err_set(err, "%zu problem%s", n, n == 1 ? "" : "s");
 	return 0;
 }
 

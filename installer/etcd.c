@@ -110,19 +110,44 @@ static bool has_url(const json_t *member, const char *url)
 	return false;
 }
 
-void etcd_parse_alive(const char *text, json_t *members)
+/* One line of what a member says of itself; the one with its URL is behind the others. */
+static void status_line(json_t *said, const char *line)
+{
+	static const struct {
+		const char *field, *key;
+	} numbers[] = {{"DBSize", "db_bytes"}, {"DBSizeQuota", "quota_bytes"}};
+	char v[512];
+
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		if (field(line, numbers[i].field, v, sizeof(v)))
+			json_object_set_new(said, numbers[i].key,
+			                    json_integer(strtoll(v, NULL, 10)));
+	if (field(line, "Version", v, sizeof(v)))
+		json_object_set_new(said, "version", json_string(v));
+	else if (field(line, "Leader", v, sizeof(v)))
+		json_object_set_new(said, "leader", hex_id(v));
+	else if (field(line, "Errors", v, sizeof(v)) && strcmp(v, "[]") != 0)
+		json_object_set_new(said, "errors", json_string(v));
+}
+
+void etcd_parse_status(const char *text, json_t *members)
 {
 	auto_free char *copy = xstrdup(text);
-	char *next = copy, *line;
+	char *next = copy, *line, url[512];
+	json_t *said = json_pack("{sb}", "alive", 1), *m;
 	size_t i;
-	json_t *m;
 
 	while ((line = strsep(&next, "\n"))) {
-		line[strcspn(line, ",")] = '\0';
+		status_line(said, line);
+		if (!field(line, "Endpoint", url, sizeof(url)))
+			continue;
 		json_array_foreach (members, i, m)
-			if (has_url(m, line))
-				json_object_set_new(m, "alive", json_true());
+			if (has_url(m, url))
+				json_object_update(m, said);
+		json_decref(said);
+		said = json_pack("{sb}", "alive", 1);
 	}
+	json_decref(said);
 }
 
 json_t *etcd_member(const json_t *members, const char *id)
@@ -235,7 +260,7 @@ static int list_members(const struct static_pods *p, const char *urls, bool alon
 }
 
 /* Members that do not answer are not marked; that all fail is no failure. */
-static void mark_alive(const struct static_pods *p, json_t *members)
+static void ask_status(const struct static_pods *p, json_t *members)
 {
 	auto_free char *urls = etcd_other_urls(members, "");
 	auto_strlist argv = {0};
@@ -246,8 +271,9 @@ static void mark_alive(const struct static_pods *p, json_t *members)
 	strlist_add(&argv, "--command-timeout=2s");
 	strlist_add(&argv, "endpoint");
 	strlist_add(&argv, "status");
+	strlist_add(&argv, "--write-out=fields");
 	etcdctl(&argv, &text, &ignored); /* it fails when one member does */
-	etcd_parse_alive(strbuf_str(&text), members);
+	etcd_parse_status(strbuf_str(&text), members);
 }
 
 int etcd_ask(const struct static_pods *p, const char *urls, json_t *out, struct err *err)
@@ -263,7 +289,7 @@ int etcd_ask(const struct static_pods *p, const char *urls, json_t *out, struct 
 			return -1;
 	}
 	json_object_set_new(out, "quorum", json_boolean(quorum));
-	mark_alive(p, json_object_get(out, "members"));
+	ask_status(p, json_object_get(out, "members"));
 	return 0;
 }
 

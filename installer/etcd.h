@@ -10,7 +10,9 @@ struct static_pods;
 /*
  * etcd's own word on who its members are, through the bundle's etcdctl. Every question ends within
  * some seconds. The members as JSON: [{id (hex),name,peer_urls[],client_urls[],learner,started,
- * alive}]; a member that has not started yet has no name and no client URLs.
+ * alive}]; a member that has not started yet has no name and no client URLs. Those that answer
+ * have too: version, db_bytes, quota_bytes (from etcd 3.6 on), leader (its id, "0": none), errors
+ * (alarms and the like, as etcd words them; missing: none).
  */
 
 /* Asks any of urls (comma separated), with the certificates that the static pod of etcd names.
@@ -46,6 +48,6 @@ struct etcd_voters etcd_count_voters(const json_t *members);
 /* More than half of them answer. */
 bool etcd_has_quorum(struct etcd_voters v);
 
-/* The parts of etcd_ask: `etcdctl member list -w fields`, `etcdctl endpoint status`. */
+/* The parts of etcd_ask: `etcdctl member list`, `etcdctl endpoint status`, both with -w fields. */
 int etcd_parse_members(const char *text, json_t *out, struct err *err);
-void etcd_parse_alive(const char *text, json_t *members);
+void etcd_parse_status(const char *text, json_t *members);

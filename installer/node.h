@@ -86,6 +86,7 @@ node_op
     op_obstacles;  /* {cluster} -> {budgets,webhooks,deprecated}: before an upgrade (obstacles.c) */
 node_op op_addons; /* {cni,pod_cidr}: kubectl apply (addons.c) */
 node_op op_status; /* {} -> nodes and CoreDNS as the API server sees them */
+node_op op_health; /* {} -> the whole cluster, asked from here (health.h) */
 node_op op_kubeconfig; /* {} : ~/.kube/config when there is none */
 node_op op_remember;   /* {cluster}: kept in the node's state */
 node_op op_cluster;    /* {pods} -> what etcd and the API server say (members.h) */

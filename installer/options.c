@@ -385,7 +385,11 @@ static const struct cli_command commands[CMD_COUNT] = {
 	{
 	    .prog = "install status",
 	    .synopsis = "[options]",
-	    .summary = "show the nodes as the API server sees them",
+	    .summary = "show what runs on each node, and what is wrong with the cluster",
+	    .text = "One master is asked, and it asks the others through the API servers: no "
+		    "SSH to them is needed, and nothing is changed.\n\n"
+		    "Exit codes: 0 all is well, 1 something is wrong (a line each), or it could "
+		    "not be asked.",
 	},
     [CMD_VERIFY] =
 	{

@@ -3,11 +3,12 @@
 #include "print.h"
 
 #include "certcheck.h"
+#include "health.h"
 #include "installation.h"
 #include "json.h"
-#include "ready.h"
 #include "strbuf.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,17 +28,79 @@ void print_nodes(const json_t *status)
 		    json_is_true(json_object_get(n, "ready")) ? "Ready" : "NotReady");
 }
 
-void print_problems(const json_t *status)
+/* What etcd's member on that node is: "leader", "follower", "learner", "down". */
+static const char *member_word(const json_t *m)
 {
+	if (!m)
+		return "-";
+	if (!json_flag(m, "alive"))
+		return "down";
+	if (json_flag(m, "learner"))
+		return "learner";
+	return strcmp(json_text(m, "leader"), json_text(m, "id")) == 0 ? "leader" : "follower";
+}
+
+/* "3/3": how many API servers lvscare on that node finds up. */
+static void lvscare_word(const json_t *row, char *out, size_t len)
+{
+	const json_t *servers = json_object_get(row, "servers");
+	size_t i, up = 0;
+	json_t *s;
+
+	json_array_foreach (servers, i, s)
+		up += strcmp(json_text(s, "state"), "up") == 0;
+	if (json_is_array(servers))
+		snprintf(out, len, "%zu/%zu", up, json_array_size(servers));
+	else
+		snprintf(out, len, row ? "?" : "-");
+}
+
+static void disk_word(const json_t *row, char *out, size_t len)
+{
+	json_int_t bytes = json_integer_value(json_object_get(row, "bytes"));
+	json_int_t left = json_integer_value(json_object_get(row, "free"));
+
+	if (bytes >= 100)
+		snprintf(out, len, "%" PRIdMAX " %%", (intmax_t)(left / (bytes / 100)));
+	else
+		snprintf(out, len, "?");
+}
+
+static const char *api_server_word(const json_t *row)
+{
+	if (!row)
+		return "-";
+	return *json_text(row, "version") ? json_text(row, "version") : "down";
+}
+
+static void print_row(const json_t *health, const json_t *node)
+{
+	const char *name = json_text(node, "name");
+	char lvscare[32], disk[24];
+
+	lvscare_word(health_row(health, "lvscare", name), lvscare, sizeof(lvscare));
+	disk_word(health_row(health, "disks", name), disk, sizeof(disk));
+	printf("%-24s %-16s %-14s %-10s %-9s %-11s %-9s %-8s %s\n", name,
+	       json_text(node, "address"),
+	       json_flag(node, "control_plane") ? "control-plane" : "worker",
+	       json_text(node, "version"), json_flag(node, "ready") ? "Ready" : "NotReady",
+	       api_server_word(health_row(health, "api_servers", name)),
+	       member_word(health_member(health, node)), lvscare, disk);
+}
+
+void print_health(const json_t *health)
+{
+	const json_t *cluster = json_object_get(health, "cluster");
+	const json_t *nodes = json_object_get(cluster, "nodes");
 	size_t i;
-	json_t *problem;
+	json_t *node;
 
-	json_array_foreach (json_object_get(status, "problems"), i, problem) {
-		auto_strbuf line = {0};
-
-		ready_describe(problem, &line);
-		printf("%s%s\n", i ? "" : "\n", strbuf_str(&line));
-	}
+	if (!json_array_size(nodes))
+		return;
+	printf("%-24s %-16s %-14s %-10s %-9s %-11s %-9s %-8s %s\n", "NAME", "ADDRESS", "ROLE",
+	       "VERSION", "STATUS", "API SERVER", "ETCD", "LVSCARE", "DISK FREE");
+	json_array_foreach (nodes, i, node)
+		print_row(health, node);
 }
 
 static void print_certificate(const json_t *row)

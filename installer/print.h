@@ -7,8 +7,9 @@ struct installation;
 
 /* The nodes of an answer to op "status", as a table on stdout. */
 void print_nodes(const json_t *status);
-/* Its problems, a line each (ready_describe). */
-void print_problems(const json_t *status);
+/* The nodes of an answer to op "health" (health.h), each with what it runs, as a table on stdout.
+ */
+void print_health(const json_t *health);
 /* The certificates of "machines", each an answer to op "certificates" that was judged. */
 void print_certificates(const json_t *result);
 /* The nodes of a finished installation and what the user can do next. */

@@ -62,6 +62,7 @@ static const struct {
     {"lvscare", op_lvscare},
     {"addons", op_addons},
     {"status", op_status},
+    {"health", op_health},
     {"kubeconfig", op_kubeconfig},
     {"remember", op_remember},
     {"cluster", op_cluster},

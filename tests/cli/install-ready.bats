@@ -20,6 +20,10 @@ kube_machine() {
 				*nodes,*) f=objects ;;
 				*" kube-flannel get "*) f=flannel ;;
 				*events*) f=events ;;
+				*" /version "*) f=version ;;
+				*" /api/v1/nodes?"*) f=nodes ;;
+				*/stats/summary*) f=stats ;;
+				*" exec "*) f=lvscare ;;
 				*" logs "*) f=log.$(sed 's/.* logs \([^ ]*\) .*/\1/' <<<"$*") ;;
 				esac
 				[ "$(cat /run/kube/hang 2>/dev/null)" != "$f" ] || sleep 60
@@ -130,16 +134,59 @@ S
 S
 }
 
-@test "install status: the nodes, and a line for each problem" {
-	kube_machine <<'S'
+# a master with all that op "health" asks for
+WELL='
+	mkdir -p /etc/kubernetes/manifests
+	touch /etc/kubernetes/admin.conf
+	cat >/etc/kubernetes/manifests/lvscare.yaml <<-"Y"
+		apiVersion: v1
+		kind: Pod
+		metadata: {name: lvscare}
+		spec: {containers: [{name: lvscare, args: [--vs, "169.254.97.2:6443"]}]}
+	Y
+	echo "{\"gitVersion\":\"v1.37.2\"}" >/run/kube/version
+	node n1 10.0.0.1 True "" | jq ".metadata.labels.\"node-role.kubernetes.io/control-plane\" = \"\"" | list >/run/kube/nodes
+	echo "{\"node\":{\"fs\":{\"capacityBytes\":1000,\"availableBytes\":610}}}" >/run/kube/stats
+	jq -nc "{good: true, daemon: {trouble: null}, realServers: [{address: \"10.0.0.1:6443\", state: \"up\"}]}" >/run/kube/lvscare
+'
+
+@test "install status: what runs on each node, and a line for each problem; exit status 1" {
+	{ echo "$WELL"; cat <<'S'; } | kube_machine
 	{ node n1 10.0.0.1 True ""; dns 2; pod kube-system proxy-1 k8s-app kube-proxy n1 "$crash"; } | list >/run/kube/objects
 	echo 'E0102 15:04:05.000000       1 main.go:2] dial tcp 10.0.0.1:6443: i/o timeout' >/run/kube/log.proxy-1
-	"$INSTALL" status >$W/out
+	rc=0
+	"$INSTALL" status >$W/out 2>$W/message || rc=$?
+	[ $rc -eq 1 ]
 	diff <(sed 's/  */ /g' $W/out) - <<'T'
-NAME ADDRESS ROLE VERSION STATUS
-n1 10.0.0.1 worker v1.37.2 Ready
+NAME ADDRESS ROLE VERSION STATUS API SERVER ETCD LVSCARE DISK FREE
+n1 10.0.0.1 control-plane v1.37.2 Ready v1.37.2 - 1/1 61 %
 
+etcd: the member of this machine does not answer: there is none
 pod kube-system/proxy-1 on n1: CrashLoopBackOff, 4 restarts, exit code 1: "dial tcp 10.0.0.1:6443: i/o timeout" (a firewall that drops, or no route?); see: kubectl -n kube-system logs proxy-1 -c c --previous
 T
+	grep -x 'install: 2 problems' $W/message
+	"$INSTALL" status --json >$W/json || :
+	[ "$(jq -rc 'select(.type == "result") | [.code, (.findings | length), .health.disks[0].free, .nodes[0].name]' $W/json)" = '[1,2,610,"n1"]' ]
+S
+}
+
+@test "install status: API server, lvscare and kubelet that do not answer, a full disk" {
+	{ echo "$WELL"; cat <<'S'; } | kube_machine
+	{ node n1 10.0.0.1 True ""; dns 2; } | list >/run/kube/objects
+	echo 'error: unable to upgrade connection: container not found ("lvscare")' >/run/kube/lvscare.error
+	echo '{"node":{"fs":{"capacityBytes":1000,"availableBytes":90}}}' >/run/kube/stats
+	"$INSTALL" status >$W/out 2>$W/message || :
+	grep -x 'lvscare on n1 does not say how it is: error: unable to upgrade connection: container not found ("lvscare")' $W/out
+	grep -x 'n1: 9 % of its disk are free; kubelet removes images below 15 % and ends pods below 10 %' $W/out
+	sed 's/  */ /g' $W/out | grep -x 'n1 10.0.0.1 control-plane v1.37.2 Ready v1.37.2 - ? 9 %'
+	echo 'Error from server (Forbidden): no' >/run/kube/stats.error
+	"$INSTALL" status >$W/out 2>$W/message || :
+	grep -x 'n1: the room on its disk is not known: Error from server (Forbidden): no' $W/out
+	for f in version nodes objects; do echo 'The connection to the server 10.0.0.1:6443 was refused' >/run/kube/$f.error; done
+	"$INSTALL" status >$W/out 2>$W/message || :
+	grep -x "ask for nodes and pods: kubectl: The connection to the server 10.0.0.1:6443 was refused" $W/out
+	rm /etc/kubernetes/admin.conf
+	"$INSTALL" status 2>$W/message || :
+	grep 'this machine is no master of a cluster (no /etc/kubernetes/admin.conf); name one with --from' $W/message
 S
 }

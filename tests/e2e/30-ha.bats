@@ -67,6 +67,18 @@ names_three() {
 	eventually 10 all_masters 5
 }
 
+is_well() {
+	on 2 kubecask status > "$OUT/status" 2>&1
+}
+
+@test "status: all is well on every node" {
+	eventually 120 is_well
+	sed 's/^/#   /' "$OUT/status" >&3
+	[ "$(grep -c '^node[1-5] .* Ready .* 3/3 ' "$OUT/status")" = 5 ]
+	[ "$(grep -c ' v1.* Ready .* v1.* leader ' "$OUT/status")" = 1 ]
+	[ "$(grep -c ' v1.* Ready .* v1.* follower ' "$OUT/status")" = 2 ]
+}
+
 @test "first master cut off: kubectl through the virtual address works from every living node" {
 	local n since4 since5
 	since4=$(ready_since 2 node4)
@@ -85,6 +97,18 @@ names_three() {
 		for n in 2 3; do k "$n" --server "https://$VIP" get nodes; done
 	done
 	k 2 create configmap written-without-node1
+}
+
+@test "status: what the dead master was is named, by another one" {
+	local word
+	run on 2 kubecask status
+	[ "$status" -eq 1 ]
+	for word in '^node1 .* down  *down ' "^node1: its API server $(addr 1) does not answer: " \
+		'^etcd: its member node1 does not answer$' '^lvscare on node1 does not say how it is: ' \
+		"^lvscare on node2 and 3 more: the API server $(addr 1):6443 is down: " 'install: [0-9]* problems$'; do
+		grep "$word" <<< "$output"
+	done
+	run ! grep '^node[2-5]: \|member node[23]' <<< "$output"
 }
 
 never_lost() { # the workers, since before the cut

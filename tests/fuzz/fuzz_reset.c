@@ -32,7 +32,7 @@ static void text_parsers(const char *text)
 		    points.v[i][2] != '/')
 			abort();
 	etcd_parse_members(text, out, &err);
-	etcd_parse_alive(text, json_object_get(out, "members"));
+	etcd_parse_status(text, json_object_get(out, "members"));
 	rules_sets(text, &names, &ports);
 	for (size_t i = 0; i < names.n; i++)
 		if (strncmp(names.v[i], "KUBE-", 5) != 0)

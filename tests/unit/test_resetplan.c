@@ -308,7 +308,24 @@ static void members_are_read(void **state)
 	assert_non_null(m);
 	assert_true(json_is_true(json_object_get(m, "learner")));
 	assert_false(json_is_true(json_object_get(m, "started")));
-	etcd_parse_alive("http://127.0.0.1:2379, 628170c800dbcee, 3.7.0, 20 kB\n", members);
+	etcd_parse_status("\"ClusterID\" : 14841639068965178418\n"
+	                  "\"MemberID\" : 443629905751424238\n"
+	                  "\"Revision\" : 5\n"
+	                  "\"Version\" : \"3.7.0\"\n"
+	                  "\"DBSize\" : 20480\n"
+	                  "\"DBSizeQuota\" : 2147483648\n"
+	                  "\"Leader\" : 443629905751424238\n"
+	                  "\"Errors\" : [memberID:443629905751424238 alarm:NOSPACE ]\n"
+	                  "\"Endpoint\" : \"http://127.0.0.1:2379\"\n"
+	                  "\"DowngradeEnabled\" : false\n\n",
+	                  members);
+	m = etcd_member(members, "628170c800dbcee");
+	assert_string_equal(json_string_value(json_object_get(m, "version")), "3.7.0");
+	assert_string_equal(json_string_value(json_object_get(m, "leader")), "628170c800dbcee");
+	assert_string_equal(json_string_value(json_object_get(m, "errors")),
+	                    "[memberID:443629905751424238 alarm:NOSPACE ]");
+	assert_int_equal(json_integer_value(json_object_get(m, "db_bytes")), 20480);
+	m = etcd_member(members, "ffffffffffffffff");
 	assert_true(
 	    json_is_true(json_object_get(etcd_member(members, "628170c800dbcee"), "alive")));
 	assert_false(json_is_true(json_object_get(m, "alive")));
