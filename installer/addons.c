@@ -2,6 +2,7 @@
 /* The pod network's manifest, with this cluster's values in the places of the bundle's. */
 #include "addons.h"
 
+#include "apiserver.h"
 #include "digest.h"
 #include "err.h"
 #include "fs.h"
@@ -9,21 +10,17 @@
 #include "mem.h"
 #include "net.h"
 #include "node.h"
-#include "proc.h"
 #include "state.h"
 #include "strbuf.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define KUBECTL DIR_CURRENT "/bin/kubectl"
 /* Placeholders in a bundle's manifests (docs/bundle.md), besides ADDONS_NETWORK: */
 #define DEFAULT_HOST "\"169.254.97.2\""
 #define DEFAULT_PORT "\"6443\""
 #define COMMAND_S    120
 #define FILE_MAX     (4u << 20)
-
-static const char *const admin_env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
 
 char *addons_network(const char *pod_cidr, bool nftables, struct err *err)
 {
@@ -128,8 +125,7 @@ static int remember(const char *cni, const json_t *args, const char *manifest, s
 int op_addons(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const char *cni = arg_string(args, "cni", err);
-	const char *argv[] = {KUBECTL, "apply", "-f", "-", NULL};
-	struct proc_opts opts = {.timeout_s = COMMAND_S, .env = admin_env};
+	const char *words[] = {"apply", "-f", "-", NULL};
 	auto_free char *path = NULL, *rest = NULL;
 	auto_strbuf text = {0};
 	struct digest digest;
@@ -150,9 +146,7 @@ int op_addons(struct node *n, const json_t *args, json_t *result, struct err *er
 	same = again && strcmp(json_text(state, "network_manifest"), digest.str) == 0;
 	json_decref(state);
 	rest = again ? addons_without_settings(text.buf) : strbuf_detach(&text);
-	opts.stdin_data = rest;
-	opts.stdin_len = strlen(rest);
-	if (!same && proc_check(argv, &opts, NULL, err) < 0)
+	if (!same && apiserver_as_admin(COMMAND_S, words, rest, NULL, err) < 0)
 		return -1;
 	json_object_set_new(result, "changed", json_boolean(!same));
 	return remember(cni, args, digest.str, err);

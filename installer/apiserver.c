@@ -54,6 +54,22 @@ int apiserver_kubectl(const struct apiserver *a, int seconds, const char *const 
 	return status == 0 ? 0 : -1;
 }
 
+int apiserver_as_admin(int seconds, const char *const words[], const char *input,
+                       struct strbuf *out, struct err *err)
+{
+	static const char *const env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
+	const struct proc_opts opts = {.timeout_s = seconds,
+	                               .env = env,
+	                               .stdin_data = input,
+	                               .stdin_len = input ? strlen(input) : 0};
+	auto_strlist argv = {0};
+
+	strlist_add(&argv, KUBECTL);
+	for (; *words; words++)
+		strlist_add(&argv, *words);
+	return proc_check((const char *const *)argv.v, &opts, out, err);
+}
+
 int apiserver_get_text(const struct apiserver *a, const char *path, struct strbuf *out,
                        struct err *err)
 {

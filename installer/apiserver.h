@@ -21,6 +21,10 @@ void apiserver_release(struct apiserver *a);
  * when it fails: then err has the first line of its complaint. */
 int apiserver_kubectl(const struct apiserver *a, int seconds, const char *const words[],
                       struct strbuf *out, struct err *err);
+/* kubectl with these words as the cluster's administrator, on a master; input (may be NULL) is what
+ * it reads. Any exit status but 0 is a failure, whose err quotes its last lines. */
+int apiserver_as_admin(int seconds, const char *const words[], const char *input,
+                       struct strbuf *out, struct err *err);
 /* GET path. NULL with err; the caller's. */
 json_t *apiserver_get(const struct apiserver *a, const char *path, struct err *err);
 /* The same for an answer that is not JSON, appended to out. */

@@ -6,39 +6,25 @@
  */
 #include "drain.h"
 
+#include "apiserver.h"
 #include "err.h"
 #include "json.h"
 #include "mem.h"
 #include "node.h"
-#include "proc.h"
 #include "state.h"
 #include "strbuf.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define KUBECTL   DIR_CURRENT "/bin/kubectl"
 #define COMMAND_S 60
-
-/* words end with NULL. */
-static int kubectl(const char *const words[], int seconds, struct strbuf *out, struct err *err)
-{
-	static const char *const env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
-	const struct proc_opts opts = {.timeout_s = seconds, .env = env};
-	auto_strlist argv = {0};
-
-	strlist_add(&argv, KUBECTL);
-	for (; *words; words++)
-		strlist_add(&argv, *words);
-	return proc_check((const char *const *)argv.v, &opts, out, err);
-}
 
 static int get_node(const char *name, json_t **node, struct err *err)
 {
 	const char *const words[] = {"get", "-o", "json", "node", "--", name, NULL};
 	auto_strbuf text = {0};
 
-	if (kubectl(words, COMMAND_S, &text, err) < 0)
+	if (apiserver_as_admin(COMMAND_S, words, NULL, &text, err) < 0)
 		return -1;
 	*node = json_loadb(strbuf_str(&text), text.len, 0, NULL);
 	return *node ? 0 : err_set(err, "kubectl: its answer is no JSON");
@@ -58,14 +44,16 @@ static int annotate(const char *name, const char *value, struct err *err)
 	                             : xstrdup(DRAIN_ANNOTATION "-");
 	const char *const words[] = {"annotate", "--overwrite", "node", "--", name, word, NULL};
 
-	return kubectl(words, COMMAND_S, NULL, err);
+	return apiserver_as_admin(COMMAND_S, words, NULL, NULL, err);
 }
 
 static int take_pods_again(const char *name, struct err *err)
 {
 	const char *const words[] = {"uncordon", "--", name, NULL};
 
-	return kubectl(words, COMMAND_S, NULL, err) < 0 ? -1 : annotate(name, NULL, err);
+	return apiserver_as_admin(COMMAND_S, words, NULL, NULL, err) < 0
+	           ? -1
+	           : annotate(name, NULL, err);
 }
 
 /* The mark, unless the node is unschedulable already, by somebody else. Returns 1 when it is. */
@@ -104,7 +92,7 @@ int op_drain(struct node *n, const json_t *args, json_t *result, struct err *err
 		return -1;
 	if (theirs)
 		journal("node %s was unschedulable before, and stays so", name);
-	if (kubectl(words, seconds + COMMAND_S, NULL, err) == 0)
+	if (apiserver_as_admin(seconds + COMMAND_S, words, NULL, NULL, err) == 0)
 		return 0;
 	if (theirs)
 		return err_wrap(err, "pods do not leave %s", name);

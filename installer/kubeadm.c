@@ -6,6 +6,7 @@
  */
 #include "kubeadm.h"
 
+#include "apiserver.h"
 #include "config.h"
 #include "err.h"
 #include "fs.h"
@@ -27,7 +28,6 @@
 #include <unistd.h>
 
 #define KUBEADM      DIR_CURRENT "/bin/kubeadm"
-#define KUBECTL      DIR_CURRENT "/bin/kubectl"
 #define LOG_FILE     DIR_STATE "/kubeadm.log"
 #define MANIFEST     "/etc/kubernetes/manifests/lvscare.yaml"
 #define INIT_S       1500 /* kubeadm's own waits end long before */
@@ -235,21 +235,19 @@ static int give_token(const json_t *docs, char id[static 8], struct err *err)
  * owner; NULL without one. */
 static char *certs_token(void)
 {
-	const char *argv[] = {KUBECTL,
-	                      "-n",
-	                      "kube-system",
-	                      "get",
-	                      "secret",
-	                      "kubeadm-certs",
-	                      "--ignore-not-found",
-	                      "-o",
-	                      "jsonpath={.metadata.ownerReferences[*].name}",
-	                      NULL};
-	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
+	const char *words[] = {"-n",
+	                       "kube-system",
+	                       "get",
+	                       "secret",
+	                       "kubeadm-certs",
+	                       "--ignore-not-found",
+	                       "-o",
+	                       "jsonpath={.metadata.ownerReferences[*].name}",
+	                       NULL};
 	auto_strbuf out = {0};
 	struct err ignored = {0};
 
-	if (proc_check(argv, &opts, &out, &ignored) < 0 ||
+	if (apiserver_as_admin(SHORT_S, words, NULL, &out, &ignored) < 0 ||
 	    strncmp(strbuf_str(&out), TOKEN_SECRET, strlen(TOKEN_SECRET)) != 0)
 		return NULL;
 	return xstrndup(out.buf, strcspn(out.buf, " \n"));
@@ -261,14 +259,17 @@ static int delete_secrets(const char *token_id, bool certs, struct err *err)
 {
 	auto_free char *join = xasprintf(TOKEN_SECRET "%s", token_id);
 	auto_free char *owner = certs ? certs_token() : NULL;
-	const char *argv[] = {KUBECTL,       "-n",
-	                      "kube-system", "delete",
-	                      "secret",      "--ignore-not-found",
-	                      join,          certs ? "kubeadm-certs" : NULL,
-	                      owner,         NULL};
-	const struct proc_opts opts = {.timeout_s = SHORT_S, .env = admin_env};
+	const char *words[] = {"-n",
+	                       "kube-system",
+	                       "delete",
+	                       "secret",
+	                       "--ignore-not-found",
+	                       join,
+	                       certs ? "kubeadm-certs" : NULL,
+	                       owner,
+	                       NULL};
 
-	return proc_check(argv, &opts, NULL, err);
+	return apiserver_as_admin(SHORT_S, words, NULL, NULL, err);
 }
 
 /* Patches of kubeadm's manifests lie on each machine: before anything is changed. An upgrade needs

@@ -1,16 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /* What a master does when another node leaves the cluster. Both can be repeated. */
+#include "apiserver.h"
 #include "err.h"
 #include "etcd.h"
 #include "json.h"
 #include "node.h"
-#include "proc.h"
 #include "state.h"
 #include "staticpods.h"
 
 #include <string.h>
 
-#define KUBECTL   DIR_CURRENT "/bin/kubectl"
 #define COMMAND_S 60
 
 /* Still among the members, by the word of all of them? 1, 0, or -1 with err. */
@@ -48,14 +47,12 @@ int op_remove_member(struct node *n, const json_t *args, json_t *result, struct 
 
 int op_delete_node(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
-	static const char *const env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
-	const struct proc_opts opts = {.timeout_s = COMMAND_S, .env = env};
 	const char *name = arg_string(args, "node", err);
-	const char *argv[] = {KUBECTL, "delete", "node", "--ignore-not-found", "--", name, NULL};
+	const char *words[] = {"delete", "node", "--ignore-not-found", "--", name, NULL};
 
 	if (!name || node_lock(n, err) < 0)
 		return -1;
 	journal("node %s is deleted", name);
 	json_object_set_new(result, "changed", json_true());
-	return proc_check(argv, &opts, NULL, err);
+	return apiserver_as_admin(COMMAND_S, words, NULL, NULL, err);
 }

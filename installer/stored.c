@@ -2,16 +2,15 @@
 /* The configuration that the cluster has: kubeadm keeps it in ConfigMaps of kube-system. */
 #include "stored.h"
 
+#include "apiserver.h"
 #include "err.h"
 #include "mem.h"
 #include "node.h"
-#include "proc.h"
 #include "strbuf.h"
 #include "yaml.h"
 
 #include <string.h>
 
-#define KUBECTL   DIR_CURRENT "/bin/kubectl"
 #define COMMAND_S 60
 
 static const struct {
@@ -24,16 +23,14 @@ static const struct {
  * caller's. */
 static json_t *read_maps(size_t n, struct err *err)
 {
-	static const char *const env[] = {"KUBECONFIG=" ADMIN_CONF, NULL};
-	const char *argv[16] = {KUBECTL, "-n",  "kube-system",        "-o",
-	                        "json",  "get", "--ignore-not-found", "configmap"};
-	const struct proc_opts opts = {.timeout_s = COMMAND_S, .env = env};
+	const char *words[16] = {"-n",  "kube-system",        "-o",       "json",
+	                         "get", "--ignore-not-found", "configmap"};
 	auto_strbuf text = {0};
 	json_t *maps;
 
 	for (size_t i = 0; i < n; i++)
-		argv[8 + i] = places[i].map;
-	if (proc_check(argv, &opts, &text, err) < 0)
+		words[7 + i] = places[i].map;
+	if (apiserver_as_admin(COMMAND_S, words, NULL, &text, err) < 0)
 		return NULL;
 	maps = json_loadb(strbuf_str(&text), text.len, 0, NULL);
 	if (!maps)
