@@ -281,8 +281,10 @@ static void stop_kubelet(struct node *n, bool for_ever)
 {
 	const char *disable[] = {"systemctl", "-q", "disable", "--now", "kubelet.service", NULL};
 	const char *stop[] = {"systemctl", "stop", "kubelet.service", NULL};
+	const char *start[] = {"systemctl", "-q", "stop", UNIT_START_KUBELET ".timer", NULL};
 
 	node_progress(n, "stop kubelet and containers", 0, 0);
+	try(start); /* of an upgrade that was cut off; mostly there is none */
 	try(for_ever ? disable : stop);
 	procs_kill_pods();
 }

@@ -15,6 +15,9 @@ struct err;
  */
 #define UNITS_MARK "# placed by kubecask, sha256:"
 
+/* The unit by which systemd starts kubelet should an upgrade end between its stop and its start. */
+#define UNIT_START_KUBELET "kubecask-start-kubelet"
+
 /* Is the file (or link, as earlier versions made them) ours? False for what cannot be read. */
 bool units_is_ours(const char *path);
 

@@ -16,6 +16,7 @@
 #include "state.h"
 #include "staticpods.h"
 #include "strbuf.h"
+#include "units.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,6 @@
 #define UPGRADE_S      1800 /* kubeadm's own waits end before */
 #define OTHERS_S       10
 #define KUBELET        "kubelet"
-#define START_UNIT     "kubecask-start-kubelet"
 #define START_AFTER_S  "180" /* longer than all of that takes */
 #define COMMAND_S      60
 
@@ -148,7 +148,7 @@ static void cancel_start(void)
 {
 	struct err ignored = {0};
 
-	systemctl("stop", START_UNIT ".timer", &ignored);
+	systemctl("stop", UNIT_START_KUBELET ".timer", &ignored);
 }
 
 /* Whatever becomes of this process, systemd starts kubelet then, unless that is cancelled. */
@@ -157,7 +157,7 @@ static int arrange_start(struct err *err)
 	const char *argv[] = {"systemd-run",
 	                      "--quiet",
 	                      "--collect",
-	                      "--unit=" START_UNIT,
+	                      "--unit=" UNIT_START_KUBELET,
 	                      "--on-active=" START_AFTER_S,
 	                      "systemctl",
 	                      "start",

@@ -347,7 +347,10 @@ fresh() { # N: nothing but what a machine had before the first installation
 		nft "$n" add table ip strangers
 		[[ $(nft "$n" list ruleset) == *KUBE-*strangers* ]]
 	done
+	# as an upgrade leaves it that is cut off while kubelet stands still
+	on 2 systemd-run -q --unit=kubecask-start-kubelet --on-active=600 systemctl start kubelet
 	installer 300 reset --master "$(addr 1)" --node "$(addr 2)" --node "$(addr 3)" --yes "${SSH[@]}"
+	run ! on 2 systemctl -q is-active kubecask-start-kubelet.timer
 	for n in 1 2 3; do
 		eventually 20 fresh "$n"
 		[ "$(nft "$n" list ruleset)" = $'table ip strangers {\n}' ]
