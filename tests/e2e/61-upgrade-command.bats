@@ -137,25 +137,11 @@ images_are_there() { # on all machines, while the operator is at work
 }
 
 second_master_is_upgraded() {
-	api_is 2 "$TO" || has_ended
+	api_is 2 "$TO" || operator_has_ended
 }
 
 start_upgrade() {
-	rm -f "$OUT/operator.pid"
-	# shellcheck disable=SC2016 # for the inner shell
-	"$LAB" exec bash -c 'echo $$ > "$1"; shift; exec "$@"' bash "$OUT/operator.pid" "$INSTALL" upgrade --from "$(addr 1)" \
-		--bundle "$BUNDLE" --concurrency 1 --wait 10m --yes "${SSH[@]}" </dev/null >"$OUT/killed.log" 2>&1 3>&- &
-	eventually 20 test -s "$OUT/operator.pid"
-}
-
-has_ended() { # the operator's program
-	! kill -0 "$(cat "$OUT/operator.pid")" 2>/dev/null
-}
-
-kill_upgrade() {
-	has_ended && { cat "$OUT/killed.log"; return 1; }
-	kill -9 "$(cat "$OUT/operator.pid")"
-	wait $! || :
+	start_operator upgrade --from "$(addr 1)" --bundle "$BUNDLE" --concurrency 1 --wait 10m --yes "${SSH[@]}"
 }
 
 unschedulable() {
@@ -170,13 +156,13 @@ unschedulable() {
 	eventually 700 images_are_there
 	start_requests
 	eventually 800 second_master_is_upgraded
-	kill_upgrade
+	kill_operator
 	for n in 1 2 3 4 5; do [ "$(version_of "$n")" = "$FROM" ]; done
 	api_is 3 "$FROM"
 }
 
 last_worker_has_its_kubelet() {
-	[ "$(version_of 5)" = "$TO" ] || has_ended
+	[ "$(version_of 5)" = "$TO" ] || operator_has_ended
 }
 
 # A pod on nodeN whose PodDisruptionBudget allows no disruption; only=nodeName: also where nothing is to be scheduled
@@ -225,7 +211,7 @@ stopped_by_pods() { # N WORDS
 @test "it dies again before the last worker takes pods again" {
 	start_upgrade
 	eventually 400 last_worker_has_its_kubelet
-	kill_upgrade
+	kill_operator
 	[ "$(unschedulable)" = "node4 node5" ]
 }
 

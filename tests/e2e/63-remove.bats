@@ -81,12 +81,20 @@ refused() { # STATUS WORDS WORD...: nothing is changed anywhere
 	eventually 10 ready 1 node5
 }
 
-@test "a worker: its pods go to the other one, its machine is as before" {
+machine_was_reset() {
+	on 5 '[ ! -e /etc/kubernetes/kubelet.conf ]' || operator_has_ended
+}
+
+@test "a worker: its pods go to the other one, its machine is as before; the operator's machine dies on the way" {
 	workload 4
 	workload 5
 	k 1 create deployment web --image=lab.local/busybox:1 --replicas=4 -- sleep 1d
 	k 1 rollout status deployment/web --timeout=120s
-	remove 300 node5 --yes
+	start_operator remove --from "$(addr 1)" "${SSH[@]}" node5 --yes
+	eventually 240 machine_was_reset
+	kill_operator
+	k 1 get node node5
+	remove 300 node5 --yes # goes on: nobody asks kubelet there for its pods any more
 	[ "$(nodes)" = "node1 node2 node3 node4" ]
 	[ "$(k 1 get pods -l app=web -o 'jsonpath={.items[*].spec.nodeName}' | tr ' ' '\n' | sort -u)" = node4 ]
 	on 5 '[ ! -e /etc/kubernetes/kubelet.conf ] && [ ! -e /opt/kubecask ] && ! pidof kubelet'

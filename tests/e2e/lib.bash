@@ -78,6 +78,27 @@ installer() {
 	return "$status"
 }
 
+# start_operator WORD...: the installer beside the test, to be killed; what it says is in $OUT/killed.log
+start_operator() {
+	rm -f "$OUT/operator.pid"
+	# shellcheck disable=SC2016 # for the inner shell
+	"$LAB" exec bash -c 'echo $$ > "$1"; shift; exec "$@"' bash "$OUT/operator.pid" "$INSTALL" "$@" </dev/null \
+		>"$OUT/killed.log" 2>&1 3>&- &
+	OPERATOR=$!
+	eventually 20 test -s "$OUT/operator.pid"
+}
+
+operator_has_ended() {
+	! kill -0 "$(cat "$OUT/operator.pid")" 2>/dev/null
+}
+
+# kill_operator: as when its machine dies; it must not have ended before
+kill_operator() {
+	operator_has_ended && { cat "$OUT/killed.log"; return 1; }
+	kill -9 "$(cat "$OUT/operator.pid")"
+	wait "$OPERATOR" || :
+}
+
 # over_ssh: sets SSH to the installer's options for the lab's machines
 over_ssh() {
 	# shellcheck disable=SC2034 # for the tests
