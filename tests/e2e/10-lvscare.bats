@@ -15,6 +15,7 @@ setup_file() { lvscare_machine first 540 limit=100 "$(cases_of_file)"; }
 @test "a real server on the node itself" { passed a_real_server_on_the_node_itself; }
 @test "outside edits are repaired" { passed outside_edits_are_repaired; }
 @test "a flush costs no stream" { passed a_flush_costs_no_stream; }
+@test "a guard without CPU refuses nobody" { passed a_guard_without_cpu_refuses_nobody; }
 @test "a removed server's clients are reset" { passed a_removed_servers_clients_are_reset; }
 @test "a big table does not delay failover" { passed a_big_table_does_not_delay_failover; }
 @test "the source follows the node's address" { passed the_source_follows_the_nodes_address; }
