@@ -31,7 +31,7 @@ conformance() {
 
 # The tests that have ended, each as often as it ran
 ended() {
-	grep -A1 -E '^[^ ]+ \[[0-9.]+ seconds\]' "$RUN/e2e.log" | grep -o '^\[sig-.*\[Conformance\]' | sort
+	grep -A1 -E '^[^ ]+ \[[0-9.]+ seconds\]' "$RUN/e2e.log" | sed -n '/^\[sig-/s/ \[sig-[^]]*, Conformance\]$//p' | sort
 }
 
 have_ended() { # N: that many tests
