@@ -17,15 +17,17 @@
 
 void apiserver_local(struct apiserver *a, const struct static_pods *p)
 {
-	const char *port = p->api_port ? p->api_port : "6443";
+	apiserver_at(a, p->apiserver ? p->api_address : NULL, p->api_port);
+}
 
+void apiserver_at(struct apiserver *a, const char *address, const char *port)
+{
 	a->conf = fs_exists(ADMIN_CONF) ? ADMIN_CONF : KUBELET_CONF;
-	if (!p->apiserver || !p->api_address)
+	if (!address)
 		a->server = xstrdup("");
 	else
-		a->server = xasprintf(strchr(p->api_address, ':') ? "https://[%s]:%s"
-		                                                  : "https://%s:%s",
-		                      p->api_address, port);
+		a->server = xasprintf(strchr(address, ':') ? "https://[%s]:%s" : "https://%s:%s",
+		                      address, port ? port : "6443");
 }
 
 void apiserver_release(struct apiserver *a)

@@ -15,6 +15,8 @@ struct apiserver {
 
 /* This machine's own API server; the one of the kubeconfig where there is none. */
 void apiserver_local(struct apiserver *a, const struct static_pods *p);
+/* The one at that address (NULL: as the kubeconfig says) and port (NULL: 6443). */
+void apiserver_at(struct apiserver *a, const char *address, const char *port);
 void apiserver_release(struct apiserver *a);
 
 /* kubectl with these words, ended after so many seconds. What it prints is appended to out, also

@@ -164,6 +164,20 @@ json_t *etcd_member(const json_t *members, const char *id)
 	return NULL;
 }
 
+bool etcd_member_is_at(const json_t *member, const char *address)
+{
+	auto_free char *v4 = xasprintf("//%s:", address);
+	auto_free char *v6 = xasprintf("//[%s]:", address);
+	size_t i;
+	json_t *u;
+
+	json_array_foreach (json_object_get(member, "peer_urls"), i, u)
+		if (json_is_string(u) &&
+		    (strstr(json_string_value(u), v4) || strstr(json_string_value(u), v6)))
+			return true;
+	return false;
+}
+
 char *etcd_other_urls(const json_t *members, const char *but)
 {
 	auto_strbuf urls = {0};

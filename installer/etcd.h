@@ -37,6 +37,9 @@ int etcd_count_nodes(const struct static_pods *p, const char *urls);
 /* Client URLs of the started members but the one with that id, comma separated; the caller's. */
 char *etcd_other_urls(const json_t *members, const char *but);
 
+/* Is the address the host of one of the member's peer URLs? */
+bool etcd_member_is_at(const json_t *member, const char *address);
+
 /* The member with that id in members, borrowed; NULL: none. */
 json_t *etcd_member(const json_t *members, const char *id);
 

@@ -32,16 +32,15 @@ static void set_error(json_t *row, const struct err *err)
 	json_object_set_new(row, "error", json_string(err->msg));
 }
 
-static void ask_api_server(const struct static_pods *p, const json_t *node, json_t *row)
+/* The other API servers are taken to have the port of this machine's. */
+static void ask_api_server(const char *port, const json_t *node, json_t *row)
 {
 	const char *address = json_text(node, "address");
-	struct static_pods there = {
-	    .apiserver = true, .api_address = (char *)(uintptr_t)address, .api_port = p->api_port};
 	struct apiserver api;
 	struct err err = {0};
 	json_t *version;
 
-	apiserver_local(&api, &there);
+	apiserver_at(&api, address, port);
 	json_object_set_new(row, "address", json_string(address));
 	version = apiserver_get(&api, "/version", &err);
 	if (version)
@@ -87,10 +86,13 @@ static void ask_lvscare(const struct apiserver *api, const json_t *node, json_t 
 	/* it fails when it finds something missing, and prints what */
 	apiserver_kubectl(api, LVSCARE_S, words, &out, &err);
 	said = json_loadb(strbuf_str(&out), out.len, 0, NULL);
-	if (json_is_object(said))
+	if (json_is_object(said)) {
 		take_lvscare(said, row);
-	else
+	} else {
+		if (!*err.msg)
+			err_set(&err, "the answer is not JSON");
 		set_error(row, &err);
+	}
 	json_decref(said);
 }
 
@@ -123,7 +125,8 @@ static void ask_node(const struct apiserver *api, const struct static_pods *p, c
 
 	err_set(&late, "not asked: %d s are over", TOTAL_S);
 	if (json_flag(node, "control_plane"))
-		ask_api_server(p, node, new_row(json_object_get(result, "api_servers"), node));
+		ask_api_server(p->api_port, node,
+		               new_row(json_object_get(result, "api_servers"), node));
 	if (p->vip)
 		lvscare = new_row(json_object_get(result, "lvscare"), node);
 	if (lvscare && in_time)

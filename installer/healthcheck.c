@@ -38,32 +38,6 @@ const json_t *health_row(const json_t *health, const char *list, const char *nod
 	return NULL;
 }
 
-/* Has the URL that host, an IPv6 one in brackets? */
-static bool url_has_host(const char *url, const char *host)
-{
-	const char *at = strstr(url, "://");
-	size_t n = strlen(host);
-
-	if (!at || !n)
-		return false;
-	at += strlen("://");
-	if (*at == '[')
-		at++;
-	return strncmp(at, host, n) == 0 && (at[n] == ':' || at[n] == ']' || !at[n]);
-}
-
-static bool member_is_on(const json_t *member, const json_t *node)
-{
-	size_t i;
-	json_t *url;
-
-	json_array_foreach (json_object_get(member, "peer_urls"), i, url)
-		if (json_is_string(url) &&
-		    url_has_host(json_string_value(url), json_text(node, "address")))
-			return true;
-	return false;
-}
-
 static const json_t *etcd_of(const json_t *health)
 {
 	return json_object_get(json_object_get(health, "cluster"), "etcd");
@@ -80,7 +54,7 @@ const json_t *health_member(const json_t *health, const json_t *node)
 	json_t *m;
 
 	json_array_foreach (json_object_get(etcd_of(health), "members"), i, m)
-		if (member_is_on(m, node))
+		if (etcd_member_is_at(m, json_text(node, "address")))
 			return m;
 	return NULL;
 }
@@ -102,8 +76,8 @@ static void judge_api_servers(const json_t *health, json_t *problems)
 		}
 		if (*version && strcmp(v, version) != 0)
 			add(problems,
-			    "%s: its API server runs %s, that of %s %s: an upgrade did not come to "
-			    "its end, repeat it",
+			    "%s: its API server runs %s, that of %s %s: if no upgrade is at "
+			    "work, one was cut off: repeat it",
 			    json_text(row, "node"), v, of, version);
 		version = v;
 		of = json_text(row, "node");
@@ -117,7 +91,7 @@ static const char *node_of_member(const json_t *health, const json_t *member)
 	json_t *node;
 
 	json_array_foreach (nodes_of(health), i, node)
-		if (member_is_on(member, node))
+		if (etcd_member_is_at(member, json_text(node, "address")))
 			return json_text(node, "name");
 	return "";
 }
@@ -263,15 +237,16 @@ static void judge_runs(const json_t *health, json_t *problems)
 
 	if (run)
 		add(problems,
-		    "this machine: kubeadm %s began%s%s and did not come to its end; repeat the "
-		    "command",
+		    "this machine: kubeadm %s began%s%s and has not ended: if no run is at work, "
+		    "repeat the command",
 		    json_text(run, "verb"), *json_text(run, "at") ? " at " : "",
 		    json_text(run, "at"));
 	json_array_foreach (nodes_of(health), i, node)
 		if (json_flag(node, "drained"))
 			add(problems,
-			    "%s: takes no pods, it was drained by a run that did not come to its "
-			    "end: repeat that, or kubectl uncordon %s",
+			    "%s: takes no pods, it was drained by a run that has not ended: if "
+			    "none is "
+			    "at work, repeat that, or kubectl uncordon %s",
 			    json_text(node, "name"), json_text(node, "name"));
 }
 

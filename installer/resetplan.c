@@ -37,21 +37,6 @@ static bool has_etcd(const struct reset_machine *m)
 
 /* ---- which member is whose ---- */
 
-/* Is the address the host of one of the member's peer URLs? */
-static bool peer_is(const json_t *member, const char *address)
-{
-	auto_free char *v4 = xasprintf("//%s:", address);
-	auto_free char *v6 = xasprintf("//[%s]:", address);
-	size_t i;
-	json_t *u;
-
-	json_array_foreach (json_object_get(member, "peer_urls"), i, u)
-		if (json_is_string(u) &&
-		    (strstr(json_string_value(u), v4) || strstr(json_string_value(u), v6)))
-			return true;
-	return false;
-}
-
 static bool is_loopback(const char *address)
 {
 	return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0;
@@ -66,7 +51,7 @@ static bool is_of_machine(const json_t *member, const json_t *facts)
 
 	json_array_foreach (json_object_get(facts, "addresses"), i, a)
 		if (!is_loopback(json_text(a, "address")) &&
-		    peer_is(member, json_text(a, "address")))
+		    etcd_member_is_at(member, json_text(a, "address")))
 			return true;
 	return *name && strcasecmp(name, json_text(facts, "hostname")) == 0;
 }
@@ -111,7 +96,7 @@ static void find_unreached(const struct reset_plan *p, struct reset_machine *m)
 	m->unreached = true;
 	for (size_t k = 0; k < p->n && m->view->address; k++)
 		json_array_foreach (members_of(&p->v[k]), i, v)
-			if (!m->id && peer_is(v, m->view->address)) {
+			if (!m->id && etcd_member_is_at(v, m->view->address)) {
 				m->id = xstrdup(json_text(v, "id"));
 				m->name = xstrdup(json_text(v, "name"));
 			}

@@ -52,8 +52,7 @@ static json_t *changed(const char *old, const char *new)
 			n += len;
 			p += strlen(old);
 		} else {
-			text[n++] = *p == '\'' ? '"' : *p;
-			p++;
+			text[n++] = *p++;
 		}
 		assert_true(n < sizeof(text) - 200);
 	}
@@ -97,9 +96,8 @@ static void api_servers_are_judged(void **state)
 	     "m2: its API server 10.0.0.12 does not answer: no route");
 	says("'address':'10.0.0.12','version':'v1.37.2'",
 	     "'address':'10.0.0.12','version':'v1.36.3'",
-	     "m2: its API server runs v1.36.3, that of m1 v1.37.2: an upgrade did not come to its "
-	     "end, "
-	     "repeat it");
+	     "m2: its API server runs v1.36.3, that of m1 v1.37.2: if no upgrade is at work, "
+	     "one was cut off: repeat it");
 }
 
 static void members_are_judged(void **state)
@@ -159,14 +157,13 @@ static void disks_and_runs_are_judged(void **state)
 	     "10 %");
 	says("'bytes':100" GB ",'free':15" GB, "'error':'no time'",
 	     "w1: the room on its disk is not known: no time");
-	says(
-	    "'cluster':{", "'cluster':{'interrupted':{'verb':'join','at':'2026-01-02T03:04:05Z'},",
-	    "this machine: kubeadm join began at 2026-01-02T03:04:05Z and did not come to its end; "
-	    "repeat the command");
+	says("'cluster':{", "'cluster':{'interrupted':{'verb':'join','at':'2026-01-02T03:04:05Z'},",
+	     "this machine: kubeadm join began at 2026-01-02T03:04:05Z and has not ended: if no "
+	     "run is at work, repeat the command");
 	says("'address':'10.0.0.3','control_plane':false,'ready':true,'drained':false",
 	     "'address':'10.0.0.3','control_plane':false,'ready':true,'drained':true",
-	     "w1: takes no pods, it was drained by a run that did not come to its end: repeat "
-	     "that, or "
+	     "w1: takes no pods, it was drained by a run that has not ended: if none is at "
+	     "work, repeat that, or "
 	     "kubectl uncordon w1");
 }
 
