@@ -129,14 +129,14 @@ flip() {
 # start_sshd DIR [LINE...]: an sshd of our own on 127.0.0.1, more configuration in LINEs; sets PORT. It runs behind the
 # words of the array SSHD_WITH (own-etc, for one with passwords of its own).
 start_sshd() {
-	local d=$1 tries
+	local d=$1
 	shift
 	[ "$(id -u)" != 0 ] || mkdir -p /run/sshd
 	[ -f "$d/host_ed25519" ] || ssh-keygen -q -t ed25519 -N '' -f "$d/host_ed25519"
 	[ -f "$d/id" ] || ssh-keygen -q -t ed25519 -N '' -f "$d/id"
 	cp "$d/id.pub" "$d/authorized"
-	for tries in $(seq 20); do
-		PORT=$((20000 + (RANDOM * 7 + tries) % 20000))
+	for _ in {1..20}; do
+		PORT=$((20000 + RANDOM % 12000)) # none that connect() gives out, which are 32768 and above
 		printf '%s\n' "$@" > "$d/sshd_config" # sshd takes the first value of a word
 		cat >> "$d/sshd_config" <<-C
 			Port $PORT
@@ -149,13 +149,23 @@ start_sshd() {
 			PermitRootLogin yes
 			Subsystem sftp none
 		C
-		"${SSHD_WITH[@]}" /usr/sbin/sshd -f "$d/sshd_config" -E "$d/sshd.log" 3>&- && break
-	done
-	for tries in $(seq 100); do
-		[ ! -s "$d/sshd.pid" ] || return 0
-		sleep 0.05
+		rm -f "$d/sshd.log"
+		"${SSHD_WITH[@]}" /usr/sbin/sshd -f "$d/sshd_config" -E "$d/sshd.log" 3>&- || break
+		sshd_listens "$d" && return
+		grep -q "^Cannot bind any address" "$d/sshd.log" || break
 	done
 	cat "$d/sshd.log"
+	return 1
+}
+
+# sshd_listens DIR: waits until the sshd there listens; fails when it ended first. It goes into the background before it
+# takes its port and writes its process number afterwards, so its exit status does not tell.
+sshd_listens() {
+	for _ in {1..100}; do
+		[ ! -s "$1/sshd.pid" ] || return 0
+		! grep -q "^Cannot bind any address" "$1/sshd.log" || return 1
+		sleep 0.05
+	done
 	return 1
 }
 

@@ -59,6 +59,7 @@ machine() { # WORD of install...
 			rm -f "$D/sshd.pid"
 			sed -i 's/^UsePAM no/UsePAM yes/' "$D/sshd_config"
 			/usr/sbin/sshd -f "$D/sshd_config" -E "$D/sshd.log" 3>&-
+			sshd_listens "$D"
 		fi
 		[ -z "$KEY" ] || printf '%s %s\n' "$KEY" "$(cat "$D/id.pub")" > "$D/authorized"
 		known "$D" > "$D/kh"
