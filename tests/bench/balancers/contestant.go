@@ -76,7 +76,7 @@ func contestants(share string) []*contestant {
 		{name: "haproxy, tuned", addr: local, argv: in("/usr/sbin/haproxy", "-db", "-f", "/tmp/haproxy-tuned.cfg")},
 		{name: "haproxy, tuned, sessions kept", addr: local, argv: in("/usr/sbin/haproxy", "-db", "-f", "/tmp/haproxy-kept.cfg")},
 		{name: "nginx, kubespray", addr: local, argv: in("/usr/sbin/nginx", "-c", "/tmp/nginx.conf", "-e", "stderr")},
-		{name: "envoy, k0s", addr: local, argv: in("/usr/bin/envoy", "-c", "/tmp/envoy.conf", "--log-level", "error", "--concurrency", "1",
+		{name: "envoy, k0s", addr: local, argv: in("/usr/bin/envoy", "-c", "/tmp/envoy.yaml", "--log-level", "error", "--concurrency", "1",
 			"--disable-hot-restart")},
 	}
 	keepSessions()
