@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-/* upgrade: all machines of a cluster are brought to the version of another bundle. */
+/* upgrade: all machines of a cluster are brought to the version of another bundle; rollback: back.
+ */
 #include "err.h"
 #include "installation.h"
+#include "json.h"
 #include "knowncluster.h"
 #include "preflight.h"
 #include "preflight_checks.h"
@@ -22,13 +24,15 @@ static void ask_room(struct session *s)
 }
 
 /* Shows the findings and drops them. -1 when there is an error among them. */
-static int show(struct session *s, struct findings *f, struct err *err)
+static int show(struct installation *in, struct findings *f, struct err *err)
 {
+	struct session *s = &in->session;
 	bool refused = findings_errors(f) > 0;
 
 	session_show_findings(s, f, f->n && !s->opt->json ? stderr : NULL);
 	findings_release(f);
-	return refused ? err_set(err, "the cluster cannot be upgraded now, nothing was changed")
+	return refused ? err_set(err, "the cluster cannot be %s now, nothing was changed",
+	                         in->rollback ? "rolled back" : "upgraded")
 	               : 0;
 }
 
@@ -49,8 +53,9 @@ static json_t *obstacles_args(const struct job *j, void *ctx)
 	return json_pack("{sb}", "cluster", j == &s->jobs.v[first]);
 }
 
-static int check_obstacles(struct session *s, struct err *err)
+static int check_obstacles(struct installation *in, struct err *err)
 {
+	struct session *s = &in->session;
 	struct findings f = {0};
 	bool drains = s->jobs.n - hostlist_masters(&s->hosts) > 1;
 
@@ -61,59 +66,85 @@ static int check_obstacles(struct session *s, struct err *err)
 			s->candidates[i].obstacles = json_incref(s->jobs.v[i].result);
 	upgrade_check_obstacles(s->candidates, s->jobs.n, s->bundle.k8s_version, drains, &f);
 	findings_ignore(&f, &s->cfg, &s->opt->ignore);
-	return show(s, &f, err);
+	return show(in, &f, err);
 }
 
-static int check_cluster(struct session *s, struct err *err)
+static int check_cluster(struct installation *in, struct err *err)
 {
+	struct session *s = &in->session;
 	struct findings f = {0};
 
 	if (session_ask_clusters(s, err) < 0)
 		return -1;
 	ask_room(s);
-	upgrade_check(s->candidates, s->jobs.n, s->bundle.k8s_version, &f);
-	if (show(s, &f, err) < 0 || check_obstacles(s, err) < 0)
+	upgrade_check(s->candidates, s->jobs.n, s->bundle.k8s_version, in->rollback, &f);
+	if (show(in, &f, err) < 0 || check_obstacles(in, err) < 0)
 		return -1;
 	return session_check(s, err);
 }
 
-static int confirm(const struct session *s, struct err *err)
+/* How an upgrade to the bundle's version can be taken back, in a sentence. */
+static const char *way_back(const struct session *s)
 {
+	for (size_t i = 0; i < s->jobs.n; i++) {
+		const json_t *api = json_object_get(s->candidates[i].cluster, "apiserver");
+		const char *has = json_text(api, "version");
+
+		if (*has && !version_same_minor(has, s->bundle.k8s_version))
+			return " Over a minor version there is no way back by command.";
+	}
+	return " ./install rollback leads back.";
+}
+
+static int confirm(const struct installation *in, struct err *err)
+{
+	const struct session *s = &in->session;
 	char question[200];
 
 	if (s->opt->dry_run)
 		return 0;
-	snprintf(question, sizeof(question),
-	         "Bring %zu machine%s to Kubernetes %s? There is no way back by command.",
-	         s->jobs.n, s->jobs.n == 1 ? "" : "s", s->bundle.k8s_version);
+	snprintf(question, sizeof(question), "Bring %zu machine%s %sto Kubernetes %s?%s", s->jobs.n,
+	         s->jobs.n == 1 ? "" : "s", in->rollback ? "back " : "", s->bundle.k8s_version,
+	         in->rollback ? "" : way_back(s));
 	return options_confirm(s->opt, question, err);
 }
 
-static int upgrade(struct installation *in, struct options *own, struct hostlist *seed,
-                   struct err *err)
+static int run(struct installation *in, struct options *own, struct hostlist *seed,
+               const char *command, struct err *err)
 {
 	struct session *s = &in->session;
 
 	if (options_hosts(own, &s->hosts, err) < 0 || known_seed(own, seed, err) < 0 ||
-	    known_open(in, own, &seed->v[0], "upgrade", err) < 0 ||
+	    known_open(in, own, &seed->v[0], command, err) < 0 ||
 	    known_all(s, &seed->v[0], in->record, false, err) < 0 || session_connect(s, err) < 0 ||
-	    session_unreachable(s, err) < 0 || check_cluster(s, err) < 0)
+	    session_unreachable(s, err) < 0 || check_cluster(in, err) < 0)
 		return -1;
 	in->seed = choose_seed(in);
-	if (upgrade_plan(in, err) < 0 || confirm(s, err) < 0)
+	if (upgrade_plan(in, err) < 0 || confirm(in, err) < 0)
 		return -1;
 	return installation_execute(in, err);
 }
 
-int cmd_upgrade(const struct options *o, struct err *err)
+static int command(const struct options *o, bool rollback, struct err *err)
 {
+	const char *name = rollback ? "rollback" : "upgrade";
 	struct options own = *o; /* lists are borrowed */
-	struct installation in = {.session.opt = &own};
+	struct installation in = {.session.opt = &own, .rollback = rollback};
 	struct hostlist seed = {0};
 	int rc;
 
 	session_begin(&in.session);
-	rc = upgrade(&in, &own, &seed, err);
+	rc = run(&in, &own, &seed, name, err);
 	hostlist_release(&seed);
-	return installation_end(&in, "upgrade", rc, err);
+	return installation_end(&in, name, rc, err);
+}
+
+int cmd_upgrade(const struct options *o, struct err *err)
+{
+	return command(o, false, err);
+}
+
+int cmd_rollback(const struct options *o, struct err *err)
+{
+	return command(o, true, err);
 }

@@ -11,17 +11,18 @@
 
 struct err;
 
-/* What install, join and upgrade do: machines become members of one cluster, at its version. Zeroed
- * but for session.opt. */
+/* What install, join, upgrade and rollback do: machines become members of one cluster, at its
+ * version. Zeroed but for session.opt. */
 struct installation {
 	struct session session;
-	json_t *record;  /* of the cluster as it was, as its members keep it; join and upgrade */
+	json_t *record;  /* of the cluster as it was, as its members keep it; not of install */
 	json_t *cluster; /* what that master says of it (op "cluster"); by known_record */
 	struct job
 	    *seed; /* the control plane that is initialised, or asked for secrets and status */
 	struct plan plan;
 	struct runner runner;
 	bool changed;    /* anything was done */
+	bool rollback;   /* to the version that the cluster had before */
 	long long *well; /* upgrade: since when each machine is as it should be, ms; 0: not yet */
 	struct ready ready; /* of the last step, which waits */
 	char *missing;      /* what was missing when it was shown last */
@@ -51,7 +52,8 @@ void cluster_plan_print(struct installation *in);
 
 /* ---- upgradeplan.c ---- */
 
-/* Every step that is needed to bring the cluster to the bundle's version, from the facts. */
+/* Every step that is needed to bring the cluster to the bundle's version, or back to it
+ * (in->rollback), from the facts. */
 int upgrade_plan(struct installation *in, struct err *err);
 /* An answer to a step of op "cluster", which waits until the machine is well and at that version,
  * or of op "configuration". NULL with err: the machine failed in it. */

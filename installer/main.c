@@ -17,6 +17,7 @@ static const struct {
 } commands[] = {
     {"join", NULL, CMD_JOIN, cmd_join},
     {"upgrade", NULL, CMD_UPGRADE, cmd_upgrade},
+    {"rollback", NULL, CMD_ROLLBACK, cmd_rollback},
     {"certs", NULL, CMD_CERTS, cmd_certs},
     {"backup", NULL, CMD_BACKUP, cmd_backup},
     {"remove", NULL, CMD_REMOVE, cmd_remove},
@@ -32,7 +33,7 @@ static const struct {
 };
 
 /* Planned, named in the design, and not there yet: said plainly instead of "unknown". */
-static const char *const later[] = {"rollback", "restore"};
+static const char *const later[] = {"restore"};
 
 /* A command line that cannot be understood may ask for JSON all the same. */
 static bool asks_for_json(int argc, char **argv)

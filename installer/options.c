@@ -169,8 +169,11 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 	    MASTERS(o, "Control plane machine that ./install does not know: it joined by hand."),
 	    NODES(o, "Worker machine that joined by hand."),
 	    TEXT("bundle", "FILE", bundle,
-	         "The bundle of the new version (the only kubecask-*-linux-*.tar beside this "
-	         "program)."),
+	         cmd == CMD_UPGRADE
+	             ? "The bundle of the new version (the only kubecask-*-linux-*.tar beside this "
+	               "program)."
+	             : "The bundle of the version before (the only kubecask-*-linux-*.tar beside "
+	               "this program)."),
 	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
 	    {.name = "ignore-preflight-errors",
 	     .kind = CLI_LIST,
@@ -203,6 +206,7 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 		n = add_run(o, to, n);
 		return add_ssh(o, to, n, true);
 	case CMD_UPGRADE:
+	case CMD_ROLLBACK:
 		ADD(upgrade);
 		n = add_run(o, to, n);
 		return add_ssh(o, to, n, true);
@@ -307,7 +311,8 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .prog = "install",
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
-	    .text = "Commands: install (default), join, upgrade, remove, backup, certs, preflight, "
+	    .text = "Commands: install (default), join, upgrade, rollback, remove, backup, certs, "
+		    "preflight, "
 		    "reset, "
 		    "status, "
 		    "verify, "
@@ -340,7 +345,18 @@ static const struct cli_command commands[CMD_COUNT] = {
 		    "images are brought to all machines, etcd's data is saved on each master, "
 		    "then follow the control planes one by one, the programs of the masters, and "
 		    "the workers one by one, each emptied before. A run that was interrupted is "
-		    "repeated with the same command. There is no way back by command yet.",
+		    "repeated with the same command. Within a minor version rollback leads back.",
+	},
+    [CMD_ROLLBACK] =
+	{
+	    .prog = "install rollback",
+	    .synopsis = "[options] --bundle FILE",
+	    .summary = "bring the whole cluster back to the version that it had before an upgrade",
+	    .text = "Runs on a master, or anywhere else with --from. Within a minor version: no "
+		    "object and no write is lost, etcd stays as it is. Also after an upgrade that "
+		    "stopped half way, or whose API server or kubelet is not well on one machine. "
+		    "The same checks and steps as upgrade, from the workers to the control "
+		    "planes. A run that was interrupted is repeated with the same command.",
 	},
     [CMD_CERTS] =
 	{
@@ -456,9 +472,9 @@ static bool takes_operands(enum command cmd)
 
 static bool logs_in(enum command cmd)
 {
-	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_UPGRADE || cmd == CMD_RESET ||
-	       cmd == CMD_REMOVE || cmd == CMD_BACKUP || cmd == CMD_STATUS || cmd == CMD_CERTS ||
-	       cmd == CMD_PREFLIGHT;
+	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_UPGRADE || cmd == CMD_ROLLBACK ||
+	       cmd == CMD_RESET || cmd == CMD_REMOVE || cmd == CMD_BACKUP || cmd == CMD_STATUS ||
+	       cmd == CMD_CERTS || cmd == CMD_PREFLIGHT;
 }
 
 int options_parse(struct options *o, enum command cmd, int argc, char **argv, struct err *err)

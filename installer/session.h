@@ -73,6 +73,7 @@ int session_end(struct session *s, const char *command, int rc, const struct err
 int cmd_install(const struct options *o, struct err *err);
 int cmd_join(const struct options *o, struct err *err);
 int cmd_upgrade(const struct options *o, struct err *err);
+int cmd_rollback(const struct options *o, struct err *err);
 int cmd_certs(const struct options *o, struct err *err);
 int cmd_backup(const struct options *o, struct err *err);
 int cmd_remove(const struct options *o, struct err *err);

@@ -28,9 +28,71 @@ static long order(const struct version_number *v)
 
 /* ---- versions ---- */
 
+bool version_same_minor(const char *a, const char *b)
+{
+	struct version_number x, y;
+
+	return parse(a, &x) && parse(b, &y) && x.major == y.major && x.minor == y.minor;
+}
+
 static const char *api_version(const struct candidate *c)
 {
 	return json_text(json_object_get(c->cluster, "apiserver"), "version");
+}
+
+static void check_way_back(const struct candidate *c, const char *to, struct findings *f)
+{
+	const char *has = api_version(c);
+	struct version_number from, target;
+
+	if (!*has || !parse(has, &from) || !parse(to, &target))
+		return;
+	if (order(&from) < order(&target))
+		finding_add(f, c, "Version", LEVEL_ERROR,
+		            "./install upgrade; or take the bundle of the version before",
+		            "its API server has Kubernetes %s, the bundle %s: a later one is no "
+		            "way back",
+		            has, to);
+	else if (!version_same_minor(has, to))
+		finding_add(f, c, "Version", LEVEL_ERROR,
+		            "docs/upgrade.md, \"The way back\": a snapshot of etcd's data",
+		            "its API server has Kubernetes %s, the bundle %s: the way back leads "
+		            "over no minor version",
+		            has, to);
+}
+
+/* What was active on the machine before what is active now; "" when nothing was. */
+static const char *version_before(const struct candidate *c)
+{
+	const json_t *state = json_object_get(c->facts, "state");
+
+	return json_text(json_object_get(state, "previous"), "k8s");
+}
+
+/* Back is where the cluster comes from: some master has that version, or had it before. */
+static void check_was_there(const struct candidate *c, size_t n, const char *to, struct findings *f)
+{
+	const struct candidate *first = NULL;
+
+	for (size_t i = 0; i < n; i++) {
+		const json_t *state = json_object_get(c[i].facts, "state");
+
+		if (!c[i].master)
+			continue;
+		if (strcmp(json_text(state, "k8s"), to) == 0 ||
+		    strcmp(version_before(&c[i]), to) == 0)
+			return;
+		if (!first)
+			first = &c[i];
+	}
+	if (first && *version_before(first))
+		finding_add(f, first, "Version", LEVEL_ERROR, "take that version's bundle",
+		            "no master had Kubernetes %s before; this one had %s", to,
+		            version_before(first));
+	else if (first)
+		finding_add(f, first, "Version", LEVEL_ERROR,
+		            "nothing is to be taken back: no upgrade was made here",
+		            "no master had Kubernetes %s before, nor another version", to);
 }
 
 static void check_api_version(const struct candidate *c, const char *to, struct findings *f)
@@ -55,7 +117,7 @@ static void check_api_version(const struct candidate *c, const char *to, struct 
 }
 
 static void check_kubelet(const struct candidate *c, const json_t *node, const char *to,
-                          struct findings *f)
+                          bool rollback, struct findings *f)
 {
 	const char *has = json_text(node, "version");
 	struct version_number kubelet, target;
@@ -67,7 +129,7 @@ static void check_kubelet(const struct candidate *c, const json_t *node, const c
 		            "the kubelet of %s has %s: API servers of %s take none that is more "
 		            "than %d minor versions older",
 		            json_text(node, "name"), has, to, KUBELET_MINORS);
-	else if (order(&kubelet) > order(&target))
+	else if (order(&kubelet) > order(&target) && !(rollback && kubelet.minor == target.minor))
 		finding_add(f, c, "Skew", LEVEL_ERROR,
 		            "take a bundle of that version or a later one",
 		            "the kubelet of %s has %s, which is later than the bundle's %s",
@@ -76,14 +138,14 @@ static void check_kubelet(const struct candidate *c, const json_t *node, const c
 
 /* ---- what must be well before anything is changed ---- */
 
-static void check_control_plane(const struct candidate *c, struct findings *f)
+static void check_control_plane(const struct candidate *c, bool rollback, struct findings *f)
 {
 	const json_t *api = json_object_get(c->cluster, "apiserver");
 	const json_t *etcd = json_object_get(c->cluster, "etcd");
 	const char *state = json_text(etcd, "state");
 
 	if (!json_flag(api, "local"))
-		finding_add(f, c, "ControlPlane", LEVEL_ERROR,
+		finding_add(f, c, "ControlPlane", rollback ? LEVEL_WARNING : LEVEL_ERROR,
 		            "journalctl -u kubelet; ctr -n k8s.io containers ls",
 		            "its own API server does not answer%s%s",
 		            *json_text(api, "error") ? ": " : "", json_text(api, "error"));
@@ -116,7 +178,7 @@ static void check_members(const struct candidate *c, struct findings *f)
 }
 
 static void check_nodes(const struct candidate *seed, const struct candidate *c, size_t n,
-                        const char *to, struct findings *f)
+                        const char *to, bool rollback, struct findings *f)
 {
 	size_t i;
 	json_t *node;
@@ -124,9 +186,9 @@ static void check_nodes(const struct candidate *seed, const struct candidate *c,
 	json_array_foreach (json_object_get(seed->cluster, "nodes"), i, node) {
 		const char *name = json_text(node, "name"), *address = json_text(node, "address");
 
-		check_kubelet(seed, node, to, f);
+		check_kubelet(seed, node, to, rollback, f);
 		if (!json_flag(node, "ready"))
-			finding_add(f, seed, "Node", LEVEL_ERROR,
+			finding_add(f, seed, "Node", rollback ? LEVEL_WARNING : LEVEL_ERROR,
 			            "./install status tells why; or kubectl delete node NAME when "
 			            "it is gone for good",
 			            "node %s (%s) is not Ready", name, address);
@@ -138,7 +200,8 @@ static void check_nodes(const struct candidate *seed, const struct candidate *c,
 	}
 }
 
-void upgrade_check(const struct candidate *c, size_t n, const char *to, struct findings *f)
+void upgrade_check(const struct candidate *c, size_t n, const char *to, bool rollback,
+                   struct findings *f)
 {
 	const struct candidate *seed = NULL;
 
@@ -151,15 +214,20 @@ void upgrade_check(const struct candidate *c, size_t n, const char *to, struct f
 		}
 		if (!c[i].master)
 			continue;
-		check_api_version(&c[i], to, f);
-		check_control_plane(&c[i], f);
+		if (rollback)
+			check_way_back(&c[i], to, f);
+		else
+			check_api_version(&c[i], to, f);
+		check_control_plane(&c[i], rollback, f);
 		if (!seed && json_object_get(c[i].cluster, "nodes"))
 			seed = &c[i];
 	}
+	if (rollback)
+		check_was_there(c, n, to, f);
 	if (!seed)
 		return;
 	check_members(seed, f);
-	check_nodes(seed, c, n, to, f);
+	check_nodes(seed, c, n, to, rollback, f);
 }
 
 /* ---- what would stop it on its way ---- */

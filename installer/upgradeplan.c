@@ -2,7 +2,9 @@
 /*
  * The plan of an upgrade: files and images to all machines beside what runs, etcd's data saved, the
  * control planes one by one, then the programs of the masters, then the workers one by one, the pod
- * network last. What is done already gives no step, so that a run can be repeated at any point.
+ * network last. A rollback goes from the workers to the control planes, so that a kubelet that does
+ * not run is mended before kubeadm waits for it. What is done already gives no step, so that a run
+ * can be repeated at any point.
  */
 #include "err.h"
 #include "installation.h"
@@ -15,8 +17,10 @@
 
 /* A control plane or node is well for that long before the next one follows. */
 #define WELL_MS 30000
-/* Argument of a step that waits: for the API server's new version, not for kubelet's. */
+/* Argument of a step that waits: for the API server's version, not for kubelet's. */
 #define WAITS_FOR_API "control_plane"
+/* The same: for kubelet alone, on a master whose API server was not well before. */
+#define WAITS_FOR_KUBELET "kubelet_only"
 
 struct upgrade {
 	struct installation *in;
@@ -144,14 +148,16 @@ static void plan_control_plane(struct upgrade *u, const struct job *j, const cha
 	            json_pack("{sb}", WAITS_FOR_API, 1), NULL));
 }
 
-/* `apply` changes the cluster's configuration too and is run on the first one. */
+/*
+ * `apply` changes the cluster's configuration too and is run on the first one that has not the
+ * version. Masters that have it do not tell whether the configuration has: they may be those that a
+ * run in the other direction had not come to. `apply` once more changes nothing.
+ */
 static void plan_control_planes(struct upgrade *u)
 {
 	const struct jobs *jobs = &u->in->session.jobs;
 	bool applied = false;
 
-	for (size_t i = 0; i < jobs->n; i++)
-		applied |= jobs->v[i].host->master && control_plane_done(u, &jobs->v[i]);
 	for (size_t i = 0; i < jobs->n; i++) {
 		const struct job *j = &jobs->v[i];
 
@@ -173,6 +179,11 @@ static bool kubelet_done(const struct upgrade *u, const struct job *j)
 	       json_flag(own_node(cluster_of(u, j)), "ready");
 }
 
+static bool serves(const struct upgrade *u, const struct job *j)
+{
+	return json_flag(json_object_get(cluster_of(u, j), "apiserver"), "local");
+}
+
 static void plan_programs(struct upgrade *u, const struct job *j)
 {
 	int step = add(u, j, "activate", "activate files", file_args(u, j), "deactivate");
@@ -184,13 +195,16 @@ static void plan_programs(struct upgrade *u, const struct job *j)
 	            json_pack("{sb}", "others_serve",
 	                      j->host->master && hostlist_masters(&u->in->session.hosts) > 1),
 	            NULL));
-	then(u, add(u, j, "cluster", "wait for the node", NULL, NULL));
+	then(u, add(u, j, "cluster", "wait for the node",
+	            json_pack("{sb}", WAITS_FOR_KUBELET, u->in->rollback && !serves(u, j)), NULL));
 }
 
-/* Pods can leave only where another node takes them. */
-static bool can_drain(const struct upgrade *u)
+/* Pods can leave only where another node takes them and a kubelet ends them; a node without one is
+ * there in a rollback alone. */
+static bool can_drain(const struct upgrade *u, const struct job *j)
 {
-	return u->in->session.jobs.n - hostlist_masters(&u->in->session.hosts) > 1;
+	return u->in->session.jobs.n - hostlist_masters(&u->in->session.hosts) > 1 &&
+	       json_flag(own_node(cluster_of(u, j)), "ready");
 }
 
 static void plan_take_pods(struct upgrade *u, const char *name)
@@ -203,16 +217,17 @@ static void plan_worker(struct upgrade *u, const struct job *j)
 {
 	const char *name = json_text(own_node(cluster_of(u, j)), "name");
 	json_t *args = file_args(u, j);
+	bool drained = can_drain(u, j);
 
 	json_object_set_new(args, "verb", json_string("node"));
-	if (can_drain(u))
+	if (drained)
 		then(u, add(u, u->in->seed, "drain", "move pods away",
 		            json_pack("{ss si}", "node", name, "seconds",
 		                      (int)(u->in->session.opt->drain_ms / 1000)),
 		            "uncordon"));
 	then(u, add(u, j, "upgrade", "kubeadm upgrade node", args, NULL));
 	plan_programs(u, j);
-	if (can_drain(u))
+	if (drained)
 		plan_take_pods(u, name);
 }
 
@@ -273,23 +288,25 @@ static void plan_end(struct upgrade *u)
 /* ---- waiting ---- */
 
 /* Why the machine is not yet what the step waits for; "" when it is. */
-static const char *missing(const struct installation *in, const struct job *j, bool control_plane,
+static const char *missing(const struct installation *in, const struct job *j, const json_t *args,
                            const json_t *cluster)
 {
 	const json_t *api = json_object_get(cluster, "apiserver");
 	const json_t *node = own_node(cluster);
 	const char *etcd = json_text(json_object_get(cluster, "etcd"), "state");
+	bool master = j->host->master && !json_flag(args, WAITS_FOR_KUBELET);
+	bool control_plane = json_flag(args, WAITS_FOR_API);
 
-	if (j->host->master && !json_flag(api, "local"))
+	if (master && !json_flag(api, "local"))
 		return "its API server does not answer";
 	if (control_plane && strcmp(json_text(api, "version"), target(in)) != 0)
-		return "its API server has the old version";
-	if (j->host->master && strcmp(etcd, "running") != 0 && strcmp(etcd, "external") != 0)
+		return "its API server has another version";
+	if (master && strcmp(etcd, "running") != 0 && strcmp(etcd, "external") != 0)
 		return "its member of etcd does not answer";
 	if (!json_flag(node, "ready"))
 		return "its node is not Ready";
 	if (!control_plane && strcmp(json_text(node, "version"), target(in)) != 0)
-		return "its kubelet has the old version";
+		return "its kubelet has another version";
 	return "";
 }
 
@@ -309,8 +326,7 @@ static enum step_verdict judge_machine(struct installation *in, const struct ste
                                        const json_t *cluster, struct err *err)
 {
 	const struct job *j = &in->session.jobs.v[s->machine];
-	bool control_plane = json_flag(s->args, WAITS_FOR_API);
-	const char *lacks = missing(in, j, control_plane, cluster);
+	const char *lacks = missing(in, j, s->args, cluster);
 	long long now = now_ms(), *well = &in->well[s->machine];
 
 	if (!*lacks) {
@@ -351,9 +367,15 @@ int upgrade_plan(struct installation *in, struct err *err)
 	in->well = xcalloc(n, sizeof(*in->well));
 	plan_stage(&u);
 	plan_snapshots(&u);
-	plan_control_planes(&u);
+	if (in->rollback)
+		plan_nodes(&u, false);
+	else
+		plan_control_planes(&u);
 	plan_nodes(&u, true);
-	plan_nodes(&u, false);
+	if (in->rollback)
+		plan_control_planes(&u);
+	else
+		plan_nodes(&u, false);
 	if (in->plan.n || !all_know(&u))
 		plan_end(&u);
 	then(&u, add(&u, in->seed, "status", "wait until ready", NULL, NULL));

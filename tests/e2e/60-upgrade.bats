@@ -5,6 +5,7 @@
 # worker, each prepared with the new bundle's files.
 
 load lib
+load upgrade
 
 setup_file() {
 	export BATS_TEST_TIMEOUT=1500
@@ -18,10 +19,6 @@ image_of() { # N: what the static pod there shall run
 
 runs_image() { # N IMAGE: the pod runs it, as the API server sees it
 	[ "$(k 1 -n kube-system get pod "lvscare-node$1" -o 'jsonpath={.spec.containers[0].image} {.status.containerStatuses[0].ready}')" = "$2 true" ]
-}
-
-version_of() { # N: of its kubelet
-	k 1 get node "node$1" -o 'jsonpath={.status.nodeInfo.kubeletVersion}'
 }
 
 is_version() { [ "$(version_of "$1")" = "$2" ]; }

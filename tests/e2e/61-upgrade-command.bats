@@ -5,16 +5,12 @@
 # virtual address, and asks 80 times a second through it and through Service kubernetes.default: no request fails.
 
 load lib
+load upgrade
 
 setup_file() {
 	export BATS_TEST_TIMEOUT=1800
 	older_bundle
 	machines 1:2500M 2:2500M 3:2500M 4:1500M 5:1500M
-}
-
-teardown_file() {
-	[ ! -f "$OUT/writer.pid" ] || kill "$(cat "$OUT/writer.pid")" 2>/dev/null || :
-	"$LAB" down -9 -a
 }
 
 setup() {
@@ -28,18 +24,6 @@ upgrade() { # SECONDS WORD...
 	installer "$limit" upgrade --from "$(addr 1)" --bundle "$BUNDLE" --concurrency 1 --wait 10m "${SSH[@]}" "$@"
 }
 
-version_of() { # N: of its kubelet
-	k 1 get node "node$1" -o 'jsonpath={.status.nodeInfo.kubeletVersion}'
-}
-
-api_of() { # N: of its own API server
-	on "$1" "kubectl --kubeconfig /etc/kubernetes/admin.conf --server https://$(addr "$1"):6443 version -o json" | jq -r .serverVersion.gitVersion
-}
-
-api_is() { # N VERSION
-	[ "$(api_of "$1")" = "$2" ]
-}
-
 fingerprints() { # FILE
 	local n
 	for n in 1 2 3 4 5; do script "$n" fingerprint.sh | sed "s/^/$n /"; done > "$1"
@@ -47,28 +31,6 @@ fingerprints() { # FILE
 
 not_ready() { # NODE
 	[ "$(k 1 get node "$1" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}')" != True ]
-}
-
-# On worker 5: a ConfigMap each half second through the virtual address; the names of those that were acknowledged are kept
-start_writer() {
-	on 1 cat /etc/kubernetes/admin.conf | on 5 'cat > /root/admin.conf'
-	on 5 'cat > /root/write.sh' <<-'S'
-		for ((i = 0; ; i++)); do
-			if kubectl --kubeconfig /root/admin.conf --request-timeout=10s create configmap "w$i" --from-literal=n="$i" >/dev/null 2>>/root/failed.log
-			then echo "w$i" >> /root/acknowledged; else echo "w$i $(date +%T)" >> /root/failed; fi
-			sleep 0.5
-		done
-	S
-	on 5 'nohup bash /root/write.sh >/dev/null 2>&1 & echo $! > /root/writer.pid'
-}
-
-# Each acknowledged write is in the cluster
-writes_are_there() {
-	on 5 'cat /root/acknowledged' | sort > "$OUT/acknowledged"
-	k 1 get configmaps -o name | sed 's#configmap/##' | sort > "$OUT/there"
-	say "$(wc -l < "$OUT/acknowledged") writes acknowledged, $(on 5 'cat /root/failed 2>/dev/null | wc -l') refused or not answered"
-	[ "$(wc -l < "$OUT/acknowledged")" -gt 50 ]
-	[ -z "$(comm -23 "$OUT/acknowledged" "$OUT/there")" ]
 }
 
 @test "a cluster of the older version, three masters and two workers" {
@@ -237,7 +199,7 @@ stopped_by_pods() { # N WORDS
 }
 
 @test "once more: everything is in place, nothing is changed" {
-	on 5 xargs kill < <(on 5 cat /root/writer.pid)
+	stop_writer
 	upgrade 200 --yes
 	grep 'everything was in place already, nothing changed' "$OUT/install.log"
 }

@@ -270,16 +270,3 @@ bundle_on() {
 	on "$1" mkdir -p /root/kubecask
 	"$LAB" push "$1" "$INSTALL" "$BUNDLE" /root/kubecask/
 }
-
-# shellcheck disable=SC2034 # for the tests of upgrades
-FROM=${UPGRADE_FROM:-v1.36.3} TO=${K8S_VERSION:-v1.37.2}
-# shellcheck disable=SC2034 # for the tests of upgrades
-OLDER=$TOP/build/older # programs of an older kubecask, so that its lvscare image has another name
-# older_bundle: $OLDER/dist has a bundle of version $FROM made by it
-older_bundle() {
-	local b=build/older
-	make -C "$TOP" -s "BUILD=$b" VERSION=0.0.9 all
-	(cd "$TOP" && $b/kubecask-pack --k8s-version "$FROM" --out $b/dist --zstd-level 3 --lvscare $b/lvscare \
-		--pause $b/pause --netfilter-select $b/netfilter-select --log-runner $b/log-runner --nft $b/nft \
-		--install $b/install --work build/pack) >&2
-}

@@ -60,16 +60,16 @@ static void drop(struct world *w)
 	}
 }
 
-/* Exactly these words are found, on that machine, or nothing when words is NULL. */
-static void found(struct world *w, const char *machine, const char *words)
+/* The words are found, on that machine, or nothing when words is NULL. */
+static void look(struct world *w, bool rollback, bool error, const char *machine, const char *words)
 {
 	struct findings f = {0};
 	bool hit = false;
 
-	upgrade_check(w->c, 3, VERSION, &f);
+	upgrade_check(w->c, 3, VERSION, rollback, &f);
 	for (size_t i = 0; i < f.n; i++) {
 		print_message("%s %s: %s\n", f.v[i].node, f.v[i].check, f.v[i].text);
-		assert_true(f.v[i].error && *f.v[i].fix);
+		assert_true(f.v[i].error == error && *f.v[i].fix);
 		hit |= words && strcmp(f.v[i].node, machine) == 0 && strstr(f.v[i].text, words);
 	}
 	if (words)
@@ -78,6 +78,11 @@ static void found(struct world *w, const char *machine, const char *words)
 		assert_int_equal(f.n, 0);
 	findings_release(&f);
 	drop(w);
+}
+
+static void found(struct world *w, const char *machine, const char *words)
+{
+	look(w, false, true, machine, words);
 }
 
 static void versions(void **state)
@@ -151,6 +156,79 @@ static void what_is_not_well(void **state)
 	json_object_del(w.facts[2], "kubelet_conf");
 	json_object_del(json_object_get(w.facts[2], "state"), "kubeadm");
 	found(&w, "c", "it is no member of the cluster");
+}
+
+/* ---- the way back ---- */
+
+/* What was active on both masters, and what before; NULL: nothing. */
+static void had(struct world *w, const char *active, const char *before)
+{
+	for (size_t i = 0; i < 2; i++) {
+		json_t *state = json_object_get(w->facts[i], "state");
+
+		json_object_set_new(state, "k8s", json_string(active));
+		if (before)
+			json_object_set_new(state, "previous", json_pack("{ss}", "k8s", before));
+	}
+}
+
+static void way_back(void **state)
+{
+	static const struct {
+		const char *from, *active, *before, *words;
+	} t[] = {
+	    {"v1.37.4", "v1.37.4", "v1.37.2", NULL},
+	    {"v1.37.2", "v1.37.2", NULL, NULL}, /* it is there */
+	    /* the upgrade stopped before the programs */
+	    {"v1.37.4", "v1.37.2", "v1.37.1", NULL},
+	    {"v1.37.4", "v1.37.4", "v1.37.1",
+	     "no master had Kubernetes v1.37.2 before; this one had v1.37.1"},
+	    {"v1.37.4", "v1.37.4", NULL, "no master had Kubernetes v1.37.2 before, nor another"},
+	    {"v1.37.1", "v1.37.1", "v1.37.2", "a later one is no way back"},
+	    {"v1.38.0", "v1.38.0", "v1.37.2", "the way back leads over no minor version"},
+	};
+	struct world w;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(*t); i++) {
+		make(&w, t[i].from);
+		had(&w, t[i].active, t[i].before);
+		if (strcmp(t[i].from, "v1.38.0") == 0) /* else that is found as well */
+			for (size_t k = 0; k < 3; k++)
+				json_object_set_new(at(&w, "nodes", k), "version",
+				                    json_string(VERSION));
+		look(&w, true, true, "a", t[i].words);
+	}
+}
+
+/* What is not well may be the reason to go back. */
+static void back_from_what_is_not_well(void **state)
+{
+	struct world w;
+
+	(void)state;
+	make(&w, "v1.37.4");
+	had(&w, "v1.37.4", VERSION);
+	json_object_set_new(at(&w, "nodes", 2), "ready", json_false());
+	look(&w, true, false, "a", "node c (10.0.0.3) is not Ready");
+	make(&w, "v1.37.4");
+	had(&w, "v1.37.4", VERSION);
+	json_object_set_new(json_object_get(w.cluster[1], "apiserver"), "local", json_false());
+	look(&w, true, false, "b", "its own API server does not answer");
+	make(&w, "v1.37.4");
+	had(&w, "v1.37.4", VERSION);
+	json_object_set_new(at(&w, "etcd", 1), "alive", json_false());
+	look(&w, true, true, "a", "member b of etcd does not answer");
+}
+
+static void minors(void **state)
+{
+	(void)state;
+	assert_true(version_same_minor("v1.36.1", "v1.36.3"));
+	assert_false(version_same_minor("v1.36.1", "v1.37.1"));
+	assert_false(version_same_minor("v1.36.1", "v2.36.1"));
+	assert_false(version_same_minor("", "v1.36.1"));
+	assert_false(version_same_minor("v1.36.1", "1.36"));
 }
 
 /* Answers are untrusted. */
@@ -257,6 +335,9 @@ int main(void)
 	    cmocka_unit_test(versions),
 	    cmocka_unit_test(kubelets),
 	    cmocka_unit_test(what_is_not_well),
+	    cmocka_unit_test(way_back),
+	    cmocka_unit_test(back_from_what_is_not_well),
+	    cmocka_unit_test(minors),
 	    cmocka_unit_test(nothing_is_known),
 	    cmocka_unit_test(nothing_in_the_way),
 	    cmocka_unit_test(removed_apis),

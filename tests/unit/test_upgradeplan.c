@@ -1,6 +1,6 @@
 /* links: installer */
 // SPDX-License-Identifier: Apache-2.0
-/* The steps of an upgrade, from what the machines and the API server say. */
+/* The steps of an upgrade and of a rollback, from what the machines and the API server say. */
 #include "installation.h"
 
 #include "digest.h"
@@ -75,6 +75,13 @@ static void drop(struct world *w)
 	}
 }
 
+static bool is_apply(const struct step *s)
+{
+	const char *verb = json_string_value(json_object_get(s->args, "verb"));
+
+	return verb && strcmp(verb, "apply") == 0;
+}
+
 /* "OPERATION MACHINE" of each step that changes something, in their order. For nodes that pods
  * leave or come back to: the node instead of the machine that asks for it. */
 static char *steps(struct world *w)
@@ -93,8 +100,8 @@ static char *steps(struct world *w)
 		for (size_t k = 0; k < ARRAY_SIZE(others); k++)
 			shown &= strcmp(s->op, others[k]) != 0;
 		if (shown)
-			strbuf_addf(&out, "%s%s %s", out.len ? ", " : "", s->op,
-			            node ? node : s->scope);
+			strbuf_addf(&out, "%s%s %s", out.len ? ", " : "",
+			            is_apply(s) ? "apply" : s->op, node ? node : s->scope);
 	}
 	return xstrdup(strbuf_str(&out));
 }
@@ -108,7 +115,7 @@ static void whole(void **state)
 	make(&w, versions);
 	auto_free char *s = steps(&w);
 
-	assert_string_equal(s, "upgrade m1, upgrade m2, "
+	assert_string_equal(s, "apply m1, upgrade m2, "
 	                       "activate m1, kubelet m1, activate m2, kubelet m2, "
 	                       "drain w1, upgrade w1, activate w1, kubelet w1, uncordon w1, "
 	                       "drain w2, upgrade w2, activate w2, kubelet w2, uncordon w2");
@@ -190,6 +197,91 @@ static void api_server_ends_first(void **state)
 	drop(&w);
 }
 
+/* From the workers to the control planes; the first of these changes the configuration. */
+static void back(void **state)
+{
+	static const char *const versions[ALL] = {OLD, OLD, OLD, OLD};
+	struct world w;
+
+	(void)state;
+	make(&w, versions);
+	w.in.rollback = true;
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "drain w1, upgrade w1, activate w1, kubelet w1, uncordon w1, "
+	                       "drain w2, upgrade w2, activate w2, kubelet w2, uncordon w2, "
+	                       "activate m1, kubelet m1, activate m2, kubelet m2, "
+	                       "apply m1, upgrade m2");
+	drop(&w);
+}
+
+/* Pods never leave a node whose kubelet does not run; it is mended as it is. */
+static void back_from_a_broken_kubelet(void **state)
+{
+	static const char *const versions[ALL] = {TARGET, TARGET, OLD, TARGET};
+	struct world w;
+
+	(void)state;
+	make(&w, versions);
+	w.in.rollback = true;
+	json_object_set_new(json_array_get(json_object_get(w.candidates[2].cluster, "nodes"), 0),
+	                    "ready", json_false());
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "upgrade w1, activate w1, kubelet w1");
+	drop(&w);
+}
+
+/* The upgrade had come to the second master alone, whose version the configuration has. */
+static void back_from_half_way(void **state)
+{
+	static const char *const versions[ALL] = {TARGET, OLD, TARGET, TARGET};
+	struct world w;
+
+	(void)state;
+	make(&w, versions);
+	w.in.rollback = true;
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "activate m2, kubelet m2, apply m2");
+	drop(&w);
+}
+
+/* A step that waits for kubelet alone. */
+static bool kubelet_only(const struct world *w, const char *machine)
+{
+	for (size_t i = 0; i < w->in.plan.n; i++) {
+		const struct step *s = &w->in.plan.v[i];
+
+		if (strcmp(s->op, "cluster") == 0 && strcmp(s->scope, machine) == 0 &&
+		    json_is_true(json_object_get(s->args, "kubelet_only")))
+			return true;
+	}
+	return false;
+}
+
+/* Its API server is what leads back: nobody waits for it before kubeadm has changed it. */
+static void back_from_a_broken_api_server(void **state)
+{
+	static const char *const versions[ALL] = {OLD, OLD, OLD, OLD};
+	struct world w;
+	struct err err = {0};
+
+	(void)state;
+	make(&w, versions);
+	w.in.rollback = true;
+	json_object_set_new(json_object_get(w.candidates[1].cluster, "apiserver"), "local",
+	                    json_true());
+	assert_int_equal(upgrade_plan(&w.in, &err), 0);
+	assert_true(kubelet_only(&w, "m1"));
+	assert_false(kubelet_only(&w, "m2"));
+	drop(&w);
+	make(&w, versions);
+	assert_int_equal(upgrade_plan(&w.in, &err), 0);
+	assert_false(kubelet_only(&w, "m1"));
+	drop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -198,6 +290,10 @@ int main(void)
 	    cmocka_unit_test(takes_pods_again),
 	    cmocka_unit_test(nothing),
 	    cmocka_unit_test(api_server_ends_first),
+	    cmocka_unit_test(back),
+	    cmocka_unit_test(back_from_a_broken_kubelet),
+	    cmocka_unit_test(back_from_half_way),
+	    cmocka_unit_test(back_from_a_broken_api_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
