@@ -97,21 +97,6 @@ static enum step_verdict on_answer(void *ctx, const struct step *s, const json_t
 	return VERDICT_FAILED;
 }
 
-/* The first step that failed; there is one. */
-static int name_failure(const struct installation *in, struct err *err)
-{
-	for (size_t i = 0; i < in->plan.n; i++)
-		if (in->runner.steps[i].state == STEP_FAILED) {
-			const struct step *s = &in->plan.v[i];
-			const char *node = json_text(s->args, "node");
-
-			*err = in->runner.steps[i].err;
-			return err_wrap(err, "%s: %s: the same command goes on from here",
-			                *node ? node : s->scope, s->name);
-		}
-	return err_set(err, "remove: not all was done");
-}
-
 static int execute(struct installation *in, const struct removals *r, struct err *err)
 {
 	struct session *s = &in->session;
@@ -136,7 +121,7 @@ static int execute(struct installation *in, const struct removals *r, struct err
 		return 0;
 	if (in->runner.stopped)
 		return err_set(err, "stopped; the same command goes on from here");
-	return name_failure(in, err);
+	return runner_first_failure(&in->runner, err);
 }
 
 static int confirm(const struct session *s, const struct removals *r, struct err *err)

@@ -217,6 +217,23 @@ int op_status(struct node *n, const json_t *args, json_t *result, struct err *er
 	return 0;
 }
 
+/* Nobody has changed it since we wrote it. */
+static bool is_own_config(void)
+{
+	json_t *state = state_load();
+	auto_strbuf text = {0};
+	struct err ignored = {0};
+	struct digest d;
+	bool own = false;
+
+	if (fs_read(ROOT_CONFIG, FILE_MAX, &text, &ignored) == 0) {
+		digest_data(text.buf, text.len, &d);
+		own = strcmp(json_text(json_object_get(state, "kubeconfig"), "digest"), d.str) == 0;
+	}
+	json_decref(state);
+	return own;
+}
+
 int op_kubeconfig(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	auto_strbuf text = {0};
@@ -225,7 +242,7 @@ int op_kubeconfig(struct node *n, const json_t *args, json_t *result, struct err
 	(void)n;
 	(void)args;
 	(void)result;
-	if (fs_exists(ROOT_CONFIG) || !fs_exists(ADMIN_CONF))
+	if (!fs_exists(ADMIN_CONF) || (fs_exists(ROOT_CONFIG) && !is_own_config()))
 		return 0;
 	if (fs_read(ADMIN_CONF, FILE_MAX, &text, err) < 0 ||
 	    fs_mkdir_p("/root/.kube", 0700, err) < 0)

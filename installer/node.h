@@ -75,6 +75,7 @@ node_op op_configuration; /* {all} -> {docs}: what kubeadm stored in the cluster
 node_op op_snapshot;      /* {run} -> {file}: etcd's data, kept on this machine (upgrade.c) */
 node_op op_upgrade;       /* {index,verb}: the unpacked kubeadm's upgrade apply, or node */
 node_op op_kubelet; /* {others_serve}: restart it, the API server ends before when others do */
+node_op op_renew;   /* {}: kubeadm certs renew (renew.c) */
 node_op op_drain;   /* {node,seconds}: no new pods there, those that are leave (drain.c) */
 node_op op_remove_member; /* {id,name}: of etcd, one that does not answer any more (remove.c) */
 node_op op_delete_node;   /* {node} */
@@ -87,7 +88,7 @@ node_op
 node_op op_addons; /* {cni,pod_cidr}: kubectl apply (addons.c) */
 node_op op_status; /* {} -> nodes and CoreDNS as the API server sees them */
 node_op op_health; /* {} -> the whole cluster, asked from here (health.h) */
-node_op op_kubeconfig; /* {} : ~/.kube/config when there is none */
+node_op op_kubeconfig; /* {}: ~/.kube/config when there is none but ours */
 node_op op_remember;   /* {cluster}: kept in the node's state */
 node_op op_cluster;    /* {pods} -> what etcd and the API server say (members.h) */
 node_op op_reset;      /* {etcd}: everything of ours goes (reset.c) */

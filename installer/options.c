@@ -29,6 +29,11 @@
 		.name = "node", .kind = CLI_LIST, .arg = "HOST", .help = text, \
 		.dest = &(o)->nodes, .list_commas = true                       \
 	}
+#define WAIT(o, text)                                                                \
+	{                                                                            \
+		.name = "wait", .kind = CLI_DURATION, .arg = "TIME", .help = (text), \
+		.dest = &(o)->wait_ms, .min = 1000, .max = 7200000                   \
+	}
 #define DRAIN(o)                                                                                \
 	{                                                                                       \
 		.name = "drain", .kind = CLI_DURATION, .arg = "TIME",                           \
@@ -131,13 +136,7 @@ static size_t add_cluster(struct options *o, struct cli_option *to, size_t n, bo
 static size_t add_run(struct options *o, struct cli_option *to, size_t n)
 {
 	const struct cli_option rows[] = {
-	    {.name = "wait",
-	     .kind = CLI_DURATION,
-	     .arg = "TIME",
-	     .help = "How long to wait for nodes and CoreDNS to be ready (10m).",
-	     .dest = &o->wait_ms,
-	     .min = 1000,
-	     .max = 7200000},
+	    WAIT(o, "How long to wait for nodes and CoreDNS to be ready (10m)."),
 	    FLAG("accept-data-loss", accept_loss,
 	         "Clear what an interrupted run left also when etcd has data in it."),
 	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
@@ -230,6 +229,15 @@ static size_t node_rows(struct options *o, enum command cmd, struct cli_option *
 	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
 	    FLAG("json", json, "Print plan, events and result as JSON lines."),
 	};
+	const struct cli_option renew[] = {
+	    MASTERS(o, "Control plane machine that ./install does not know: it joined by hand."),
+	    NODES(o, "Worker machine that joined by hand."),
+	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
+	    WAIT(o, "How long a machine may take to be well again (10m)."),
+	    FLAG("yes", yes, "Do not ask."),
+	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
+	    FLAG("json", json, "Print plan, events and result as JSON lines."),
+	};
 	const struct cli_option backup[] = {
 	    TEXT("from", "HOST", from,
 	         "The master, when this machine is none. FILE lies there in any case."),
@@ -243,6 +251,9 @@ static size_t node_rows(struct options *o, enum command cmd, struct cli_option *
 	case CMD_REMOVE:
 		ADD(remove);
 		return add_ssh(o, to, n, false);
+	case CMD_CERTS_RENEW:
+		ADD(renew);
+		return add_ssh(o, to, n, true);
 	case CMD_BACKUP:
 		ADD(backup);
 		return add_ssh(o, to, n, false);
@@ -312,6 +323,7 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
 	    .text = "Commands: install (default), join, upgrade, rollback, remove, backup, certs, "
+		    "certs renew, "
 		    "preflight, "
 		    "reset, "
 		    "status, "
@@ -368,6 +380,18 @@ static const struct cli_command commands[CMD_COUNT] = {
 		    "at their ports. Exit code 1 when a certificate has ended, ends within 30 "
 		    "days, does not fit its key or its CA, or is not the one that its program "
 		    "uses; 75 when a machine could not be asked.",
+	},
+    [CMD_CERTS_RENEW] =
+	{
+	    .prog = "install certs renew",
+	    .synopsis = "[options] [--from HOST]",
+	    .summary = "sign every certificate of the cluster's machines anew",
+	    .text = "Runs on a master, or anywhere else with --from. Lives are those that the "
+		    "cluster's configuration has; CAs and the service account key stay. Control "
+		    "planes and kubelets start anew to take them, one machine after the other; "
+		    "the next one follows when the last has been well for 30 seconds. Nothing is "
+		    "changed when a machine is not well. A run that was interrupted is repeated "
+		    "with the same command, and begins anew.",
 	},
     [CMD_REMOVE] =
 	{
@@ -474,7 +498,7 @@ static bool logs_in(enum command cmd)
 {
 	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_UPGRADE || cmd == CMD_ROLLBACK ||
 	       cmd == CMD_RESET || cmd == CMD_REMOVE || cmd == CMD_BACKUP || cmd == CMD_STATUS ||
-	       cmd == CMD_CERTS || cmd == CMD_PREFLIGHT;
+	       cmd == CMD_CERTS || cmd == CMD_CERTS_RENEW || cmd == CMD_PREFLIGHT;
 }
 
 int options_parse(struct options *o, enum command cmd, int argc, char **argv, struct err *err)

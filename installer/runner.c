@@ -5,6 +5,7 @@
 #include "host.h"
 #include "interrupt.h"
 #include "jobs.h"
+#include "json.h"
 #include "mem.h"
 
 #include <stdlib.h>
@@ -184,6 +185,20 @@ const struct err *runner_failure(const struct runner *r, size_t machine)
 		if (r->plan->v[i].machine == machine && r->steps[i].state == STEP_FAILED)
 			return &r->steps[i].err;
 	return NULL;
+}
+
+int runner_first_failure(const struct runner *r, struct err *err)
+{
+	for (size_t i = 0; i < r->plan->n; i++)
+		if (r->steps[i].state == STEP_FAILED) {
+			const struct step *s = &r->plan->v[i];
+			const char *node = json_text(s->args, "node");
+
+			*err = r->steps[i].err;
+			return err_wrap(err, "%s: %s: the same command goes on from here",
+			                *node ? node : s->scope, s->name);
+		}
+	return err_set(err, "not all was done");
 }
 
 void runner_release(struct runner *r)

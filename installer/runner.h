@@ -51,4 +51,6 @@ struct runner {
 size_t runner_run(struct runner *r);
 /* The first failure of a machine, or NULL. */
 const struct err *runner_failure(const struct runner *r, size_t machine);
+/* The first step that failed, as the error of a command that goes on when it is repeated; -1. */
+int runner_first_failure(const struct runner *r, struct err *err);
 void runner_release(struct runner *r);

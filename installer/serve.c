@@ -53,6 +53,7 @@ static const struct {
     {"snapshot", op_snapshot},
     {"upgrade", op_upgrade},
     {"kubelet", op_kubelet},
+    {"renew", op_renew},
     {"drain", op_drain},
     {"uncordon", op_uncordon},
     {"backup", op_backup},
@@ -144,10 +145,10 @@ const char *arg_string(const json_t *args, const char *key, struct err *err)
 static bool is_journaled(const char *op)
 {
 	static const char *const names[] = {
-	    "images",     "stage",         "unstage",    "activate", "deactivate", "init",
-	    "join",       "token",         "certs",      "forget",   "lvscare",    "addons",
-	    "kubeconfig", "remember",      "snapshot",   "upgrade",  "kubelet",    "drain",
-	    "uncordon",   "remove_member", "delete_node"};
+	    "images",     "stage",         "unstage",     "activate", "deactivate", "init",
+	    "join",       "token",         "certs",       "forget",   "lvscare",    "addons",
+	    "kubeconfig", "remember",      "snapshot",    "upgrade",  "kubelet",    "drain",
+	    "uncordon",   "remove_member", "delete_node", "renew"};
 
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		if (strcmp(names[i], op) == 0)

@@ -4,6 +4,7 @@
 #include "json.h"
 #include "mem.h"
 #include "preflight_checks.h"
+#include "wellcheck.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,98 +137,29 @@ static void check_kubelet(const struct candidate *c, const json_t *node, const c
 		            json_text(node, "name"), has, to);
 }
 
-/* ---- what must be well before anything is changed ---- */
-
-static void check_control_plane(const struct candidate *c, bool rollback, struct findings *f)
-{
-	const json_t *api = json_object_get(c->cluster, "apiserver");
-	const json_t *etcd = json_object_get(c->cluster, "etcd");
-	const char *state = json_text(etcd, "state");
-
-	if (!json_flag(api, "local"))
-		finding_add(f, c, "ControlPlane", rollback ? LEVEL_WARNING : LEVEL_ERROR,
-		            "journalctl -u kubelet; ctr -n k8s.io containers ls",
-		            "its own API server does not answer%s%s",
-		            *json_text(api, "error") ? ": " : "", json_text(api, "error"));
-	if (strcmp(state, "running") != 0 && strcmp(state, "external") != 0)
-		finding_add(f, c, "Etcd", LEVEL_ERROR, "journalctl -u kubelet",
-		            "its member of etcd does not answer%s%s",
-		            *json_text(etcd, "error") ? ": " : "", json_text(etcd, "error"));
-}
-
-/* As one master sees them; each of them would say the same. */
-static void check_members(const struct candidate *c, struct findings *f)
-{
-	const json_t *etcd = json_object_get(c->cluster, "etcd");
-	size_t i;
-	json_t *m;
-
-	json_array_foreach (json_object_get(etcd, "members"), i, m) {
-		const char *name = json_text(m, "name");
-
-		if (!*name)
-			name = json_text(m, "id");
-		if (!json_flag(m, "alive"))
-			finding_add(f, c, "Etcd", LEVEL_ERROR,
-			            "start it, or remove it: etcdctl member remove",
-			            "member %s of etcd does not answer", name);
-		else if (json_flag(m, "learner"))
-			finding_add(f, c, "Etcd", LEVEL_ERROR, "wait until it is a voting member",
-			            "member %s of etcd is still a learner", name);
-	}
-}
-
-static void check_nodes(const struct candidate *seed, const struct candidate *c, size_t n,
-                        const char *to, bool rollback, struct findings *f)
+static void check_kubelets(const struct candidate *seed, const char *to, bool rollback,
+                           struct findings *f)
 {
 	size_t i;
 	json_t *node;
 
-	json_array_foreach (json_object_get(seed->cluster, "nodes"), i, node) {
-		const char *name = json_text(node, "name"), *address = json_text(node, "address");
-
+	json_array_foreach (json_object_get(seed->cluster, "nodes"), i, node)
 		check_kubelet(seed, node, to, rollback, f);
-		if (!json_flag(node, "ready"))
-			finding_add(f, seed, "Node", rollback ? LEVEL_WARNING : LEVEL_ERROR,
-			            "./install status tells why; or kubectl delete node NAME when "
-			            "it is gone for good",
-			            "node %s (%s) is not Ready", name, address);
-		if (!candidates_have(c, n, address))
-			finding_add(f, seed, "Node", LEVEL_ERROR,
-			            "name it too: --master ADDRESS or --node ADDRESS",
-			            "node %s (%s) is none of the machines that are known", name,
-			            address);
-	}
 }
 
 void upgrade_check(const struct candidate *c, size_t n, const char *to, bool rollback,
                    struct findings *f)
 {
-	const struct candidate *seed = NULL;
+	const struct candidate *seed = well_witness(c, n);
 
-	for (size_t i = 0; i < n; i++) {
-		if (candidate_state(&c[i]) != NODE_MEMBER) {
-			finding_add(f, &c[i], "Node", LEVEL_ERROR,
-			            "./install reset, or ./install join it first",
-			            "it is no member of the cluster");
-			continue;
-		}
-		if (!c[i].master)
-			continue;
-		if (rollback)
-			check_way_back(&c[i], to, f);
-		else
-			check_api_version(&c[i], to, f);
-		check_control_plane(&c[i], rollback, f);
-		if (!seed && json_object_get(c[i].cluster, "nodes"))
-			seed = &c[i];
-	}
+	for (size_t i = 0; i < n; i++)
+		if (c[i].master && candidate_state(&c[i]) == NODE_MEMBER)
+			(rollback ? check_way_back : check_api_version)(&c[i], to, f);
 	if (rollback)
 		check_was_there(c, n, to, f);
-	if (!seed)
-		return;
-	check_members(seed, f);
-	check_nodes(seed, c, n, to, rollback, f);
+	if (seed)
+		check_kubelets(seed, to, rollback, f);
+	well_check(c, n, rollback, f);
 }
 
 /* ---- what would stop it on its way ---- */

@@ -11,12 +11,11 @@
 #include "json.h"
 #include "mem.h"
 #include "oci.h"
+#include "wellcheck.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* A control plane or node is well for that long before the next one follows. */
-#define WELL_MS 30000
 /* Argument of a step that waits: for the API server's version, not for kubelet's. */
 #define WAITS_FOR_API "control_plane"
 /* The same: for kubelet alone, on a master whose API server was not well before. */
@@ -73,18 +72,6 @@ static bool has_files(const struct upgrade *u, const struct job *j)
 static const json_t *cluster_of(const struct upgrade *u, const struct job *j)
 {
 	return session_candidate(&u->in->session, j)->cluster;
-}
-
-/* The node of the machine, as the cluster names it. */
-static const json_t *own_node(const json_t *cluster)
-{
-	size_t i;
-	json_t *n;
-
-	json_array_foreach (json_object_get(cluster, "nodes"), i, n)
-		if (json_flag(n, "self"))
-			return n;
-	return NULL;
 }
 
 /* ---- before anything is switched ---- */
@@ -176,7 +163,7 @@ static bool kubelet_done(const struct upgrade *u, const struct job *j)
 
 	return has_files(u, j) && json_flag(kubelet, "running") &&
 	       strcmp(json_text(kubelet, "version"), target(u->in)) == 0 &&
-	       json_flag(own_node(cluster_of(u, j)), "ready");
+	       json_flag(well_own_node(cluster_of(u, j)), "ready");
 }
 
 static bool serves(const struct upgrade *u, const struct job *j)
@@ -204,7 +191,7 @@ static void plan_programs(struct upgrade *u, const struct job *j)
 static bool can_drain(const struct upgrade *u, const struct job *j)
 {
 	return u->in->session.jobs.n - hostlist_masters(&u->in->session.hosts) > 1 &&
-	       json_flag(own_node(cluster_of(u, j)), "ready");
+	       json_flag(well_own_node(cluster_of(u, j)), "ready");
 }
 
 static void plan_take_pods(struct upgrade *u, const char *name)
@@ -215,7 +202,7 @@ static void plan_take_pods(struct upgrade *u, const char *name)
 
 static void plan_worker(struct upgrade *u, const struct job *j)
 {
-	const char *name = json_text(own_node(cluster_of(u, j)), "name");
+	const char *name = json_text(well_own_node(cluster_of(u, j)), "name");
 	json_t *args = file_args(u, j);
 	bool drained = can_drain(u, j);
 
@@ -236,7 +223,7 @@ static void plan_nodes(struct upgrade *u, bool masters)
 	for (size_t i = 0; i < u->in->session.jobs.n; i++) {
 		const struct job *j = &u->in->session.jobs.v[i];
 
-		const json_t *node = own_node(cluster_of(u, j));
+		const json_t *node = well_own_node(cluster_of(u, j));
 
 		if (j->host->master != masters)
 			continue;
@@ -287,29 +274,6 @@ static void plan_end(struct upgrade *u)
 
 /* ---- waiting ---- */
 
-/* Why the machine is not yet what the step waits for; "" when it is. */
-static const char *missing(const struct installation *in, const struct job *j, const json_t *args,
-                           const json_t *cluster)
-{
-	const json_t *api = json_object_get(cluster, "apiserver");
-	const json_t *node = own_node(cluster);
-	const char *etcd = json_text(json_object_get(cluster, "etcd"), "state");
-	bool master = j->host->master && !json_flag(args, WAITS_FOR_KUBELET);
-	bool control_plane = json_flag(args, WAITS_FOR_API);
-
-	if (master && !json_flag(api, "local"))
-		return "its API server does not answer";
-	if (control_plane && strcmp(json_text(api, "version"), target(in)) != 0)
-		return "its API server has another version";
-	if (master && strcmp(etcd, "running") != 0 && strcmp(etcd, "external") != 0)
-		return "its member of etcd does not answer";
-	if (!json_flag(node, "ready"))
-		return "its node is not Ready";
-	if (!control_plane && strcmp(json_text(node, "version"), target(in)) != 0)
-		return "its kubelet has another version";
-	return "";
-}
-
 static enum step_verdict take_proxy_mode(struct installation *in, const json_t *answer)
 {
 	const json_t *doc = config_doc_of_kind(json_object_get(answer, "docs"),
@@ -321,29 +285,23 @@ static enum step_verdict take_proxy_mode(struct installation *in, const json_t *
 	return VERDICT_DONE;
 }
 
-/* A control plane or node must be as it should be for a while. */
 static enum step_verdict judge_machine(struct installation *in, const struct step *s,
                                        const json_t *cluster, struct err *err)
 {
-	const struct job *j = &in->session.jobs.v[s->machine];
-	const char *lacks = missing(in, j, s->args, cluster);
-	long long now = now_ms(), *well = &in->well[s->machine];
+	bool control_plane = json_flag(s->args, WAITS_FOR_API);
+	const struct well_want want = {
+	    .control_plane = in->session.jobs.v[s->machine].host->master &&
+	                     !json_flag(s->args, WAITS_FOR_KUBELET),
+	    .api_version = control_plane ? target(in) : NULL,
+	    .kubelet_version = control_plane ? NULL : target(in),
+	};
+	struct well_times t = {.began = in->runner.steps[s - in->plan.v].began_ms,
+	                       .since = in->well[s->machine],
+	                       .wait_ms = in->session.opt->wait_ms};
+	enum step_verdict v = well_judge(well_missing(&want, cluster), &t, now_ms(), err);
 
-	if (!*lacks) {
-		*well = *well ? *well : now;
-		if (now - *well < WELL_MS)
-			return VERDICT_AGAIN;
-		*well = 0;
-		return VERDICT_DONE;
-	}
-	*well = 0;
-	if (now - in->runner.steps[s - in->plan.v].began_ms < in->session.opt->wait_ms)
-		return VERDICT_AGAIN;
-	err_set(err,
-	        "%s for %u s (journalctl -u kubelet there); the other machines serve as they "
-	        "did, the same command goes on",
-	        lacks, in->session.opt->wait_ms / 1000);
-	return VERDICT_FAILED;
+	in->well[s->machine] = t.since;
+	return v;
 }
 
 enum step_verdict upgrade_judge(struct installation *in, const struct step *s, const json_t *answer,
