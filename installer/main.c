@@ -22,6 +22,7 @@ static const struct {
     {"certs", NULL, CMD_CERTS, cmd_certs},
     {"backup", NULL, CMD_BACKUP, cmd_backup},
     {"remove", NULL, CMD_REMOVE, cmd_remove},
+    {"prune", NULL, CMD_PRUNE, cmd_prune},
     {"reset", NULL, CMD_RESET, cmd_reset},
     {"status", NULL, CMD_STATUS, cmd_status},
     {"verify", NULL, CMD_VERIFY, cmd_verify},

@@ -75,6 +75,8 @@ node_op op_configuration; /* {all} -> {docs}: what kubeadm stored in the cluster
 node_op op_snapshot;      /* {run} -> {file}: etcd's data, kept on this machine (upgrade.c) */
 node_op op_upgrade;       /* {index,verb}: the unpacked kubeadm's upgrade apply, or node */
 node_op op_kubelet; /* {others_serve}: restart it, the API server ends before when others do */
+node_op op_prune;   /* {keep,look} -> {versions,images,blobs,bytes}: what is not kept goes; look:
+                       stays (prune.c) */
 node_op op_renew;   /* {}: kubeadm certs renew (renew.c) */
 node_op op_drain;   /* {node,seconds}: no new pods there, those that are leave (drain.c) */
 node_op op_remove_member; /* {id,name}: of etcd, one that does not answer any more (remove.c) */

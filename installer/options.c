@@ -238,6 +238,21 @@ static size_t node_rows(struct options *o, enum command cmd, struct cli_option *
 	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
 	    FLAG("json", json, "Print plan, events and result as JSON lines."),
 	};
+	const struct cli_option prune[] = {
+	    MASTERS(o, "Control plane machine that ./install does not know: it joined by hand."),
+	    NODES(o, "Worker machine that joined by hand."),
+	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
+	    {.name = "keep",
+	     .kind = CLI_UINT,
+	     .arg = "N",
+	     .help = "How many of the versions brought last stay, besides the one that runs (2).",
+	     .dest = &o->keep,
+	     .min = 1,
+	     .max = 100},
+	    FLAG("yes", yes, "Do not ask."),
+	    FLAG("dry-run", dry_run, "Say what would be removed, change nothing."),
+	    FLAG("json", json, "Print the result as JSON."),
+	};
 	const struct cli_option backup[] = {
 	    TEXT("from", "HOST", from,
 	         "The master, when this machine is none. FILE lies there in any case."),
@@ -253,6 +268,9 @@ static size_t node_rows(struct options *o, enum command cmd, struct cli_option *
 		return add_ssh(o, to, n, false);
 	case CMD_CERTS_RENEW:
 		ADD(renew);
+		return add_ssh(o, to, n, true);
+	case CMD_PRUNE:
+		ADD(prune);
 		return add_ssh(o, to, n, true);
 	case CMD_BACKUP:
 		ADD(backup);
@@ -323,7 +341,7 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
 	    .text = "Commands: install (default), join, upgrade, rollback, remove, backup, certs, "
-		    "certs renew, "
+		    "certs renew, prune, "
 		    "preflight, "
 		    "reset, "
 		    "status, "
@@ -414,6 +432,17 @@ static const struct cli_command commands[CMD_COUNT] = {
 		    "--verify found it damaged. docs/backup.md says how a cluster is brought back "
 		    "from it.",
 	},
+    [CMD_PRUNE] =
+	{
+	    .prog = "install prune",
+	    .synopsis = "[options] [--from HOST]",
+	    .summary = "remove versions, blobs and images that nothing needs any more",
+	    .text = "Runs on a master, or anywhere else with --from. Each upgrade leaves the "
+		    "version before on the machines: its programs, its blobs and its images. The "
+		    "version that runs stays, and those that were brought last; an image stays "
+		    "while a version that stays or a container has it. Says what would go and "
+		    "asks.",
+	},
     [CMD_RESET] =
 	{
 	    .prog = "install reset",
@@ -497,8 +526,9 @@ static bool takes_operands(enum command cmd)
 static bool logs_in(enum command cmd)
 {
 	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_UPGRADE || cmd == CMD_ROLLBACK ||
-	       cmd == CMD_RESET || cmd == CMD_REMOVE || cmd == CMD_BACKUP || cmd == CMD_STATUS ||
-	       cmd == CMD_CERTS || cmd == CMD_CERTS_RENEW || cmd == CMD_PREFLIGHT;
+	       cmd == CMD_RESET || cmd == CMD_REMOVE || cmd == CMD_BACKUP || cmd == CMD_PRUNE ||
+	       cmd == CMD_STATUS || cmd == CMD_CERTS || cmd == CMD_CERTS_RENEW ||
+	       cmd == CMD_PREFLIGHT;
 }
 
 int options_parse(struct options *o, enum command cmd, int argc, char **argv, struct err *err)
@@ -511,7 +541,8 @@ int options_parse(struct options *o, enum command cmd, int argc, char **argv, st
 	                      .cni = "flannel",
 	                      .concurrency = 16,
 	                      .wait_ms = 600000,
-	                      .drain_ms = 300000};
+	                      .drain_ms = 300000,
+	                      .keep = 2};
 	rows_of(o, cmd, rows);
 	rc = cli_parse(&c, argc, argv, takes_operands(cmd) ? &o->operands : NULL, err);
 	return rc == 0 && logs_in(cmd) ? options_load_ssh(o, err) : rc;

@@ -29,7 +29,7 @@ struct options {
 	bool verify;      /* a backup that is there */
 	bool dead;        /* the machines of removed nodes are gone */
 	bool accept_loss; /* of data of etcd's: --yes does not say that */
-	unsigned concurrency, wait_ms, drain_ms;
+	unsigned concurrency, wait_ms, drain_ms, keep;
 };
 
 enum command {
@@ -41,6 +41,7 @@ enum command {
 	CMD_CERTS_RENEW,
 	CMD_REMOVE,
 	CMD_BACKUP,
+	CMD_PRUNE,
 	CMD_RESET,
 	CMD_STATUS,
 	CMD_VERIFY,

@@ -54,6 +54,7 @@ static const struct {
     {"upgrade", op_upgrade},
     {"kubelet", op_kubelet},
     {"renew", op_renew},
+    {"prune", op_prune},
     {"drain", op_drain},
     {"uncordon", op_uncordon},
     {"backup", op_backup},

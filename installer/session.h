@@ -78,6 +78,7 @@ int cmd_certs(const struct options *o, struct err *err);
 int cmd_certs_renew(const struct options *o, struct err *err);
 int cmd_backup(const struct options *o, struct err *err);
 int cmd_remove(const struct options *o, struct err *err);
+int cmd_prune(const struct options *o, struct err *err);
 int cmd_reset(const struct options *o, struct err *err);
 int cmd_status(const struct options *o, struct err *err);
 int cmd_verify(const struct options *o, struct err *err);

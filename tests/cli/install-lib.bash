@@ -72,14 +72,14 @@ node_files() {
 	sed -i "s/max_user_instances = .*/max_user_instances = $((8191 + ${NODE_BUILD:-1}))/" "$d/sysctl.d/90-kubecask.conf"
 }
 
-# layout DIR [ARCH]: an OCI layout with one node artifact (node_files, of the version NODE_VERSION) and one image, each
-# with one layer
+# layout DIR [ARCH]: an OCI layout with one node artifact (node_files, of the version NODE_VERSION) and one image (IMAGE, with
+# the configuration IMAGE_CONFIG), each with one layer
 layout() {
 	local d=$1 arch=${2:-amd64} config empty layer files image node
 	mkdir -p "$d"
 	printf '{"imageLayoutVersion":"1.0.0"}' > "$d/oci-layout"
 	empty=$(printf '{}' | blob "$d")
-	config=$(printf '{"os":"linux"}' | blob "$d")
+	config=$(printf '%s' "${IMAGE_CONFIG:-{\"os\":\"linux\"\}}" | blob "$d")
 	layer=$(head -c "${LAYER_SIZE:-3000}" /dev/zero | blob "$d")
 	node_files "$d.node"
 	files=$(tar -C "$d.node" --sort=name --owner=0 --group=0 --numeric-owner --mtime=@0 -cf - . | zstd -q | blob "$d")
@@ -92,13 +92,14 @@ layout() {
 		mediaType: "application/vnd.oci.image.manifest.v1+json",
 		config: ({mediaType: "application/vnd.oci.image.config.v1+json"} + $c),
 		layers: [{mediaType: "application/vnd.oci.image.layer.v1.tar+zstd"} + $l]}' | blob "$d")
-	jq -nc --argjson n "$node" --argjson i "$image" --arg arch "$arch" --arg version "${NODE_VERSION:-v1.37.2}" '{schemaVersion: 2,
+	jq -nc --argjson n "$node" --argjson i "$image" --arg arch "$arch" --arg version "${NODE_VERSION:-v1.37.2}" \
+		--arg name "${IMAGE:-example.org/a:1}" '{schemaVersion: 2,
 		mediaType: "application/vnd.oci.image.index.v1+json", manifests: [
 		({mediaType: "application/vnd.oci.image.manifest.v1+json", artifactType: "application/vnd.kubecask.node.v1"} + $n +
 		 {platform: {architecture: $arch, os: "linux"}, annotations: {"io.kubecask.kubernetes.version": $version,
 		  "io.kubecask.component.etcd": "v3.7.0", "org.opencontainers.image.title": "node"}}),
 		({mediaType: "application/vnd.oci.image.manifest.v1+json"} + $i +
-		 {platform: {architecture: $arch, os: "linux"}, annotations: {"io.containerd.image.name": "example.org/a:1",
+		 {platform: {architecture: $arch, os: "linux"}, annotations: {"io.containerd.image.name": $name,
 		  "io.kubecask.role": "all"}})],
 		annotations: {"io.kubecask.bundle.version": "1"}}' | tr -d '\n' > "$d/index.json"
 	seal "$d"

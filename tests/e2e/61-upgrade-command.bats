@@ -204,6 +204,30 @@ stopped_by_pods() { # N WORDS
 	grep 'everything was in place already, nothing changed' "$OUT/install.log"
 }
 
+image_names() { # N
+	on "$1" ctr -n k8s.io images ls -q
+}
+
+@test "prune removes what the older version left, and the cluster goes on without it" {
+	local n
+	image_names 1 | grep -F ":$FROM"
+	installer 120 prune --from "$(addr 1)" "${SSH[@]}" --yes # the two that were brought last stay
+	[ "$(on 1 'ls -d /opt/kubecask/v*' | wc -l)" = 2 ]
+	installer 120 prune --from "$(addr 1)" "${SSH[@]}" --keep 1 --yes
+	cat "$OUT/install.log"
+	[ "$(grep -cE "^[^ ]+: $FROM, [0-9]+ images, [0-9]+ blobs: [0-9]{2,}[.][0-9] MB" "$OUT/install.log")" = 5 ]
+	for n in 1 2 3 4 5; do
+		[ "$(on "$n" 'ls -d /opt/kubecask/v*')" = "/opt/kubecask/$TO" ]
+		[ -z "$(image_names "$n" | grep -F ":$FROM")" ]
+	done
+	# all that runs can be started anew
+	on 4 systemctl restart kubelet
+	on 1 'crictl stop $(crictl ps -q --name kube-scheduler)'
+	eventually 120 ready 1 node1 node2 node3 node4 node5
+	installer 120 prune --from "$(addr 1)" "${SSH[@]}" --keep 1
+	[ "$(grep -c ': no version, 0 images, 0 blobs: 0.0 MB' "$OUT/install.log")" = 5 ]
+}
+
 @test "the older bundle is no upgrade" {
 	run installer 120 upgrade --from "$(addr 1)" --bundle "$OLDER/dist/kubecask-$FROM-linux-amd64.tar" --yes "${SSH[@]}"
 	[ "$status" = 1 ]

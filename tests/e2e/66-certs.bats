@@ -25,7 +25,7 @@ listed() {
 # ends FILE: "MACHINE PLACE END" of each certificate that renewal makes anew (kubeadm's begin with their CA)
 ends() {
 	jq -r '.machines | to_entries[] | .key as $m | .value.certificates[] | select(.ca | not) |
-		select(.place | test("kubelet-client-|port (10257|10259)$") | not) | "\($m) \(.place) \(.ends)"' "$1" | sort
+		select(.place | test("kubelet-client-|^kube-(scheduler|controller-manager) at ") | not) | "\($m) \(.place) \(.ends)"' "$1" | sort
 }
 
 @test "three masters and two workers" {
