@@ -218,10 +218,12 @@ image_names() { # N
 	[ "$(grep -cE "^[^ ]+: $FROM, [0-9]+ images, [0-9]+ blobs: [0-9]{2,}[.][0-9] MB" "$OUT/install.log")" = 5 ]
 	for n in 1 2 3 4 5; do
 		[ "$(on "$n" 'ls -d /opt/kubecask/v*')" = "/opt/kubecask/$TO" ]
-		[ -z "$(image_names "$n" | grep -F ":$FROM")" ]
+		image_names "$n" > "$OUT/images"
+		run ! grep -F ":$FROM" "$OUT/images"
 	done
 	# all that runs can be started anew
 	on 4 systemctl restart kubelet
+	# shellcheck disable=SC2016 # for the shell there
 	on 1 'crictl stop $(crictl ps -q --name kube-scheduler)'
 	eventually 120 ready 1 node1 node2 node3 node4 node5
 	installer 120 prune --from "$(addr 1)" "${SSH[@]}" --keep 1
