@@ -36,6 +36,20 @@ static int show(struct installation *in, struct findings *f, struct err *err)
 	               : 0;
 }
 
+/* Workers alone may be left out. */
+static int check_masters(struct session *s, struct err *err)
+{
+	bool missing = false;
+
+	for (size_t i = 0; i < s->jobs.n; i++)
+		missing |= s->jobs.v[i].failed && s->jobs.v[i].host->master;
+	if (!missing)
+		return 0;
+	session_report(s);
+	return err_set(err, "a master cannot be reached and none can be left out, nothing was "
+	                    "changed");
+}
+
 static bool is_master(const struct job *j, void *ctx)
 {
 	(void)ctx;
@@ -116,8 +130,9 @@ static int run(struct installation *in, struct options *own, struct hostlist *se
 
 	if (options_hosts(own, &s->hosts, err) < 0 || known_seed(own, seed, err) < 0 ||
 	    known_open(in, own, &seed->v[0], command, err) < 0 ||
-	    known_all(s, &seed->v[0], in->record, false, err) < 0 || session_connect(s, err) < 0 ||
-	    session_unreachable(s, err) < 0 || check_cluster(in, err) < 0)
+	    known_all(s, &seed->v[0], in->record, own->skip, err) < 0 ||
+	    session_connect(s, err) < 0 || session_unreachable(s, err) < 0 ||
+	    check_masters(s, err) < 0 || check_cluster(in, err) < 0)
 		return -1;
 	in->seed = choose_seed(in);
 	if (upgrade_plan(in, err) < 0 || confirm(in, err) < 0)

@@ -180,6 +180,9 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 	     .help = "Checks that only warn: Budget, Webhook, RemovedAPI, and those of preflight.",
 	     .dest = &o->ignore,
 	     .list_commas = true},
+	    FLAG(
+		"skip-unreachable", skip,
+		"Leave workers out that cannot be reached; the same command brings them up later."),
 	    DRAIN(o),
 	};
 	const struct cli_option reset[] = {

@@ -28,6 +28,7 @@ struct options {
 	bool ask_pass, dry_run, json, yes, control_plane;
 	bool verify;      /* a backup that is there */
 	bool dead;        /* the machines of removed nodes are gone */
+	bool skip;        /* workers that cannot be reached */
 	bool accept_loss; /* of data of etcd's: --yes does not say that */
 	unsigned concurrency, wait_ms, drain_ms, keep;
 };

@@ -3,8 +3,8 @@
  * The plan of an upgrade: files and images to all machines beside what runs, etcd's data saved, the
  * control planes one by one, then the programs of the masters, then the workers one by one, the pod
  * network last. A rollback goes from the workers to the control planes, so that a kubelet that does
- * not run is mended before kubeadm waits for it. What is done already gives no step, so that a run
- * can be repeated at any point.
+ * not run is mended before kubeadm waits for it. A machine without facts could not be reached and
+ * is left out. What is done already gives no step, so that a run can be repeated at any point.
  */
 #include "err.h"
 #include "installation.h"
@@ -82,7 +82,7 @@ static void plan_stage(struct upgrade *u)
 		const struct job *j = &u->in->session.jobs.v[i];
 		int stage;
 
-		if (has_files(u, j))
+		if (!j->facts || has_files(u, j))
 			continue;
 		stage = add(u, j, "stage", "stage files", file_args(u, j), "unstage");
 		u->staged[i] = add(u, j, "images", "import images", file_args(u, j), NULL);
@@ -190,8 +190,11 @@ static void plan_programs(struct upgrade *u, const struct job *j)
  * there in a rollback alone. */
 static bool can_drain(const struct upgrade *u, const struct job *j)
 {
-	return u->in->session.jobs.n - hostlist_masters(&u->in->session.hosts) > 1 &&
-	       json_flag(well_own_node(cluster_of(u, j)), "ready");
+	size_t workers = 0;
+
+	for (size_t i = 0; i < u->in->session.jobs.n; i++)
+		workers += u->in->session.jobs.v[i].facts && !u->in->session.jobs.v[i].host->master;
+	return workers > 1 && json_flag(well_own_node(cluster_of(u, j)), "ready");
 }
 
 static void plan_take_pods(struct upgrade *u, const char *name)
@@ -225,7 +228,7 @@ static void plan_nodes(struct upgrade *u, bool masters)
 
 		const json_t *node = well_own_node(cluster_of(u, j));
 
-		if (j->host->master != masters)
+		if (!j->facts || j->host->master != masters)
 			continue;
 		if (!kubelet_done(u, j) && masters)
 			plan_programs(u, j);
@@ -245,7 +248,8 @@ static bool all_know(const struct upgrade *u)
 		const json_t *known = json_object_get(state_of(&u->in->session.jobs.v[i]),
 		                                      "cluster");
 
-		if (strcmp(json_text(known, "k8s"), target(u->in)) != 0)
+		if (u->in->session.jobs.v[i].facts &&
+		    strcmp(json_text(known, "k8s"), target(u->in)) != 0)
 			return false;
 	}
 	return true;
@@ -268,8 +272,9 @@ static void plan_end(struct upgrade *u)
 		            NULL));
 	}
 	for (size_t i = 0; i < in->session.jobs.n; i++)
-		then(u, add(u, &in->session.jobs.v[i], "remember", "remember the cluster",
-		            json_pack("{ss}", "cluster", "$(record)"), NULL));
+		if (in->session.jobs.v[i].facts)
+			then(u, add(u, &in->session.jobs.v[i], "remember", "remember the cluster",
+			            json_pack("{ss}", "cluster", "$(record)"), NULL));
 }
 
 /* ---- waiting ---- */

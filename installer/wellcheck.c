@@ -51,6 +51,17 @@ static void check_members(const struct candidate *c, struct findings *f)
 	}
 }
 
+/* Its machine is one that could not be reached: that is said of the machine. */
+static bool is_left_out(const struct candidate *c, size_t n, const char *address)
+{
+	char host[ADDR_STR_MAX];
+
+	for (size_t i = 0; i < n; i++)
+		if (!c[i].facts && c[i].addr && strcmp(addr_host(c[i].addr, host), address) == 0)
+			return true;
+	return false;
+}
+
 static void check_nodes(const struct candidate *seed, const struct candidate *c, size_t n,
                         bool rollback, struct findings *f)
 {
@@ -60,6 +71,8 @@ static void check_nodes(const struct candidate *seed, const struct candidate *c,
 	json_array_foreach (json_object_get(seed->cluster, "nodes"), i, node) {
 		const char *name = json_text(node, "name"), *address = json_text(node, "address");
 
+		if (is_left_out(c, n, address))
+			continue;
 		if (!json_flag(node, "ready"))
 			finding_add(f, seed, "Node", rollback ? LEVEL_WARNING : LEVEL_ERROR,
 			            "./install status tells why; or kubectl delete node NAME when "
@@ -87,7 +100,11 @@ void well_check(const struct candidate *c, size_t n, bool rollback, struct findi
 	const struct candidate *witness = well_witness(c, n);
 
 	for (size_t i = 0; i < n; i++)
-		if (candidate_state(&c[i]) != NODE_MEMBER)
+		if (!c[i].facts)
+			finding_add(f, &c[i], "Node", LEVEL_WARNING,
+			            "the same command when it can be reached again",
+			            "it cannot be reached and is left out");
+		else if (candidate_state(&c[i]) != NODE_MEMBER)
 			finding_add(f, &c[i], "Node", LEVEL_ERROR,
 			            "./install reset, or ./install join it first",
 			            "it is no member of the cluster");

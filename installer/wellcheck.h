@@ -18,7 +18,8 @@ struct findings;
  * Adds an error for a machine that is no member, a master whose API server or member of etcd does
  * not answer, a member that is a learner or does not answer, a node that is not Ready or is none of
  * these machines. Each has the answers to op "facts" and op "cluster". rollback: an API server or a
- * node that is not well is a warning.
+ * node that is not well is a warning. Without facts it could not be reached and is left out: a
+ * warning as well.
  */
 void well_check(const struct candidate *c, size_t n, bool rollback, struct findings *f);
 

@@ -89,8 +89,26 @@ first_master_is_upgraded() {
 	writes_are_there
 }
 
-@test "the upgrade, to its end" {
-	upgrade 2000 --yes
+by_other_port() { # COMMAND...: on node 5
+	"$LAB" exec ssh -p 2222 -i "$("$LAB" key)" -o UserKnownHostsFile="$OUT/known_hosts.2222" -o StrictHostKeyChecking=accept-new \
+		"root@$(addr 5)" "$*" </dev/null
+}
+
+@test "a worker that cannot be reached is named; --skip-unreachable leaves it out" {
+	on 5 '/usr/sbin/sshd -p 2222 -o PidFile=/run/sshd.2222 && systemctl stop ssh.socket ssh.service'
+	run upgrade 200 --yes
+	[ "$status" = 1 ]
+	grep '1 of 5 machines cannot be used, nothing was changed' "$OUT/install.log"
+	run upgrade 1800 --yes --skip-unreachable
+	[ "$status" = 75 ]
+	grep -E "$(addr 5) +warning +Node +it cannot be reached and is left out" "$OUT/install.log"
+	[ "$(version_of 4) $(version_of 5)" = "$TO $FROM" ]
+	for n in 1 2 3; do api_is "$n" "$TO"; done
+}
+
+@test "the same command brings it up later" {
+	by_other_port systemctl start ssh
+	upgrade 900 --yes
 	all_have "$TO"
 }
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upgradecheck.h"
 
+#include "err.h"
+#include "host.h"
 #include "mem.h"
 #include "obstacles.h"
 #include "preflight.h"
@@ -221,6 +223,22 @@ static void back_from_what_is_not_well(void **state)
 	look(&w, true, true, "a", "member b of etcd does not answer");
 }
 
+/* Only who may be left out is asked about without facts. */
+static void left_out(void **state)
+{
+	struct addr a;
+	struct err err = {0};
+	struct world w;
+
+	(void)state;
+	assert_int_equal(addr_parse("10.0.0.3", 22, "c", &a, &err), 0);
+	make(&w, "v1.36.3");
+	w.c[2].facts = NULL;
+	w.c[2].addr = &a;
+	json_object_set_new(at(&w, "nodes", 2), "ready", json_false());
+	look(&w, false, false, "c", "it cannot be reached and is left out");
+}
+
 static void minors(void **state)
 {
 	(void)state;
@@ -337,6 +355,7 @@ int main(void)
 	    cmocka_unit_test(what_is_not_well),
 	    cmocka_unit_test(way_back),
 	    cmocka_unit_test(back_from_what_is_not_well),
+	    cmocka_unit_test(left_out),
 	    cmocka_unit_test(minors),
 	    cmocka_unit_test(nothing_is_known),
 	    cmocka_unit_test(nothing_in_the_way),

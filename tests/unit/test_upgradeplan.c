@@ -232,6 +232,27 @@ static void back_from_a_broken_kubelet(void **state)
 	drop(&w);
 }
 
+/* It could not be reached: nothing is asked of it, and pods of the other worker have no place to
+ * go. */
+static void a_worker_is_left_out(void **state)
+{
+	static const char *const versions[ALL] = {TARGET, TARGET, OLD, OLD};
+	struct world w;
+	json_t *facts;
+
+	(void)state;
+	make(&w, versions);
+	facts = (json_t *)w.jobs[2].facts;
+	w.jobs[2].facts = NULL;
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "upgrade w2, activate w2, kubelet w2");
+	for (size_t i = 0; i < w.in.plan.n; i++)
+		assert_string_not_equal(w.in.plan.v[i].scope, "w1");
+	w.jobs[2].facts = facts;
+	drop(&w);
+}
+
 /* The upgrade had come to the second master alone, whose version the configuration has. */
 static void back_from_half_way(void **state)
 {
@@ -292,6 +313,7 @@ int main(void)
 	    cmocka_unit_test(api_server_ends_first),
 	    cmocka_unit_test(back),
 	    cmocka_unit_test(back_from_a_broken_kubelet),
+	    cmocka_unit_test(a_worker_is_left_out),
 	    cmocka_unit_test(back_from_half_way),
 	    cmocka_unit_test(back_from_a_broken_api_server),
 	};
