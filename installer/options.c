@@ -287,6 +287,13 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 {
 	const struct cli_option status[] = {
 	    TEXT("from", "HOST", from, "A master, when this machine is none."),
+	    {.name = "watch",
+	     .kind = CLI_DURATION,
+	     .arg = "TIME",
+	     .help = "Look again each TIME, until ^C; the exit code is of the last look.",
+	     .dest = &o->watch_ms,
+	     .min = 1000,
+	     .max = 86400000},
 	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
 	const struct cli_option certs[] = {

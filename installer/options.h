@@ -30,7 +30,7 @@ struct options {
 	bool dead;        /* the machines of removed nodes are gone */
 	bool skip;        /* workers that cannot be reached */
 	bool accept_loss; /* of data of etcd's: --yes does not say that */
-	unsigned concurrency, wait_ms, drain_ms, keep;
+	unsigned concurrency, wait_ms, drain_ms, watch_ms, keep;
 };
 
 enum command {

@@ -170,6 +170,29 @@ T
 S
 }
 
+@test "install status --watch: looks again until it is ended, the exit status is of the last look" {
+	{ echo "$WELL"; cat <<'S'; } | kube_machine
+	{ node n1 10.0.0.1 True ""; dns 2; } | list >/run/kube/objects
+	jq -nc "{good: false, daemon: {trouble: null}, realServers: [{address: \"10.0.0.1:6443\", state: \"down\"}]}" >/run/kube/lvscare
+	timeout 60 "$INSTALL" status --watch 1s >$W/out 2>$W/message &
+	pid=$!
+	for ((i = 0; i < 200; i++)); do
+		[ "$(grep -c '^NAME' $W/out)" -lt 3 ] || break
+		sleep 0.1
+	done
+	[ "$(grep -c '^n1 ' $W/out)" -ge 3 ]
+	kill -TERM $pid # bash has its background processes ignore ^C
+	rc=0
+	wait $pid || rc=$?
+	[ $rc -eq 1 ]
+	grep -E '^install: [0-9] problems?$' $W/message
+	rc=0
+	"$INSTALL" status --watch 1s --json >$W/json || rc=$?
+	[ $rc -eq 2 ]
+	grep -F -- '--watch is for people: with --json repeat the command' $W/json
+S
+}
+
 @test "install status: API server, lvscare and kubelet that do not answer, a full disk" {
 	{ echo "$WELL"; cat <<'S'; } | kube_machine
 	{ node n1 10.0.0.1 True ""; dns 2; } | list >/run/kube/objects
