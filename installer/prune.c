@@ -111,7 +111,8 @@ static int find_versions(struct prune *p, const json_t *state, size_t keep, stru
 	for (size_t i = 0; i < names.n; i++)
 		if (is_version(names.v[i]) && add_version(p, names.v[i], err) < 0)
 			return -1;
-	qsort(p->v, p->n, sizeof(*p->v), newest_first);
+	if (p->n)
+		qsort(p->v, p->n, sizeof(*p->v), newest_first);
 	for (size_t i = 0; i < p->n; i++)
 		p->v[i].kept = i < keep || strcmp(p->v[i].name, current) == 0 ||
 		               strcmp(p->v[i].name, json_text(before, "current")) == 0;

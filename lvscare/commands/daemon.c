@@ -43,9 +43,9 @@ static bool take_number(const char *s, unsigned long *out)
 
 static bool take_addr(const char *s, struct addr *out)
 {
-	struct err err;
+	struct err ignored = {0};
 
-	return addr_parse(s, 0, "", out, &err) == 0 && out->port;
+	return addr_parse(s, 0, "", out, &ignored) == 0 && out->port;
 }
 
 static void take_server(char *const *f, struct daemon_status *out)
