@@ -74,14 +74,19 @@ refused() { # WORDS
 	grep 'everything was in place already, nothing changed' "$OUT/install.log"
 }
 
+images_are_there() { # on all machines, while the operator is at work
+	[ "$(grep -c ': import images done' "$OUT/killed.log")" = 5 ] || operator_has_ended
+}
+
 first_master_is_upgraded() {
 	api_is 1 "$TO" || operator_has_ended
 }
 
 @test "back from an upgrade that died behind the first control plane" {
 	start_writer
-	start_requests
 	start_operator upgrade --bundle "$BUNDLE" "${WORDS[@]}" --yes
+	eventually 700 images_are_there # what they cost machines of one CPU: 61-upgrade-command
+	start_requests
 	eventually 900 first_master_is_upgraded
 	kill_operator
 	rollback 1500 --yes
