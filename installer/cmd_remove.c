@@ -108,20 +108,9 @@ static int execute(struct installation *in, const struct removals *r, struct err
 		return -1;
 	removals_plan(r, s->opt->dead, (int)(s->opt->drain_ms / 1000), 0, s->jobs.v[0].host->name,
 	              machines, &in->plan);
-	session_emit_plan(s, &in->plan);
-	if (s->opt->dry_run) {
-		if (!s->opt->json)
-			plan_print(&in->plan, stdout);
-		return 0;
-	}
-	json_object_set_new(s->result, "machines", json_object());
-	in->runner = (struct runner){
-	    .plan = &in->plan, .jobs = &s->jobs, .answered = on_answer, .ctx = in};
-	if (runner_run(&in->runner) == 0)
-		return 0;
-	if (in->runner.stopped)
-		return err_set(err, "stopped; the same command goes on from here");
-	return runner_first_failure(&in->runner, err);
+	if (!s->opt->dry_run)
+		json_object_set_new(s->result, "machines", json_object());
+	return installation_run_plan(in, on_answer, err);
 }
 
 static int confirm(const struct session *s, const struct removals *r, struct err *err)

@@ -103,25 +103,6 @@ static enum step_verdict on_answer(void *ctx, const struct step *s, const json_t
 	return v;
 }
 
-static int execute(struct installation *in, struct err *err)
-{
-	struct session *s = &in->session;
-
-	session_emit_plan(s, &in->plan);
-	if (s->opt->dry_run) {
-		if (!s->opt->json)
-			plan_print(&in->plan, stdout);
-		return 0;
-	}
-	in->runner = (struct runner){
-	    .plan = &in->plan, .jobs = &s->jobs, .answered = on_answer, .ctx = in};
-	if (runner_run(&in->runner) == 0)
-		return 0;
-	if (in->runner.stopped)
-		return err_set(err, "stopped; the same command goes on from here");
-	return runner_first_failure(&in->runner, err);
-}
-
 static int renew(struct installation *in, struct options *own, struct hostlist *seed,
                  struct err *err)
 {
@@ -134,7 +115,7 @@ static int renew(struct installation *in, struct options *own, struct hostlist *
 	    confirm(s, err) < 0)
 		return -1;
 	in->well = calloc(s->jobs.n, sizeof(*in->well));
-	if (execute(in, err) < 0)
+	if (installation_run_plan(in, on_answer, err) < 0)
 		return -1;
 	if (!own->json && !own->dry_run)
 		printf(

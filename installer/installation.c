@@ -220,6 +220,28 @@ int installation_execute(struct installation *in, struct err *err)
 	return 0;
 }
 
+int installation_run_plan(struct installation *in,
+                          enum step_verdict (*answered)(void *ctx, const struct step *s,
+                                                        const json_t *result, struct err *err),
+                          struct err *err)
+{
+	struct session *s = &in->session;
+
+	session_emit_plan(s, &in->plan);
+	if (s->opt->dry_run) {
+		if (!s->opt->json)
+			plan_print(&in->plan, stdout);
+		return 0;
+	}
+	in->runner = (struct runner){
+	    .plan = &in->plan, .jobs = &s->jobs, .answered = answered, .ctx = in};
+	if (runner_run(&in->runner) == 0)
+		return 0;
+	if (in->runner.stopped)
+		return err_set(err, "stopped; the same command goes on from here");
+	return runner_first_failure(&in->runner, err);
+}
+
 static void wipe(json_t *values, const char *key)
 {
 	const char *s = json_string_value(json_object_get(values, key));

@@ -32,6 +32,12 @@ struct installation {
 int installation_run(struct installation *in, struct err *err);
 /* The second half of it: shows the plan, runs it unless --dry-run, judges. */
 int installation_execute(struct installation *in, struct err *err);
+/* For commands with steps of their own: shows in->plan, and runs it unless --dry-run. answered as
+ * in runner.h, with in as ctx. The error is that of the first step that failed. */
+int installation_run_plan(struct installation *in,
+                          enum step_verdict (*answered)(void *ctx, const struct step *s,
+                                                        const json_t *result, struct err *err),
+                          struct err *err);
 /* The result for people and sinks; returns rc. */
 int installation_end(struct installation *in, const char *command, int rc, const struct err *err);
 
