@@ -50,6 +50,11 @@ all_have() { # VERSION: API servers, kubelets, programs, the cluster's configura
 	k 1 -n kube-system get daemonset kube-proxy -o yaml | grep "image: .*kube-proxy:$1"
 }
 
+all_pods_are_ready() {
+	k 1 get pods -A -o 'jsonpath={range .items[*]}{.metadata.name} {.status.containerStatuses[*].ready}{"\n"}{end}' > "$OUT/pods"
+	! grep -q 'false\| $' "$OUT/pods" && [ "$(grep -c '^lvscare-' "$OUT/pods")" = 5 ]
+}
+
 refused() { # WORDS
 	local n
 	[ "$status" = 1 ]
@@ -63,6 +68,7 @@ refused() { # WORDS
 	INSTALL=$OLDER/dist/install installer 900 --master "$(addr 1)" --master "$(addr 2)" --master "$(addr 3)" \
 		--node "$(addr 4)" --node "$(addr 5)" --bundle "$OLD_BUNDLE" --config "$("$LAB" config "$FROM")" --yes "${SSH[@]}"
 	eventually 120 ready 1 node1 node2 node3 node4 node5
+	eventually 120 all_pods_are_ready
 }
 
 @test "where no upgrade was made: nothing is to be taken back" {
