@@ -8,6 +8,7 @@
 #include "digest.h"
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "node.h"
 #include "oci.h"
@@ -336,6 +337,19 @@ static int bring_in(struct node *n, const struct oci_index *index, bool control_
 	return rc < 0 ? -1 : changes;
 }
 
+/* Those of an older bundle may all be there still. */
+static int note_images(const char *index, struct err *err)
+{
+	json_t *state = NULL;
+	bool same;
+
+	if (state_read(&state, err) < 0)
+		return -1;
+	same = strcmp(json_text(state, "images"), index) == 0;
+	json_decref(state);
+	return same ? 0 : state_set_string("images", index, err);
+}
+
 int op_images(struct node *n, const json_t *args, json_t *result, struct err *err)
 {
 	const char *s = arg_string(args, "index", err);
@@ -357,8 +371,7 @@ int op_images(struct node *n, const json_t *args, json_t *result, struct err *er
 	if (changes < 0)
 		return -1;
 	json_object_set_new(result, "changed", json_boolean(changes > 0));
-	if (!changes)
-		return 0;
-	journal("images of %s imported", d.str);
-	return state_set_string("images", d.str, err);
+	if (changes)
+		journal("images of %s imported", d.str);
+	return note_images(d.str, err);
 }

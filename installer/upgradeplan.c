@@ -157,11 +157,14 @@ static void plan_control_planes(struct upgrade *u)
 
 /* ---- programs and kubelets ---- */
 
+/* Images are no matter of it: before anything is switched they are brought where they lack. */
 static bool kubelet_done(const struct upgrade *u, const struct job *j)
 {
+	const char *active = json_text(state_of(j), "bundle");
 	const json_t *kubelet = json_object_get(cluster_of(u, j), "kubelet");
 
-	return has_files(u, j) && json_flag(kubelet, "running") &&
+	return strcmp(active, u->in->session.bundle.index_digest.str) == 0 &&
+	       json_flag(kubelet, "running") &&
 	       strcmp(json_text(kubelet, "version"), target(u->in)) == 0 &&
 	       json_flag(well_own_node(cluster_of(u, j)), "ready");
 }

@@ -215,6 +215,27 @@ static void back(void **state)
 	drop(&w);
 }
 
+/* The upgrade had brought the images everywhere and changed one control plane: no kubelet starts
+ * anew. */
+static void back_where_only_images_are_new(void **state)
+{
+	static const char *const versions[ALL] = {TARGET, TARGET, TARGET, TARGET};
+	struct world w;
+
+	(void)state;
+	make(&w, versions);
+	w.in.rollback = true;
+	for (size_t i = 0; i < ALL; i++)
+		json_object_set_new(json_object_get(w.jobs[i].facts, "state"), "images",
+		                    json_string("other"));
+	json_object_set_new(json_object_get(w.candidates[0].cluster, "apiserver"), "version",
+	                    json_string(OLD));
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "apply m1");
+	drop(&w);
+}
+
 /* Pods never leave a node whose kubelet does not run; it is mended as it is. */
 static void back_from_a_broken_kubelet(void **state)
 {
@@ -312,6 +333,7 @@ int main(void)
 	    cmocka_unit_test(nothing),
 	    cmocka_unit_test(api_server_ends_first),
 	    cmocka_unit_test(back),
+	    cmocka_unit_test(back_where_only_images_are_new),
 	    cmocka_unit_test(back_from_a_broken_kubelet),
 	    cmocka_unit_test(a_worker_is_left_out),
 	    cmocka_unit_test(back_from_half_way),
