@@ -92,11 +92,16 @@ static void plan_stage(struct upgrade *u)
 
 /* ---- control planes ---- */
 
+/* Its own kubeadm came to the end with it: the one of an upgrade, or before any upgrade the one of
+ * the version that is active. */
 static bool control_plane_done(const struct upgrade *u, const struct job *j)
 {
 	const json_t *api = json_object_get(cluster_of(u, j), "apiserver");
+	const char *by = json_text(state_of(j), "control_plane");
 
-	return strcmp(json_text(state_of(j), "control_plane"), target(u->in)) == 0 &&
+	if (!*by)
+		by = json_text(state_of(j), "k8s");
+	return strcmp(by, target(u->in)) == 0 &&
 	       strcmp(json_text(api, "version"), target(u->in)) == 0;
 }
 

@@ -165,6 +165,26 @@ static void nothing(void **state)
 	drop(&w);
 }
 
+/* Made by init and join, never upgraded: there is nothing to do where that is the version that is
+ * wanted; a kubeadm that was cut off behind the API server begins again. */
+static void never_upgraded(void **state)
+{
+	static const char *const versions[ALL] = {TARGET, TARGET, TARGET, TARGET};
+	struct world w;
+
+	(void)state;
+	make(&w, versions);
+	for (size_t i = 0; i < MASTERS; i++) {
+		json_object_del(json_object_get(w.jobs[i].facts, "state"), "control_plane");
+		json_object_set_new(json_object_get(w.jobs[i].facts, "state"), "k8s",
+		                    json_string(i ? OLD : TARGET));
+	}
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "apply m2");
+	drop(&w);
+}
+
 /* Whether the API server is ended before kubelet starts anew: only where another one serves. */
 static bool others_serve(const struct world *w, const char *machine)
 {
@@ -331,6 +351,7 @@ int main(void)
 	    cmocka_unit_test(goes_on),
 	    cmocka_unit_test(takes_pods_again),
 	    cmocka_unit_test(nothing),
+	    cmocka_unit_test(never_upgraded),
 	    cmocka_unit_test(api_server_ends_first),
 	    cmocka_unit_test(back),
 	    cmocka_unit_test(back_where_only_images_are_new),
