@@ -103,9 +103,11 @@ static json_t *facts_args(const struct job *j, void *ctx)
 	return q;
 }
 
+/* One that could not be reached has a name and no facts. */
 static void add_candidate(struct session *s, struct job *j)
 {
-	j->facts = json_incref(j->result);
+	if (!j->failed)
+		j->facts = json_incref(j->result);
 	*session_candidate(s, j) = (struct candidate){
 	    .name = j->host->name,
 	    .node_name = j->host->node_name,
@@ -133,8 +135,7 @@ int session_connect(struct session *s, struct err *err)
 	jobs_run(&s->jobs, "facts", "look at the machine", NULL, facts_args, s);
 	s->candidates = xcalloc(s->jobs.n, sizeof(*s->candidates));
 	for (size_t i = 0; i < s->jobs.n; i++)
-		if (!s->jobs.v[i].failed)
-			add_candidate(s, &s->jobs.v[i]);
+		add_candidate(s, &s->jobs.v[i]);
 	return 0;
 }
 
