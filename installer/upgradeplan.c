@@ -229,22 +229,30 @@ static void plan_worker(struct upgrade *u, const struct job *j)
 		plan_take_pods(u, name);
 }
 
+static void plan_node(struct upgrade *u, const struct job *j)
+{
+	const json_t *node = well_own_node(cluster_of(u, j));
+
+	if (!kubelet_done(u, j) && j->host->master)
+		plan_programs(u, j);
+	else if (!kubelet_done(u, j))
+		plan_worker(u, j);
+	else if (json_flag(node, "drained")) /* an earlier run was cut off */
+		plan_take_pods(u, json_text(node, "name"));
+}
+
+/* Those that are not Ready come first: pods of the others find a place there then. */
 static void plan_nodes(struct upgrade *u, bool masters)
 {
-	for (size_t i = 0; i < u->in->session.jobs.n; i++) {
-		const struct job *j = &u->in->session.jobs.v[i];
+	for (int ready = 0; ready < 2; ready++)
+		for (size_t i = 0; i < u->in->session.jobs.n; i++) {
+			const struct job *j = &u->in->session.jobs.v[i];
+			const json_t *node = well_own_node(cluster_of(u, j));
 
-		const json_t *node = well_own_node(cluster_of(u, j));
-
-		if (!j->facts || j->host->master != masters)
-			continue;
-		if (!kubelet_done(u, j) && masters)
-			plan_programs(u, j);
-		else if (!kubelet_done(u, j))
-			plan_worker(u, j);
-		else if (json_flag(node, "drained")) /* an earlier run was cut off */
-			plan_take_pods(u, json_text(node, "name"));
-	}
+			if (j->facts && j->host->master == masters &&
+			    json_flag(node, "ready") == ready)
+				plan_node(u, j);
+		}
 }
 
 /* ---- the end ---- */

@@ -106,7 +106,7 @@ by_other_port() { # COMMAND...: on node 5
 }
 
 @test "a worker that cannot be reached is named; --skip-unreachable leaves it out" {
-	on 5 '/usr/sbin/sshd -p 2222 -o PidFile=/run/sshd.2222 && systemctl stop ssh.socket ssh.service'
+	on 5 'systemctl stop ssh.socket ssh.service; mkdir -p /run/sshd; systemd-run --quiet --unit=sshd2222 /usr/sbin/sshd -D -p 2222'
 	run upgrade 200 --yes
 	[ "$status" = 1 ]
 	grep '1 of 5 machines cannot be used, nothing was changed' "$OUT/install.log"

@@ -273,6 +273,24 @@ static void back_from_a_broken_kubelet(void **state)
 	drop(&w);
 }
 
+/* It is mended before pods are moved away from another worker. */
+static void a_broken_kubelet_comes_first(void **state)
+{
+	static const char *const versions[ALL] = {TARGET, TARGET, OLD, OLD};
+	struct world w;
+
+	(void)state;
+	make(&w, versions);
+	w.in.rollback = true;
+	json_object_set_new(json_array_get(json_object_get(w.candidates[3].cluster, "nodes"), 0),
+	                    "ready", json_false());
+	auto_free char *s = steps(&w);
+
+	assert_string_equal(s, "upgrade w2, activate w2, kubelet w2, "
+	                       "drain w1, upgrade w1, activate w1, kubelet w1, uncordon w1");
+	drop(&w);
+}
+
 /* It could not be reached: nothing is asked of it, and pods of the other worker have no place to
  * go. */
 static void a_worker_is_left_out(void **state)
@@ -357,6 +375,7 @@ int main(void)
 	    cmocka_unit_test(back_where_only_images_are_new),
 	    cmocka_unit_test(back_from_a_broken_kubelet),
 	    cmocka_unit_test(a_worker_is_left_out),
+	    cmocka_unit_test(a_broken_kubelet_comes_first),
 	    cmocka_unit_test(back_from_half_way),
 	    cmocka_unit_test(back_from_a_broken_api_server),
 	};
