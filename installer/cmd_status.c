@@ -91,9 +91,14 @@ static int status(struct session *s, struct err *err)
 		hostlist_add_local(&s->hosts, &none, true);
 	if (hostlist_mark_local(&s->hosts, err) < 0 || session_connect(s, err) < 0)
 		return -1;
-	do
-		n = look(s, err);
-	while (n >= 0 && wait_for_next(o));
+	n = look(s, err);
+	while (n >= 0 && wait_for_next(o)) {
+		int now = look(s, err);
+
+		if (now < 0 && interrupt_requested()) /* ^C came between */
+			break;
+		n = now;
+	}
 	if (n > 0)
 		return err_set(err, "%d problem%s", n, n == 1 ? "" : "s");
 	return n;

@@ -125,11 +125,12 @@ held='
 		$held
 		begin
 		until_true 'grep -q "waiting for what an interrupted run began" \$D/out'
-		kill -STOP \$(pgrep -f 'node serve' | tail -1)
+		stopped=\$(pgrep -f 'node serve' | tail -1)
+		kill -STOP \$stopped
 		kill -INT -- -\$PID
 		until_true 'grep -q "once more to leave at once" \$D/out'
 		interrupt INT
-		kill -CONT \$(pgrep -f 'node serve' | tail -1)
+		kill -CONT \$stopped
 		until_true '! pgrep -f "node serve" >/dev/null'
 	C
 	[[ $output == *"rc=130"* ]]
