@@ -174,6 +174,7 @@ S
 	{ echo "$WELL"; cat <<'S'; } | kube_machine
 	{ node n1 10.0.0.1 True ""; dns 2; } | list >/run/kube/objects
 	jq -nc "{good: false, daemon: {trouble: null}, realServers: [{address: \"10.0.0.1:6443\", state: \"down\"}]}" >/run/kube/lvscare
+	: >$W/out
 	timeout --foreground 60 "$INSTALL" status --watch 1s >$W/out 2>$W/message &
 	pid=$!
 	for ((i = 0; i < 200; i++)); do
