@@ -217,21 +217,23 @@ int op_status(struct node *n, const json_t *args, json_t *result, struct err *er
 	return 0;
 }
 
-/* Nobody has changed it since we wrote it. */
-static bool is_own_config(void)
+/* May root's kubeconfig get these bytes? Not what we did not write or somebody changed since, nor
+ * the same once more. */
+static bool is_wanted(const struct digest *wanted)
 {
-	json_t *state = state_load();
-	auto_strbuf text = {0};
+	json_t *state;
 	struct err ignored = {0};
-	struct digest d;
-	bool own = false;
+	struct digest there;
+	bool own;
 
-	if (fs_read(ROOT_CONFIG, FILE_MAX, &text, &ignored) == 0) {
-		digest_data(text.buf, text.len, &d);
-		own = strcmp(json_text(json_object_get(state, "kubeconfig"), "digest"), d.str) == 0;
-	}
+	if (!fs_exists(ROOT_CONFIG))
+		return true;
+	if (digest_file(ROOT_CONFIG, &there, NULL, &ignored) < 0)
+		return false;
+	state = state_load();
+	own = strcmp(json_text(json_object_get(state, "kubeconfig"), "digest"), there.str) == 0;
 	json_decref(state);
-	return own;
+	return own && !digest_eq(&there, wanted);
 }
 
 int op_kubeconfig(struct node *n, const json_t *args, json_t *result, struct err *err)
@@ -242,12 +244,15 @@ int op_kubeconfig(struct node *n, const json_t *args, json_t *result, struct err
 	(void)n;
 	(void)args;
 	(void)result;
-	if (!fs_exists(ADMIN_CONF) || (fs_exists(ROOT_CONFIG) && !is_own_config()))
+	if (!fs_exists(ADMIN_CONF))
 		return 0;
-	if (fs_read(ADMIN_CONF, FILE_MAX, &text, err) < 0 ||
-	    fs_mkdir_p("/root/.kube", 0700, err) < 0)
+	if (fs_read(ADMIN_CONF, FILE_MAX, &text, err) < 0)
 		return -1;
 	digest_data(text.buf, text.len, &d);
+	if (!is_wanted(&d))
+		return 0;
+	if (fs_mkdir_p("/root/.kube", 0700, err) < 0)
+		return -1;
 	if (state_set("kubeconfig", json_pack("{ss ss}", "path", ROOT_CONFIG, "digest", d.str),
 	              err) < 0)
 		return -1;
