@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-/* prune: versions, blobs and images of before go from all machines of the cluster. */
+/* prune: removes what earlier versions left on the machines of the cluster. */
 #include "err.h"
 #include "installation.h"
 #include "json.h"
@@ -7,20 +7,20 @@
 
 #include <stdio.h>
 
-static json_t *args(const struct job *j, void *ctx)
+/* A copy of the arguments, which are the same for all machines. */
+static json_t *copy_args(const struct job *j, void *ctx)
 {
-	const struct session *s = ctx;
-
 	(void)j;
-	return json_pack("{si sb}", "keep", (int)s->opt->keep, "look", s->opt->dry_run);
+	return json_copy(ctx);
 }
 
-static json_t *look_args(const struct job *j, void *ctx)
+/* look: says what would go, and removes nothing. */
+static void ask(struct session *s, const char *name, bool look)
 {
-	const struct session *s = ctx;
+	json_t *args = json_pack("{si sb}", "keep", (int)s->opt->keep, "look", look);
 
-	(void)j;
-	return json_pack("{si sb}", "keep", (int)s->opt->keep, "look", 1);
+	jobs_run(&s->jobs, "prune", name, NULL, copy_args, args);
+	json_decref(args);
 }
 
 static bool frees(const json_t *answer)
@@ -85,13 +85,13 @@ static int prune(struct installation *in, struct options *own, struct hostlist *
 	    known_record(in, own, &seed->v[0], "prune", err) < 0 ||
 	    known_all(s, &seed->v[0], in->record, true, err) < 0 || session_connect(s, err) < 0)
 		return -1;
-	jobs_run(&s->jobs, "prune", "look what can go", NULL, look_args, s);
+	ask(s, "look what can go", true);
 	n = take_answers(s, !own->json);
 	if (!n || own->dry_run)
 		return failed_machines(s, err);
 	if (options_confirm(own, "Remove these from the machines?", err) < 0)
 		return -1;
-	jobs_run(&s->jobs, "prune", "remove what can go", NULL, args, s);
+	ask(s, "remove what can go", false);
 	take_answers(s, false);
 	if (failed_machines(s, err) < 0)
 		return -1;

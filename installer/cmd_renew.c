@@ -7,6 +7,7 @@
 #include "installation.h"
 #include "json.h"
 #include "knowncluster.h"
+#include "mem.h"
 #include "preflight_checks.h"
 #include "wellcheck.h"
 
@@ -89,18 +90,12 @@ static enum step_verdict on_answer(void *ctx, const struct step *s, const json_t
 	struct installation *in = ctx;
 	const struct well_want want = {
 	    .control_plane = in->session.jobs.v[s->machine].host->master};
-	struct well_times t = {.began = in->runner.steps[s - in->plan.v].began_ms,
-	                       .since = in->well[s->machine],
-	                       .wait_ms = in->session.opt->wait_ms};
-	enum step_verdict v;
 
 	if (!result)
 		return VERDICT_FAILED;
 	if (strcmp(s->op, "cluster") != 0)
 		return VERDICT_DONE;
-	v = well_judge(well_missing(&want, result), &t, now_ms(), err);
-	in->well[s->machine] = t.since;
-	return v;
+	return installation_await(in, s, &want, result, err);
 }
 
 static int renew(struct installation *in, struct options *own, struct hostlist *seed,
@@ -114,7 +109,7 @@ static int renew(struct installation *in, struct options *own, struct hostlist *
 	    session_unreachable(s, err) < 0 || check(s, err) < 0 || plan(in, err) < 0 ||
 	    confirm(s, err) < 0)
 		return -1;
-	in->well = calloc(s->jobs.n, sizeof(*in->well));
+	in->well = xcalloc(s->jobs.n, sizeof(*in->well));
 	if (installation_run_plan(in, on_answer, err) < 0)
 		return -1;
 	if (!own->json && !own->dry_run)

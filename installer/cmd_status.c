@@ -93,11 +93,12 @@ static int status(struct session *s, struct err *err)
 		return -1;
 	n = look(s, err);
 	while (n >= 0 && wait_for_next(o)) {
-		int now = look(s, err);
+		int next = look(s, err);
 
-		if (now < 0 && interrupt_requested()) /* ^C came between */
+		if (next < 0 &&
+		    interrupt_requested()) /* ^C ended that look: the one before counts */
 			break;
-		n = now;
+		n = next;
 	}
 	if (n > 0)
 		return err_set(err, "%d problem%s", n, n == 1 ? "" : "s");

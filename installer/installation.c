@@ -8,6 +8,7 @@
 #include "mem.h"
 #include "print.h"
 #include "strbuf.h"
+#include "wellcheck.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -240,6 +241,19 @@ int installation_run_plan(struct installation *in,
 	if (in->runner.stopped)
 		return err_set(err, "stopped; the same command goes on from here");
 	return runner_first_failure(&in->runner, err);
+}
+
+enum step_verdict installation_await(struct installation *in, const struct step *s,
+                                     const struct well_want *want, const json_t *cluster,
+                                     struct err *err)
+{
+	struct well_times t = {.began = in->runner.steps[s - in->plan.v].began_ms,
+	                       .since = in->well[s->machine],
+	                       .wait_ms = in->session.opt->wait_ms};
+	enum step_verdict v = well_judge(well_missing(want, cluster), &t, now_ms(), err);
+
+	in->well[s->machine] = t.since;
+	return v;
 }
 
 static void wipe(json_t *values, const char *key)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 
 struct err;
+struct well_want;
 
 /* What install, join, upgrade and rollback do: machines become members of one cluster, at its
  * version. Zeroed but for session.opt. */
@@ -21,9 +22,9 @@ struct installation {
 	    *seed; /* the control plane that is initialised, or asked for secrets and status */
 	struct plan plan;
 	struct runner runner;
-	bool changed;    /* anything was done */
-	bool rollback;   /* to the version that the cluster had before */
-	long long *well; /* upgrade: since when each machine is as it should be, ms; 0: not yet */
+	bool changed;       /* anything was done */
+	bool rollback;      /* to the version that the cluster had before */
+	long long *well;    /* since when each machine is as it should be, ms; 0: not yet */
 	struct ready ready; /* of the last step, which waits */
 	char *missing;      /* what was missing when it was shown last */
 };
@@ -38,6 +39,11 @@ int installation_run_plan(struct installation *in,
                           enum step_verdict (*answered)(void *ctx, const struct step *s,
                                                         const json_t *result, struct err *err),
                           struct err *err);
+/* Judges an answer to a step of op "cluster", which waits until its machine is as wanted
+ * (wellcheck.h). in->well has an entry for each machine. */
+enum step_verdict installation_await(struct installation *in, const struct step *s,
+                                     const struct well_want *want, const json_t *cluster,
+                                     struct err *err);
 /* The result for people and sinks; returns rc. */
 int installation_end(struct installation *in, const char *command, int rc, const struct err *err);
 

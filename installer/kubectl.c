@@ -217,8 +217,8 @@ int op_status(struct node *n, const json_t *args, json_t *result, struct err *er
 	return 0;
 }
 
-/* May root's kubeconfig get these bytes? Not what we did not write or somebody changed since, nor
- * the same once more. */
+/* Is root's kubeconfig to be written, with bytes of that digest? Where it is not there, or is as we
+ * wrote it and has other bytes. Somebody else's, or one that was changed, is left alone. */
 static bool is_wanted(const struct digest *wanted)
 {
 	json_t *state;

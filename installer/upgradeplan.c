@@ -92,8 +92,8 @@ static void plan_stage(struct upgrade *u)
 
 /* ---- control planes ---- */
 
-/* Its own kubeadm came to the end with it: the one of an upgrade, or before any upgrade the one of
- * the version that is active. */
+/* The API server says the version, and the node's last kubeadm upgrade to it has ended. A node
+ * without any was made by kubeadm of the version that is active. */
 static bool control_plane_done(const struct upgrade *u, const struct job *j)
 {
 	const json_t *api = json_object_get(cluster_of(u, j), "apiserver");
@@ -162,7 +162,7 @@ static void plan_control_planes(struct upgrade *u)
 
 /* ---- programs and kubelets ---- */
 
-/* Images are no matter of it: before anything is switched they are brought where they lack. */
+/* Images do not count here: plan_stage brings those that are missing. */
 static bool kubelet_done(const struct upgrade *u, const struct job *j)
 {
 	const char *active = json_text(state_of(j), "bundle");
@@ -316,13 +316,8 @@ static enum step_verdict judge_machine(struct installation *in, const struct ste
 	    .api_version = control_plane ? target(in) : NULL,
 	    .kubelet_version = control_plane ? NULL : target(in),
 	};
-	struct well_times t = {.began = in->runner.steps[s - in->plan.v].began_ms,
-	                       .since = in->well[s->machine],
-	                       .wait_ms = in->session.opt->wait_ms};
-	enum step_verdict v = well_judge(well_missing(&want, cluster), &t, now_ms(), err);
 
-	in->well[s->machine] = t.since;
-	return v;
+	return installation_await(in, s, &want, cluster, err);
 }
 
 enum step_verdict upgrade_judge(struct installation *in, const struct step *s, const json_t *answer,
