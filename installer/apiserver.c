@@ -3,6 +3,7 @@
 
 #include "err.h"
 #include "fs.h"
+#include "json.h"
 #include "mem.h"
 #include "node.h"
 #include "proc.h"
@@ -91,4 +92,19 @@ json_t *apiserver_get(const struct apiserver *a, const char *path, struct err *e
 	if (!v)
 		err_set(err, "the answer is not JSON");
 	return v;
+}
+
+int apiserver_version(const struct apiserver *a, json_t *out, struct err *err)
+{
+	json_t *v = apiserver_get(a, "/version", err);
+
+	if (!v)
+		return -1;
+	json_object_set_new(out, "version", json_string(json_text(v, "gitVersion")));
+	if (*json_text(v, "emulationMinor"))
+		json_object_set_new(out, "emulates",
+		                    json_sprintf("%s.%s", json_text(v, "emulationMajor"),
+		                                 json_text(v, "emulationMinor")));
+	json_decref(v);
+	return 0;
 }

@@ -32,3 +32,5 @@ json_t *apiserver_get(const struct apiserver *a, const char *path, struct err *e
 /* The same for an answer that is not JSON, appended to out. */
 int apiserver_get_text(const struct apiserver *a, const char *path, struct strbuf *out,
                        struct err *err);
+/* Sets out's "version" ("v1.37.2") and, where it says so, "emulates" ("1.36"). */
+int apiserver_version(const struct apiserver *a, json_t *out, struct err *err);

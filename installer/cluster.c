@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cluster.h"
 
+#include "emulation.h"
 #include "err.h"
 #include "etcd.h"
 #include "json.h"
@@ -72,6 +73,12 @@ static int check_version(const struct cluster_view *v, const struct wanted *w, s
 	const char *own = json_text(kubelet, "version");
 	const char *record = json_text(json_object_get(v->facts, "state"), "k8s");
 
+	if (emulation_is_on(json_object_get(v->cluster, "apiserver")))
+		return err_set(err,
+		               "%s: an upgrade to Kubernetes %s is held before commit here: "
+		               "./install upgrade goes on, ./install rollback leads back (nothing "
+		               "was changed)",
+		               v->name, api);
 	if (*api && !same_version(api, w->version))
 		return refuse(v, "its API server", api, w, err);
 	if (check_nodes(v, w, err) < 0)

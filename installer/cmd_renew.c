@@ -95,7 +95,7 @@ static enum step_verdict on_answer(void *ctx, const struct step *s, const json_t
 		return VERDICT_FAILED;
 	if (strcmp(s->op, "cluster") != 0)
 		return VERDICT_DONE;
-	return installation_await(in, s, &want, result, err);
+	return installation_await(in, s, &want, result, 0, err);
 }
 
 static int renew(struct installation *in, struct options *own, struct hostlist *seed,

@@ -98,8 +98,12 @@ static int check_cluster(struct installation *in, struct err *err)
 }
 
 /* How an upgrade to the bundle's version can be taken back, in a sentence. */
-static const char *way_back(const struct session *s)
+static const char *way_back(const struct installation *in)
 {
+	const struct session *s = &in->session;
+
+	if (*in->emulated)
+		return " Until it is committed ./install rollback leads back.";
 	for (size_t i = 0; i < s->jobs.n; i++) {
 		const json_t *api = json_object_get(s->candidates[i].cluster, "apiserver");
 		const char *has = json_text(api, "version");
@@ -113,14 +117,37 @@ static const char *way_back(const struct session *s)
 static int confirm(const struct installation *in, struct err *err)
 {
 	const struct session *s = &in->session;
-	char question[200];
+	char question[300];
 
 	if (s->opt->dry_run)
 		return 0;
 	snprintf(question, sizeof(question), "Bring %zu machine%s %sto Kubernetes %s?%s", s->jobs.n,
 	         s->jobs.n == 1 ? "" : "s", in->rollback ? "back " : "", s->bundle.k8s_version,
-	         in->rollback ? "" : way_back(s));
+	         in->rollback ? "" : way_back(in));
 	return options_confirm(s->opt, question, err);
+}
+
+static int check_hold(struct installation *in, struct err *err)
+{
+	const struct session *s = &in->session;
+
+	if (!in->rollback)
+		emulation_wanted(s->candidates, s->jobs.n, s->bundle.k8s_version, in->emulated);
+	if (!s->opt->hold || *in->emulated)
+		return 0;
+	return err_set_code(err, EXIT_USAGE,
+	                    "--hold: there is no commit on the way to %s, so that nothing can be "
+	                    "held (docs/upgrade.md); nothing was changed",
+	                    s->bundle.k8s_version);
+}
+
+/* Says what a run that was held left, and what comes next. */
+static void say_held(struct installation *in)
+{
+	events_note(&in->session.events,
+	            "held before commit: the control planes have %s and work as %s; ./install "
+	            "upgrade goes on, ./install rollback with the bundle of %s leads back",
+	            in->session.bundle.k8s_version, in->emulated, in->emulated);
 }
 
 static int run(struct installation *in, struct options *own, struct hostlist *seed,
@@ -135,9 +162,12 @@ static int run(struct installation *in, struct options *own, struct hostlist *se
 	    check_masters(s, err) < 0 || check_cluster(in, err) < 0)
 		return -1;
 	in->seed = choose_seed(in);
-	if (upgrade_plan(in, err) < 0 || confirm(in, err) < 0)
+	if (check_hold(in, err) < 0 || upgrade_plan(in, err) < 0 || confirm(in, err) < 0 ||
+	    installation_execute(in, err) < 0)
 		return -1;
-	return installation_execute(in, err);
+	if (s->opt->hold && !s->opt->dry_run)
+		say_held(in);
+	return 0;
 }
 
 static int command(const struct options *o, bool rollback, struct err *err)

@@ -38,16 +38,11 @@ static void ask_api_server(const char *port, const json_t *node, json_t *row)
 	const char *address = json_text(node, "address");
 	struct apiserver api;
 	struct err err = {0};
-	json_t *version;
 
 	apiserver_at(&api, address, port);
 	json_object_set_new(row, "address", json_string(address));
-	version = apiserver_get(&api, "/version", &err);
-	if (version)
-		json_object_set_new(row, "version", json_string(json_text(version, "gitVersion")));
-	else
+	if (apiserver_version(&api, row, &err) < 0)
 		set_error(row, &err);
-	json_decref(version);
 	apiserver_release(&api);
 }
 

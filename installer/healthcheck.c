@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /* Judges an answer to op "health" (health.h). Pure: nothing is asked here. */
+#include "emulation.h"
 #include "err.h"
 #include "etcd.h"
 #include "health.h"
@@ -57,6 +58,24 @@ const json_t *health_member(const json_t *health, const json_t *node)
 		if (etcd_member_is_at(m, json_text(node, "address")))
 			return m;
 	return NULL;
+}
+
+/* Said once, of the first one. */
+static void judge_emulation(const json_t *health, json_t *problems)
+{
+	size_t i;
+	json_t *row;
+
+	json_array_foreach (json_object_get(health, "api_servers"), i, row)
+		if (emulation_is_on(row)) {
+			add(problems,
+			    "%s: its API server runs %s and works as %s: an upgrade is at work, is "
+			    "held, or was cut off; install upgrade goes on, install rollback leads "
+			    "back",
+			    json_text(row, "node"), json_text(row, "version"),
+			    json_text(row, "emulates"));
+			return;
+		}
 }
 
 static void judge_api_servers(const json_t *health, json_t *problems)
@@ -255,6 +274,7 @@ json_t *health_problems(const json_t *health)
 	json_t *problems = json_array();
 
 	judge_api_servers(health, problems);
+	judge_emulation(health, problems);
 	judge_etcd(health, problems);
 	judge_lvscare(health, problems);
 	judge_disks(health, problems);

@@ -245,11 +245,12 @@ int installation_run_plan(struct installation *in,
 
 enum step_verdict installation_await(struct installation *in, const struct step *s,
                                      const struct well_want *want, const json_t *cluster,
-                                     struct err *err)
+                                     long long well_ms, struct err *err)
 {
 	struct well_times t = {.began = in->runner.steps[s - in->plan.v].began_ms,
 	                       .since = in->well[s->machine],
-	                       .wait_ms = in->session.opt->wait_ms};
+	                       .wait_ms = in->session.opt->wait_ms,
+	                       .well_ms = well_ms};
 	enum step_verdict v = well_judge(well_missing(want, cluster), &t, now_ms(), err);
 
 	in->well[s->machine] = t.since;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "emulation.h"
 #include "plan.h"
 #include "ready.h"
 #include "runner.h"
@@ -22,11 +23,12 @@ struct installation {
 	    *seed; /* the control plane that is initialised, or asked for secrets and status */
 	struct plan plan;
 	struct runner runner;
-	bool changed;       /* anything was done */
-	bool rollback;      /* to the version that the cluster had before */
-	long long *well;    /* since when each machine is as it should be, ms; 0: not yet */
-	struct ready ready; /* of the last step, which waits */
-	char *missing;      /* what was missing when it was shown last */
+	bool changed;             /* anything was done */
+	bool rollback;            /* to the version that the cluster had before */
+	char emulated[MINOR_MAX]; /* what new API servers work as until commit; "": no such step */
+	long long *well;          /* since when each machine is as it should be, ms; 0: not yet */
+	struct ready ready;       /* of the last step, which waits */
+	char *missing;            /* what was missing when it was shown last */
 };
 
 /* From connected machines to a cluster that is ready, and the result on stdout. */
@@ -40,10 +42,10 @@ int installation_run_plan(struct installation *in,
                                                         const json_t *result, struct err *err),
                           struct err *err);
 /* Judges an answer to a step of op "cluster", which waits until its machine is as wanted
- * (wellcheck.h). in->well has an entry for each machine. */
+ * (wellcheck.h) for well_ms (0: as there). in->well has an entry for each machine. */
 enum step_verdict installation_await(struct installation *in, const struct step *s,
                                      const struct well_want *want, const json_t *cluster,
-                                     struct err *err);
+                                     long long well_ms, struct err *err);
 /* The result for people and sinks; returns rc. */
 int installation_end(struct installation *in, const char *command, int rc, const struct err *err);
 

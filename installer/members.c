@@ -48,22 +48,19 @@ static void ask_version(struct apiserver *api, json_t *out)
 {
 	struct err err = {0};
 	bool local = *api->server;
-	json_t *v = apiserver_get(api, "/version", &err);
+	bool answers = apiserver_version(api, out, &err) == 0;
 
-	if (!v && local) {
+	if (!answers && local) {
 		struct err second = {0};
 
 		local = false;
 		*api->server = '\0';
-		v = apiserver_get(api, "/version", &second);
+		answers = apiserver_version(api, out, &second) == 0;
 	}
-	json_object_set_new(out, "state", json_string(v ? "answers" : "unreachable"));
-	json_object_set_new(out, "local", json_boolean(v && local));
-	if (v)
-		json_object_set_new(out, "version", json_string(json_text(v, "gitVersion")));
-	else
+	json_object_set_new(out, "state", json_string(answers ? "answers" : "unreachable"));
+	json_object_set_new(out, "local", json_boolean(answers && local));
+	if (!answers)
 		json_object_set_new(out, "error", json_string(err.msg));
-	json_decref(v);
 }
 
 /* ---- nodes ---- */

@@ -73,7 +73,8 @@ node_op op_forget;     /* {token_id}: delete token and uploaded certificates */
 node_op op_lvscare;    /* {masters,vip}: static pod with today's masters */
 node_op op_configuration; /* {all} -> {docs}: what kubeadm stored in the cluster (stored.c) */
 node_op op_snapshot;      /* {run} -> {file}: etcd's data, kept on this machine (upgrade.c) */
-node_op op_upgrade;       /* {index,verb}: the unpacked kubeadm's upgrade apply, or node */
+node_op op_upgrade;       /* {index,verb,emulate,keep_certificates}: the unpacked kubeadm's
+                              upgrade apply, or node */
 node_op op_kubelet; /* {others_serve}: restart it, the API server ends before when others do */
 node_op op_prune;   /* {keep,look} -> {versions,images,blobs,bytes}: what is not kept goes; look:
                        stays (prune.c) */

@@ -48,6 +48,11 @@
 	{                                                                                   \
 		.name = n, .kind = CLI_STRING, .arg = what, .help = text, .dest = &o->field \
 	}
+/* Of commands that work on all machines of a cluster that is there. */
+#define KNOWN_CLUSTER(o)                                                                      \
+	MASTERS(o, "Control plane machine that ./install does not know: it joined by hand."), \
+	    NODES(o, "Worker machine that joined by hand."),                                  \
+	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none.")
 
 static size_t add_rows(struct cli_option *to, size_t n, const struct cli_option *rows, size_t count)
 {
@@ -165,15 +170,13 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 	    TEXT("from", "HOST", from, "An existing master, when this machine is none."),
 	};
 	const struct cli_option upgrade[] = {
-	    MASTERS(o, "Control plane machine that ./install does not know: it joined by hand."),
-	    NODES(o, "Worker machine that joined by hand."),
+	    KNOWN_CLUSTER(o),
 	    TEXT("bundle", "FILE", bundle,
 	         cmd == CMD_UPGRADE
 	             ? "The bundle of the new version (the only kubecask-*-linux-*.tar beside this "
 	               "program)."
 	             : "The bundle of the version before (the only kubecask-*-linux-*.tar beside "
 	               "this program)."),
-	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
 	    {.name = "ignore-preflight-errors",
 	     .kind = CLI_LIST,
 	     .arg = "NAMES",
@@ -184,6 +187,19 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 		"skip-unreachable", skip,
 		"Leave workers out that cannot be reached; the same command brings them up later."),
 	    DRAIN(o),
+	};
+	const struct cli_option forward[] = {
+	    {.name = "soak",
+	     .kind = CLI_DURATION,
+	     .arg = "TIME",
+	     .help = "Over a minor version: how long the new control planes must be well, working "
+	             "as the old version, before the new one is committed (2m).",
+	     .dest = &o->soak_ms,
+	     .min = 1000,
+	     .max = 86400000},
+	    FLAG("hold", hold,
+	         "Over a minor version: stop before commit. upgrade again goes on, rollback leads "
+	         "back."),
 	};
 	const struct cli_option reset[] = {
 	    MASTERS(o, "Control plane machine to reset. Without any machine: this one."),
@@ -210,6 +226,8 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 	case CMD_UPGRADE:
 	case CMD_ROLLBACK:
 		ADD(upgrade);
+		if (cmd == CMD_UPGRADE)
+			ADD(forward);
 		n = add_run(o, to, n);
 		return add_ssh(o, to, n, true);
 	case CMD_RESET:
@@ -233,18 +251,14 @@ static size_t node_rows(struct options *o, enum command cmd, struct cli_option *
 	    FLAG("json", json, "Print plan, events and result as JSON lines."),
 	};
 	const struct cli_option renew[] = {
-	    MASTERS(o, "Control plane machine that ./install does not know: it joined by hand."),
-	    NODES(o, "Worker machine that joined by hand."),
-	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
+	    KNOWN_CLUSTER(o),
 	    WAIT(o, "How long a machine may take to be well again (10m)."),
 	    FLAG("yes", yes, "Do not ask."),
 	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
 	    FLAG("json", json, "Print plan, events and result as JSON lines."),
 	};
 	const struct cli_option prune[] = {
-	    MASTERS(o, "Control plane machine that ./install does not know: it joined by hand."),
-	    NODES(o, "Worker machine that joined by hand."),
-	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
+	    KNOWN_CLUSTER(o),
 	    {.name = "keep",
 	     .kind = CLI_UINT,
 	     .arg = "N",
@@ -297,9 +311,7 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
 	const struct cli_option certs[] = {
-	    MASTERS(o, "Control plane machine that ./install does not know: it joined by hand."),
-	    NODES(o, "Worker machine that joined by hand."),
-	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
+	    KNOWN_CLUSTER(o),
 	    FLAG("json", json, "Print the result as JSON."),
 	};
 	const struct cli_option verify[] = {
@@ -385,14 +397,18 @@ static const struct cli_command commands[CMD_COUNT] = {
 		    "images are brought to all machines, etcd's data is saved on each master, "
 		    "then follow the control planes one by one, the programs of the masters, and "
 		    "the workers one by one, each emptied before. A run that was interrupted is "
-		    "repeated with the same command. Within a minor version rollback leads back.",
+		    "repeated with the same command. Over a minor version the new control planes "
+		    "work as the old version first, and are committed when they have been well "
+		    "for --soak. Until then, and within a minor version always, rollback leads "
+		    "back.",
 	},
     [CMD_ROLLBACK] =
 	{
 	    .prog = "install rollback",
 	    .synopsis = "[options] --bundle FILE",
 	    .summary = "bring the whole cluster back to the version that it had before an upgrade",
-	    .text = "Runs on a master, or anywhere else with --from. Within a minor version: no "
+	    .text = "Runs on a master, or anywhere else with --from. Within a minor version, or "
+		    "before an upgrade is committed: no "
 		    "object and no write is lost, etcd stays as it is. Also after an upgrade that "
 		    "stopped half way, or whose API server or kubelet is not well on one machine. "
 		    "The same checks and steps as upgrade, from the workers to the control "
@@ -552,6 +568,7 @@ int options_parse(struct options *o, enum command cmd, int argc, char **argv, st
 	                      .concurrency = 16,
 	                      .wait_ms = 600000,
 	                      .drain_ms = 300000,
+	                      .soak_ms = 120000,
 	                      .keep = 2};
 	rows_of(o, cmd, rows);
 	rc = cli_parse(&c, argc, argv, takes_operands(cmd) ? &o->operands : NULL, err);

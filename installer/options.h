@@ -26,11 +26,12 @@ struct options {
 	struct strlist identities, ignore;
 	struct strlist operands; /* words that are no options: of plan-check, remove and backup */
 	bool ask_pass, dry_run, json, yes, control_plane;
+	bool hold;        /* an upgrade, before it is committed */
 	bool verify;      /* a backup that is there */
 	bool dead;        /* the machines of removed nodes are gone */
 	bool skip;        /* workers that cannot be reached */
 	bool accept_loss; /* of data of etcd's: --yes does not say that */
-	unsigned concurrency, wait_ms, drain_ms, watch_ms, keep;
+	unsigned concurrency, wait_ms, drain_ms, watch_ms, soak_ms, keep;
 };
 
 enum command {

@@ -4,6 +4,7 @@
  * changes the static pods, kubelet is started anew after activate. Each operation can be repeated.
  */
 #include "containers.h"
+#include "emulationpatches.h"
 #include "err.h"
 #include "etcd.h"
 #include "fs.h"
@@ -24,7 +25,8 @@
 
 #define SNAPSHOTS      DIR_STATE "/snapshots"
 #define SNAPSHOTS_KEPT 3
-#define UPGRADE_S      1800 /* kubeadm's own waits end before */
+#define EMULATION      DIR_STATE "/emulation" /* patches, while kubeadm runs */
+#define UPGRADE_S      1800                   /* kubeadm's own waits end before */
 #define OTHERS_S       10
 #define KUBELET        "kubelet"
 #define START_AFTER_S  "180" /* longer than all of that takes */
@@ -89,10 +91,20 @@ int op_snapshot(struct node *n, const json_t *args, json_t *result, struct err *
 
 /* ---- kubeadm upgrade ---- */
 
-static int run_upgrade(struct node *n, const struct version *v, const char *verb,
+/* Everything that kubelets and pods read stays of the old version until commit. */
+static void add_emulation_words(struct strlist *argv, const char *verb)
+{
+	strlist_addf(argv, "--skip-phases=addon,kubelet-config%s",
+	             strcmp(verb, "apply") == 0 ? ",upload-config/kubelet" : "");
+}
+
+/* args: emulate is the minor version that the control plane works as, keep_certificates says that
+ * an earlier run renewed them. */
+static int run_upgrade(struct node *n, const struct version *v, const json_t *args,
                        const char *patches, struct err *err)
 {
 	auto_strlist argv = {0}, secrets = {0};
+	const char *verb = json_text(args, "verb");
 
 	strlist_addf(&argv, "%s/bin/kubeadm", v->dir);
 	strlist_add(&argv, "upgrade");
@@ -101,9 +113,26 @@ static int run_upgrade(struct node *n, const struct version *v, const char *verb
 		strlist_add(&argv, v->k8s);
 		strlist_add(&argv, "--yes");
 	}
+	if (*json_text(args, "emulate"))
+		add_emulation_words(&argv, verb);
+	if (json_flag(args, "keep_certificates"))
+		strlist_add(&argv, "--certificate-renewal=false");
 	if (*patches)
 		strlist_addf(&argv, "--patches=%s", patches);
 	return kubeadm_run(n, "upgrade", (const char *const *)argv.v, &secrets, UPGRADE_S, err);
+}
+
+/* The same with a folder of patches that let the control plane work as the minor version, and those
+ * of the user's before them. */
+static int run_emulated(struct node *n, const struct version *v, const json_t *args,
+                        const char *patches, struct err *err)
+{
+	int rc = emulation_patches_make(EMULATION, json_text(args, "emulate"), patches, err);
+
+	if (rc == 0)
+		rc = run_upgrade(n, v, args, EMULATION, err);
+	emulation_patches_remove(EMULATION);
+	return rc;
 }
 
 int op_upgrade(struct node *n, const json_t *args, json_t *result, struct err *err)
@@ -124,7 +153,8 @@ int op_upgrade(struct node *n, const json_t *args, json_t *result, struct err *e
 		rc = node_safe_point("kubeadm upgrade", err);
 	if (rc == 0) {
 		journal("kubeadm upgrade %s to %s begins", verb, v.k8s);
-		rc = run_upgrade(n, &v, verb, json_text(state, "patches"), err);
+		rc = (*json_text(args, "emulate") ? run_emulated : run_upgrade)(
+		    n, &v, args, json_text(state, "patches"), err);
 		journal("kubeadm upgrade %s to %s %s", verb, v.k8s, rc < 0 ? "failed" : "done");
 	}
 	if (rc == 0)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "upgradecheck.h"
 
+#include "emulation.h"
 #include "json.h"
 #include "mem.h"
 #include "preflight_checks.h"
@@ -36,6 +37,14 @@ bool version_same_minor(const char *a, const char *b)
 	return parse(a, &x) && parse(b, &y) && x.major == y.major && x.minor == y.minor;
 }
 
+/* minor: "1.36" */
+static bool is_minor(const struct version_number *v, const char *minor)
+{
+	int x, y;
+
+	return sscanf(minor, "%d.%d", &x, &y) == 2 && x == v->major && y == v->minor;
+}
+
 static const char *api_version(const struct candidate *c)
 {
 	return json_text(json_object_get(c->cluster, "apiserver"), "version");
@@ -45,6 +54,7 @@ static void check_way_back(const struct candidate *c, const char *to, struct fin
 {
 	const char *has = api_version(c);
 	struct version_number from, target;
+	char works_as[MINOR_MAX];
 
 	if (!*has || !parse(has, &from) || !parse(to, &target))
 		return;
@@ -54,12 +64,13 @@ static void check_way_back(const struct candidate *c, const char *to, struct fin
 		            "its API server has Kubernetes %s, the bundle %s: a later one is no "
 		            "way back",
 		            has, to);
-	else if (!version_same_minor(has, to))
+	emulation_minor(json_object_get(c->cluster, "apiserver"), works_as);
+	if (order(&from) > order(&target) && !is_minor(&target, works_as))
 		finding_add(f, c, "Version", LEVEL_ERROR,
 		            "docs/upgrade.md, \"The way back\": a snapshot of etcd's data",
-		            "its API server has Kubernetes %s, the bundle %s: the way back leads "
-		            "over no minor version",
-		            has, to);
+		            "its API server has Kubernetes %s and works as %s, the bundle has %s: "
+		            "no way back leads over a minor version that is committed",
+		            has, works_as, to);
 }
 
 /* What was active on the machine before what is active now; "" when nothing was. */
@@ -99,22 +110,30 @@ static void check_was_there(const struct candidate *c, size_t n, const char *to,
 static void check_api_version(const struct candidate *c, const char *to, struct findings *f)
 {
 	const char *has = api_version(c);
-	struct version_number from, target;
+	struct version_number from, target, works;
+	char works_as[MINOR_MAX + 2];
 
 	if (!*has || !parse(has, &from) || !parse(to, &target))
 		return;
+	emulation_minor(json_object_get(c->cluster, "apiserver"), works_as);
+	strcat(works_as, ".0");
 	if (order(&from) > order(&target))
 		finding_add(f, c, "Version", LEVEL_ERROR, "take a bundle of a later version",
 		            "its API server has Kubernetes %s, the bundle %s: an older one is no "
 		            "upgrade",
 		            has, to);
-	else if (from.major != target.major || target.minor - from.minor > 1)
+	else if (!parse(works_as, &works) || works.major != target.major ||
+	         target.minor - works.minor > 1)
 		finding_add(f, c, "Version", LEVEL_ERROR,
 		            "upgrade with a bundle of each minor version between, one after the "
 		            "other",
-		            "its API server has Kubernetes %s, the bundle %s: more than one minor "
-		            "version",
-		            has, to);
+		            "its API server has Kubernetes %s%s, the bundle %s: more than one "
+		            "minor version",
+		            has,
+		            emulation_is_on(json_object_get(c->cluster, "apiserver"))
+		                ? ", not committed"
+		                : "",
+		            to);
 }
 
 static void check_kubelet(const struct candidate *c, const json_t *node, const char *to,

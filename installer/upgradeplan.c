@@ -2,9 +2,11 @@
 /*
  * The plan of an upgrade: files and images to all machines beside what runs, etcd's data saved, the
  * control planes one by one, then the programs of the masters, then the workers one by one, the pod
- * network last. A rollback goes from the workers to the control planes, so that a kubelet that does
- * not run is mended before kubeadm waits for it. A machine without facts could not be reached and
- * is left out. What is done already gives no step, so that a run can be repeated at any point.
+ * network last. Over a minor version the new control planes work as the old version first, and all
+ * of them are committed, one by one, when they have been well together. A rollback goes from the
+ * workers to the control planes, so that a kubelet that does not run is mended before kubeadm waits
+ * for it. A machine without facts could not be reached and is left out. What is done already gives
+ * no step, so that a run can be repeated at any point.
  */
 #include "err.h"
 #include "installation.h"
@@ -18,13 +20,17 @@
 
 /* Argument of a step that waits: for the API server's version, not for kubelet's. */
 #define WAITS_FOR_API "control_plane"
+/* The same: for that many ms on end, not for 30 s. */
+#define SOAKS "soak_ms"
+/* The same: for an API server that works as that minor version ("1.36"). */
+#define WORKS_AS "works_as"
 /* The same: for kubelet alone, on a master whose API server was not well before. */
 #define WAITS_FOR_KUBELET "kubelet_only"
 
 struct upgrade {
 	struct installation *in;
-	int *staged; /* of each machine: its last step of the first part; 0: none */
-	int last;    /* the step that the next one waits for */
+	int *staged;     /* of each machine: its last step of the first part; 0: none */
+	int first, last; /* the steps that the next one waits for */
 };
 
 static const json_t *state_of(const struct job *j)
@@ -51,8 +57,9 @@ static int add(struct upgrade *u, const struct job *on, const char *op, const ch
 /* One more step of the sequence: after all that is in it, and only when that succeeded. */
 static void then(struct upgrade *u, int step)
 {
-	plan_needs(&u->in->plan, step, u->last);
-	u->last = step;
+	for (int before = u->first; before <= u->last; before++)
+		plan_needs(&u->in->plan, step, before);
+	u->first = u->last = step;
 }
 
 static json_t *file_args(const struct upgrade *u, const struct job *j)
@@ -92,8 +99,8 @@ static void plan_stage(struct upgrade *u)
 
 /* ---- control planes ---- */
 
-/* The API server says the version, and the node's last kubeadm upgrade to it has ended. A node
- * without any was made by kubeadm of the version that is active. */
+/* The API server says the version and works as it should, and the node's last kubeadm upgrade to it
+ * has ended. A node without any was made by kubeadm of the version that is active. */
 static bool control_plane_done(const struct upgrade *u, const struct job *j)
 {
 	const json_t *api = json_object_get(cluster_of(u, j), "apiserver");
@@ -102,7 +109,8 @@ static bool control_plane_done(const struct upgrade *u, const struct job *j)
 	if (!*by)
 		by = json_text(state_of(j), "k8s");
 	return strcmp(by, target(u->in)) == 0 &&
-	       strcmp(json_text(api, "version"), target(u->in)) == 0;
+	       strcmp(json_text(api, "version"), target(u->in)) == 0 &&
+	       emulation_is_on(api) == (*u->in->emulated != '\0');
 }
 
 static void needs_all_staged(struct upgrade *u, int step)
@@ -125,19 +133,48 @@ static void plan_snapshots(struct upgrade *u)
 	}
 }
 
-static void plan_control_plane(struct upgrade *u, const struct job *j, const char *verb)
+/* What the API servers of the new version work as: until commit, or for good. */
+static void minor_after(const struct upgrade *u, bool commit, char minor[static MINOR_MAX])
+{
+	json_t *api = json_pack("{ss}", "version", target(u->in));
+
+	if (*u->in->emulated && !commit)
+		memcpy(minor, u->in->emulated, MINOR_MAX);
+	else
+		emulation_minor(api, minor);
+	json_decref(api);
+}
+
+static const char *name_of(const char *verb, bool emulates, bool commit)
+{
+	bool apply = strcmp(verb, "apply") == 0;
+
+	if (emulates)
+		return apply ? "kubeadm upgrade apply, emulated" : "kubeadm upgrade node, emulated";
+	if (commit)
+		return apply ? "commit: kubeadm upgrade apply" : "commit: kubeadm upgrade node";
+	return apply ? "kubeadm upgrade apply" : "kubeadm upgrade node";
+}
+
+static void plan_control_plane(struct upgrade *u, const struct job *j, const char *verb,
+                               bool commit)
 {
 	json_t *args = file_args(u, j);
+	bool emulates = *u->in->emulated && !commit;
+	char minor[MINOR_MAX];
 	int step;
 
+	minor_after(u, commit, minor);
 	json_object_set_new(args, "verb", json_string(verb));
-	step = add(u, j, "upgrade",
-	           strcmp(verb, "apply") == 0 ? "kubeadm upgrade apply" : "kubeadm upgrade node",
-	           args, NULL);
+	if (emulates)
+		json_object_set_new(args, "emulate", json_string(minor));
+	if (commit)
+		json_object_set_new(args, "keep_certificates", json_true());
+	step = add(u, j, "upgrade", name_of(verb, emulates, commit), args, NULL);
 	needs_all_staged(u, step);
 	then(u, step);
 	then(u, add(u, j, "cluster", "wait for the control plane",
-	            json_pack("{sb}", WAITS_FOR_API, 1), NULL));
+	            json_pack("{sb ss}", WAITS_FOR_API, 1, WORKS_AS, minor), NULL));
 }
 
 /*
@@ -145,7 +182,7 @@ static void plan_control_plane(struct upgrade *u, const struct job *j, const cha
  * version. Masters that have it do not tell whether the configuration has: they may be those that a
  * run in the other direction had not come to. `apply` once more changes nothing.
  */
-static void plan_control_planes(struct upgrade *u)
+static void plan_control_planes(struct upgrade *u, bool commit)
 {
 	const struct jobs *jobs = &u->in->session.jobs;
 	bool applied = false;
@@ -153,11 +190,33 @@ static void plan_control_planes(struct upgrade *u)
 	for (size_t i = 0; i < jobs->n; i++) {
 		const struct job *j = &jobs->v[i];
 
-		if (!j->host->master || control_plane_done(u, j))
+		if (!j->host->master || (!commit && control_plane_done(u, j)))
 			continue;
-		plan_control_plane(u, j, applied ? "node" : "apply");
+		plan_control_plane(u, j, applied ? "node" : "apply", commit);
 		applied = true;
 	}
+}
+
+/* All control planes together have to be well for as long as the user says. */
+static void plan_soak(struct upgrade *u)
+{
+	struct installation *in = u->in;
+	int first = 0, step = 0;
+
+	for (size_t i = 0; i < in->session.jobs.n; i++) {
+		if (!in->session.jobs.v[i].host->master)
+			continue;
+		step = add(u, &in->session.jobs.v[i], "cluster", "soak",
+		           json_pack("{sb ss sI}", WAITS_FOR_API, 1, WORKS_AS, in->emulated, SOAKS,
+		                     (json_int_t)in->session.opt->soak_ms),
+		           NULL);
+		needs_all_staged(u, step);
+		for (int before = u->first; before <= u->last; before++)
+			plan_needs(&in->plan, step, before);
+		first = first ? first : step;
+	}
+	u->first = first;
+	u->last = step;
 }
 
 /* ---- programs and kubelets ---- */
@@ -255,6 +314,29 @@ static void plan_nodes(struct upgrade *u, bool masters)
 		}
 }
 
+/* ---- the two directions ---- */
+
+/* Over a minor version the way back is open until commit. */
+static void plan_forward(struct upgrade *u)
+{
+	plan_control_planes(u, false);
+	if (*u->in->emulated)
+		plan_soak(u);
+	if (u->in->session.opt->hold)
+		return;
+	if (*u->in->emulated)
+		plan_control_planes(u, true);
+	plan_nodes(u, true);
+	plan_nodes(u, false);
+}
+
+static void plan_back(struct upgrade *u)
+{
+	plan_nodes(u, false);
+	plan_nodes(u, true);
+	plan_control_planes(u, false);
+}
+
 /* ---- the end ---- */
 
 /* Did an earlier run end before all machines knew of the version? */
@@ -314,10 +396,15 @@ static enum step_verdict judge_machine(struct installation *in, const struct ste
 	    .control_plane = in->session.jobs.v[s->machine].host->master &&
 	                     !json_flag(s->args, WAITS_FOR_KUBELET),
 	    .api_version = control_plane ? target(in) : NULL,
+	    .works_as = json_string_value(json_object_get(s->args, WORKS_AS)),
 	    .kubelet_version = control_plane ? NULL : target(in),
 	};
+	long long soak_ms = json_integer_value(json_object_get(s->args, SOAKS));
+	enum step_verdict v = installation_await(in, s, &want, cluster, soak_ms, err);
 
-	return installation_await(in, s, &want, cluster, err);
+	if (v == VERDICT_FAILED && want.works_as && strcmp(want.works_as, in->emulated) == 0)
+		err_wrap(err, "nothing is committed, ./install rollback leads back");
+	return v;
 }
 
 enum step_verdict upgrade_judge(struct installation *in, const struct step *s, const json_t *answer,
@@ -342,15 +429,10 @@ int upgrade_plan(struct installation *in, struct err *err)
 	plan_stage(&u);
 	plan_snapshots(&u);
 	if (in->rollback)
-		plan_nodes(&u, false);
+		plan_back(&u);
 	else
-		plan_control_planes(&u);
-	plan_nodes(&u, true);
-	if (in->rollback)
-		plan_control_planes(&u);
-	else
-		plan_nodes(&u, false);
-	if (in->plan.n || !all_know(&u))
+		plan_forward(&u);
+	if ((in->plan.n || !all_know(&u)) && !in->session.opt->hold)
 		plan_end(&u);
 	then(&u, add(&u, in->seed, "status", "wait until ready", NULL, NULL));
 	return 0;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "wellcheck.h"
 
+#include "emulation.h"
 #include "err.h"
 #include "json.h"
 #include "preflight_checks.h"
@@ -134,11 +135,15 @@ const char *well_missing(const struct well_want *w, const json_t *cluster)
 	const json_t *api = json_object_get(cluster, "apiserver");
 	const json_t *node = well_own_node(cluster);
 	const char *etcd = json_text(json_object_get(cluster, "etcd"), "state");
+	char minor[MINOR_MAX];
 
 	if (w->control_plane && !json_flag(api, "local"))
 		return "its API server does not answer";
 	if (w->api_version && strcmp(json_text(api, "version"), w->api_version) != 0)
 		return "its API server has another version";
+	emulation_minor(api, minor);
+	if (w->works_as && strcmp(minor, w->works_as) != 0)
+		return "its API server works as another minor version";
 	if (w->control_plane && strcmp(etcd, "running") != 0 && strcmp(etcd, "external") != 0)
 		return "its member of etcd does not answer";
 	if (!json_flag(node, "ready"))
@@ -153,7 +158,7 @@ enum step_verdict well_judge(const char *lacks, struct well_times *t, long long 
 {
 	if (!*lacks) {
 		t->since = t->since ? t->since : now;
-		if (now - t->since < WELL_MS)
+		if (now - t->since < (t->well_ms ? t->well_ms : WELL_MS))
 			return VERDICT_AGAIN;
 		t->since = 0;
 		return VERDICT_DONE;

@@ -32,6 +32,7 @@ const json_t *well_own_node(const json_t *cluster);
 struct well_want {
 	bool control_plane;                        /* its API server and member of etcd answer */
 	const char *api_version, *kubelet_version; /* "v1.37.2"; NULL: any */
+	const char *works_as;                      /* its API server: "1.36"; NULL: any */
 };
 
 /* Why the machine is not as it should be, from its answer to op "cluster"; "" when it is. */
@@ -41,9 +42,10 @@ struct well_times {
 	long long began;   /* of the step, ms */
 	long long since;   /* the machine has been well since then, ms; 0: it is not */
 	long long wait_ms; /* for how long it may not be well */
+	long long well_ms; /* for how long it must be well, on end; 0: 30 s */
 };
 
-/* The step is done when nothing was lacking for 30 s on end; it fails when something lacks for
+/* The step is done when nothing was lacking for well_ms on end; it fails when something lacks for
  * longer than wait_ms, with what. lacks: of well_missing. */
 enum step_verdict well_judge(const char *lacks, struct well_times *t, long long now,
                              struct err *err);

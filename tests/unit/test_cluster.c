@@ -63,6 +63,18 @@ static void another_version_is_refused(void **state)
 	        "the kubelet of w");
 }
 
+static void an_upgrade_that_is_held(void **state)
+{
+	static const char held[] =
+	    "{\"apiserver\":{\"version\":\"v1.37.2\",\"emulates\":\"1.36\"}}";
+
+	(void)state;
+	assert_string_equal(check(MEMBER, held, true),
+	                    "10.0.0.1: an upgrade to Kubernetes v1.37.2 is held before commit "
+	                    "here: ./install upgrade goes on, ./install rollback leads back "
+	                    "(nothing was changed)");
+}
+
 static void the_same_version_goes(void **state)
 {
 	static const char same[] =
@@ -277,6 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(another_version_is_refused),
+	    cmocka_unit_test(an_upgrade_that_is_held),
 	    cmocka_unit_test(the_same_version_goes),
 	    cmocka_unit_test(files_alone_are_no_cluster),
 	    cmocka_unit_test(leftovers_are_no_cluster),

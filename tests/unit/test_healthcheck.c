@@ -98,6 +98,13 @@ static void api_servers_are_judged(void **state)
 	     "'address':'10.0.0.12','version':'v1.36.3'",
 	     "m2: its API server runs v1.36.3, that of m1 v1.37.2: if no upgrade is at work, "
 	     "one was cut off: repeat it");
+	says(
+	    "'address':'10.0.0.12','version':'v1.37.2'",
+	    "'address':'10.0.0.12','version':'v1.37.2','emulates':'1.36'",
+	    "m2: its API server runs v1.37.2 and works as 1.36: an upgrade is at work, is held, or "
+	    "was cut off; install upgrade goes on, install rollback leads back");
+	says("'address':'10.0.0.12','version':'v1.37.2'",
+	     "'address':'10.0.0.12','version':'v1.37.2','emulates':'1.37'", "");
 }
 
 static void members_are_judged(void **state)

@@ -187,7 +187,8 @@ static void way_back(void **state)
 	     "no master had Kubernetes v1.37.2 before; this one had v1.37.1"},
 	    {"v1.37.4", "v1.37.4", NULL, "no master had Kubernetes v1.37.2 before, nor another"},
 	    {"v1.37.1", "v1.37.1", "v1.37.2", "a later one is no way back"},
-	    {"v1.38.0", "v1.38.0", "v1.37.2", "the way back leads over no minor version"},
+	    {"v1.38.0", "v1.38.0", "v1.37.2",
+	     "has Kubernetes v1.38.0 and works as 1.38, the bundle has v1.37.2: no way back"},
 	};
 	struct world w;
 
@@ -201,6 +202,39 @@ static void way_back(void **state)
 				                    json_string(VERSION));
 		look(&w, true, true, "a", t[i].words);
 	}
+}
+
+/* The API servers have the next minor version and work as that of VERSION still. */
+static void held(struct world *w, const char *version)
+{
+	make(w, version);
+	had(w, VERSION, NULL);
+	for (size_t i = 0; i < 3; i++) {
+		if (i < 2)
+			json_object_set_new(json_object_get(w->cluster[i], "apiserver"), "emulates",
+			                    json_string("1.37"));
+		json_object_set_new(at(w, "nodes", i), "version", json_string(VERSION));
+	}
+}
+
+static void before_commit(void **state)
+{
+	struct world w;
+
+	(void)state;
+	held(&w, "v1.38.1");
+	look(&w, true, true, "a", NULL);
+	held(&w, "v1.38.1");
+	json_object_set_new(json_object_get(w.cluster[1], "apiserver"), "emulates",
+	                    json_string("1.38"));
+	look(&w, true, true, "b", "works as 1.38, the bundle has v1.37.2: no way back leads over");
+	/* to a later minor version it is as far as from the version that it works as */
+	make(&w, "v1.36.1");
+	json_object_set_new(json_object_get(w.cluster[0], "apiserver"), "emulates",
+	                    json_string("1.35"));
+	found(&w, "a", "v1.36.1, not committed, the bundle v1.37.2: more than one minor version");
+	held(&w, "v1.38.1");
+	found(&w, "a", "an older one is no upgrade");
 }
 
 /* What is not well may be the reason to go back. */
@@ -350,17 +384,12 @@ static void webhooks(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(versions),
-	    cmocka_unit_test(kubelets),
-	    cmocka_unit_test(what_is_not_well),
-	    cmocka_unit_test(way_back),
-	    cmocka_unit_test(back_from_what_is_not_well),
-	    cmocka_unit_test(left_out),
-	    cmocka_unit_test(minors),
-	    cmocka_unit_test(nothing_is_known),
-	    cmocka_unit_test(nothing_in_the_way),
-	    cmocka_unit_test(removed_apis),
-	    cmocka_unit_test(budgets),
+	    cmocka_unit_test(versions),         cmocka_unit_test(kubelets),
+	    cmocka_unit_test(what_is_not_well), cmocka_unit_test(way_back),
+	    cmocka_unit_test(before_commit),    cmocka_unit_test(back_from_what_is_not_well),
+	    cmocka_unit_test(left_out),         cmocka_unit_test(minors),
+	    cmocka_unit_test(nothing_is_known), cmocka_unit_test(nothing_in_the_way),
+	    cmocka_unit_test(removed_apis),     cmocka_unit_test(budgets),
 	    cmocka_unit_test(webhooks),
 	};
 

@@ -82,6 +82,16 @@ static bool is_apply(const struct step *s)
 	return verb && strcmp(verb, "apply") == 0;
 }
 
+/* The word for a step of op "upgrade" or "cluster" over a minor version; NULL: it is none. */
+static const char *minor_step(const struct step *s)
+{
+	if (json_object_get(s->args, "emulate"))
+		return is_apply(s) ? "emulate-apply" : "emulate";
+	if (json_object_get(s->args, "keep_certificates"))
+		return is_apply(s) ? "commit-apply" : "commit";
+	return json_object_get(s->args, "soak_ms") ? "soak" : NULL;
+}
+
 /* "OPERATION MACHINE" of each step that changes something, in their order. For nodes that pods
  * leave or come back to: the node instead of the machine that asks for it. */
 static char *steps(struct world *w)
@@ -99,7 +109,9 @@ static char *steps(struct world *w)
 
 		for (size_t k = 0; k < ARRAY_SIZE(others); k++)
 			shown &= strcmp(s->op, others[k]) != 0;
-		if (shown)
+		if (minor_step(s))
+			strbuf_addf(&out, "%s%s %s", out.len ? ", " : "", minor_step(s), s->scope);
+		else if (shown)
 			strbuf_addf(&out, "%s%s %s", out.len ? ", " : "",
 			            is_apply(s) ? "apply" : s->op, node ? node : s->scope);
 	}
@@ -362,6 +374,83 @@ static void back_from_a_broken_api_server(void **state)
 	drop(&w);
 }
 
+/* ---- over a minor version: the new control planes work as the old version until commit ---- */
+
+#define NODES_TOO                                                      \
+	", activate m1, kubelet m1, activate m2, kubelet m2, "         \
+	"drain w1, upgrade w1, activate w1, kubelet w1, uncordon w1, " \
+	"drain w2, upgrade w2, activate w2, kubelet w2, uncordon w2"
+#define COMMIT "soak m1, soak m2, commit-apply m1, commit m2"
+
+/* m1 or both API servers have the new version already and work as minor version as. */
+static char *over_minor(struct world *w, size_t upgraded, const char *as, const char *emulated,
+                        bool hold)
+{
+	static const char *const versions[ALL] = {OLD, OLD, OLD, OLD};
+
+	make(w, versions);
+	w->opt.hold = hold;
+	w->opt.soak_ms = 5000;
+	snprintf(w->in.emulated, sizeof(w->in.emulated), "%s", emulated);
+	for (size_t i = 0; i < upgraded; i++) {
+		json_t *api = json_object_get(w->candidates[i].cluster, "apiserver");
+
+		json_object_set_new(json_object_get(w->jobs[i].facts, "state"), "control_plane",
+		                    json_string(TARGET));
+		json_object_set_new(api, "version", json_string(TARGET));
+		json_object_set_new(api, "emulates", json_string(as));
+	}
+	return steps(w);
+}
+
+static void minor_step_is(size_t upgraded, const char *as, const char *emulated, bool hold,
+                          const char *want)
+{
+	struct world w;
+	auto_free char *s = over_minor(&w, upgraded, as, emulated, hold);
+
+	assert_string_equal(s, want);
+	drop(&w);
+}
+
+static void over_a_minor_version(void **state)
+{
+	(void)state;
+	minor_step_is(0, "", "1.36", false, "emulate-apply m1, emulate m2, " COMMIT NODES_TOO);
+	minor_step_is(0, "", "1.36", true, "emulate-apply m1, emulate m2, soak m1, soak m2");
+	/* cut off behind the first, and held */
+	minor_step_is(1, "1.36", "1.36", false, "emulate-apply m2, " COMMIT NODES_TOO);
+	minor_step_is(2, "1.36", "1.36", true, "soak m1, soak m2");
+	minor_step_is(2, "1.36", "1.36", false, COMMIT NODES_TOO);
+	/* cut off behind the first commit: nothing is emulated any more */
+	minor_step_is(1, "1.37", "", false, "apply m2" NODES_TOO);
+	minor_step_is(2, "1.36", "", false, "apply m1, upgrade m2" NODES_TOO);
+}
+
+/* The first commit waits for both masters, and a held run tells no machine of a new version. */
+static void commit_waits_for_all(void **state)
+{
+	struct world w;
+	size_t soaks = 0;
+
+	(void)state;
+	free(over_minor(&w, 2, "1.36", "1.36", false));
+	for (size_t i = 0; i < w.in.plan.n && soaks == 0; i++) {
+		const struct step *s = &w.in.plan.v[i];
+
+		for (size_t k = 0; k < s->n_needs && json_object_get(s->args, "keep_certificates");
+		     k++)
+			soaks += json_object_get(plan_step(&w.in.plan, s->needs[k])->args,
+			                         "soak_ms") != NULL;
+	}
+	assert_int_equal(soaks, MASTERS);
+	drop(&w);
+	free(over_minor(&w, 0, "", "1.36", true));
+	for (size_t i = 0; i < w.in.plan.n; i++)
+		assert_string_not_equal(w.in.plan.v[i].op, "remember");
+	drop(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -378,6 +467,8 @@ int main(void)
 	    cmocka_unit_test(a_broken_kubelet_comes_first),
 	    cmocka_unit_test(back_from_half_way),
 	    cmocka_unit_test(back_from_a_broken_api_server),
+	    cmocka_unit_test(over_a_minor_version),
+	    cmocka_unit_test(commit_waits_for_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

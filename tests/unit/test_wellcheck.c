@@ -33,13 +33,21 @@ static void what_is_missing(void **state)
 {
 	const struct well_want any = {0}, master = {.control_plane = true},
 			       old = {.control_plane = true, .api_version = "v1.36.3"},
-			       node = {.kubelet_version = "v1.36.3"};
+			       node = {.kubelet_version = "v1.36.3"},
+			       works = {.control_plane = true, .works_as = "1.37"},
+			       emulates = {.control_plane = true, .works_as = "1.36"};
 	json_t *a;
 
 	(void)state;
 	lacks(&master, answer(), "");
 	lacks(&old, answer(), "its API server has another version");
 	lacks(&node, answer(), "its kubelet has another version");
+	lacks(&works, answer(), "");
+	lacks(&emulates, answer(), "its API server works as another minor version");
+	a = answer();
+	json_object_set_new(json_object_get(a, "apiserver"), "emulates", json_string("1.36"));
+	lacks(&emulates, json_incref(a), "");
+	lacks(&works, a, "its API server works as another minor version");
 	a = answer();
 	json_object_set_new(json_object_get(a, "apiserver"), "local", json_false());
 	lacks(&any, json_incref(a), "");
