@@ -12,7 +12,9 @@ CCACHE  ?= $(shell command -v ccache)
 export CCACHE_DIR := $(CACHE)/ccache
 export CCACHE_NOHASHDIR := true
 
-CC      ?= gcc
+ifeq ($(origin CC),default) # make's own default is cc
+CC      := gcc
+endif
 CFLAGS  ?= -O2
 WARN    := -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wformat=2 -Wvla \
            -Wwrite-strings -Wundef $(if $(WERROR)$(CI),-Werror)
@@ -51,6 +53,12 @@ $(BUILD)/obj/tests/%.o: MORE_CFLAGS = -Wno-missing-prototypes $(foreach l,$(call
 # On every node all the time: each page counts, and nothing in it is slow but Mbed TLS's big numbers (scripts/deps).
 $(BUILD)/obj/lvscare/%.o: CFLAGS = -Os
 $(BUILD)/obj/lvscare/%.o: MORE_CFLAGS = -Ilvscare
+# The packager's own code is an input of what it makes (packager/sources.h).
+GOBUILD_SOURCES := $(addprefix packager/,gobuild.c gomod.c tree.c patch.c part.c)
+PACK_SOURCES    := $(sort $(wildcard packager/*.[ch] common/*.[ch]))
+sum = "$(shell cat $(1) | sha256sum | cut -c1-64)"
+$(BUILD)/obj/packager/sources.o: $(PACK_SOURCES)
+$(BUILD)/obj/packager/sources.o: MORE_CFLAGS = -DSOURCES_GOBUILD='$(call sum,$(GOBUILD_SOURCES))' -DSOURCES_ALL='$(call sum,$(PACK_SOURCES))'
 $(BUILD)/libcommon.a: $(call objects,common)
 	@rm -f $@
 	$(AR) rcsD $@ $^
@@ -80,7 +88,12 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libcommon.a $(program_obje
 	@mkdir -p $(@D)
 	$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< $(call link,tests/fuzz/$*.c) -ljansson -lcrypto
 
+# A variable that nobody reads would be a wish that is ignored.
+package_variables := K8S_VERSION ZSTD_LEVEL OUT PACK_WORK PACK_KEEP ARCH SOURCE BUILD CC CFLAGS CCACHE WERROR
+given   = $(foreach v,$(MAKEOVERRIDES),$(if $(findstring =,$v),$(firstword $(subst =, ,$v))))
+unknown = $(filter-out $(package_variables) -%,$(given))
 package: ## K8S_VERSION=v1.37.2: the offline tarball, the installer and a sha256 file in dist/
+	@$(if $(unknown),echo "make package: nothing reads $(unknown); it knows: $(package_variables)" >&2; exit 2)
 	scripts/package
 try: ## package, boot lab machines, ./install on them, show the nodes (stop: make try-down)
 	scripts/try

@@ -229,9 +229,13 @@ static int write_tar(struct bundle *b, struct output *o, struct err *err)
 int bundle_write(struct bundle *b, const char *path, struct digest *digest, uint64_t *total,
                  struct err *err)
 {
-	auto_free char *temp = xasprintf("%s.tmp", path);
-	auto_close int fd = open(temp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-	struct output o = {.fd = fd};
+	auto_free char *temp = fs_temp_beside(path), *sum = xasprintf("%s.sha256", path);
+	auto_close int fd = -1;
+	struct output o;
+
+	fs_remove_temporaries(path);
+	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	o = (struct output){.fd = fd};
 
 	if (fd < 0)
 		return err_set(err, "%s: %s", temp, strerror(errno));
@@ -243,6 +247,7 @@ int bundle_write(struct bundle *b, const char *path, struct digest *digest, uint
 	}
 	digest_final(o.digest, digest);
 	*total = o.bytes;
+	unlink(sum); /* that of the bundle that was there is not this one's */
 	if (fsync(fd) < 0 || rename(temp, path) < 0) {
 		unlink(temp);
 		return err_set(err, "%s: %s", path, strerror(errno));

@@ -36,7 +36,7 @@ int content_program(const struct plan_layer *l, struct layer *out, struct err *e
 
 	(void)err;
 	layer_file(out, l->part->output, l->part->setuid ? 04755 : 0755,
-	           step_value(l->source, "file"), step_value(l->source, "sha256"));
+	           step_value(l->source, "file"), step_value(l->source, "digest"));
 	add_links(out, l->part, "links");
 	add_links(out, l->part, key);
 	return 0;

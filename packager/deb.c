@@ -10,12 +10,14 @@
 #include "mem.h"
 #include "proc.h"
 #include "strbuf.h"
+#include "tree.h"
 
 #include <errno.h>
 #include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Where apt leaves a version: it writes a colon as %3a. */
 static char *file_of(const struct debs *d, const char *name, const char *version)
@@ -52,15 +54,36 @@ static char *version_in(const char *file, const char *name)
 	return strbuf_detach(&version);
 }
 
-/* apt-get download of all wanted ("name" or "name=version") into work/deb/NAME. */
+/* What was fetched whole takes its final name. */
+static int keep_files(const char *from, const char *to, struct err *err)
+{
+	auto_strlist names = {0};
+
+	if (fs_list(from, &names, err) < 0)
+		return -1;
+	for (size_t i = 0; i < names.n; i++) {
+		auto_free char *old = xasprintf("%s/%s", from, names.v[i]);
+		auto_free char *new = xasprintf("%s/%s", to, names.v[i]);
+
+		if (rename(old, new) < 0)
+			return err_set(err, "%s: %s", new, strerror(errno));
+	}
+	return 0;
+}
+
+/* apt-get download of all wanted ("name" or "name=version") into work/deb/NAME, by way of a folder
+ * of its own: what it writes when it is cut off has a final name already. */
 static int download(const struct debs *d, const struct strlist *wanted, struct err *err)
 {
 	auto_free char *dir = xasprintf("%s/deb/%s", d->work, d->name);
+	auto_free char *fresh = xasprintf("%s.new", dir);
 	auto_strlist argv = {0};
-	const struct proc_opts opts = {.dir = dir};
+	const struct proc_opts opts = {.dir = fresh};
 
 	if (!wanted->n)
 		return 0;
+	if (fs_remove_tree(fresh, err) < 0 || fs_mkdir_p(fresh, 0755, err) < 0)
+		return -1;
 	strlist_add(&argv, "apt-get");
 	strlist_add(&argv, "-oAPT::Sandbox::User=root");
 	strlist_add(&argv, "download");
@@ -69,7 +92,36 @@ static int download(const struct debs *d, const struct strlist *wanted, struct e
 	if (proc_check((const char *const *)argv.v, &opts, NULL, err) < 0)
 		return err_wrap(err, "a pinned Debian package may have been replaced in the "
 		                     "archive (apt-get update; --update-lock takes today's)");
-	return 0;
+	return keep_files(fresh, dir, err) < 0 ? -1 : fs_remove_tree(fresh, err);
+}
+
+/* Is the package in the file the one that the lock names? A file that is not is removed, so that it
+ * is fetched again. line, for the record, is the caller's. */
+static int check_file(const struct debs *d, const char *name, const char *version, const char *file,
+                      char **line, struct err *err)
+{
+	struct digest digest;
+
+	if (digest_file(file, &digest, NULL, err) < 0)
+		return -1;
+	*line = xasprintf("deb %s %s %s", name, version, digest.str);
+	if (!d->lock || lock_check(d->lock, *line, err) == 0)
+		return 0;
+	unlink(file);
+	return -1;
+}
+
+static bool is_there(const struct debs *d, const char *name, const char *version, const char *file)
+{
+	auto_free char *line = NULL;
+	struct err why = {0};
+
+	if (!fs_exists(file))
+		return false;
+	if (check_file(d, name, version, file, &line, &why) == 0)
+		return true;
+	fprintf(stderr, "%s is fetched again: %s\n", file, why.msg);
+	return false;
 }
 
 /* What the lock names and is not here yet, or everything when there is no lock. */
@@ -93,7 +145,7 @@ static int fetch(const struct debs *d, struct err *err)
 			               d->lock->path, name);
 		if (!version)
 			strlist_addf(&wanted, "%s:amd64", name);
-		else if (!fs_exists(file))
+		else if (!is_there(d, name, version, file))
 			strlist_addf(&wanted, "%s:amd64=%s", name, version);
 	}
 	return download(d, &wanted, err);
@@ -138,14 +190,10 @@ static int unpack_one(const struct debs *d, const char *name, const char *tree, 
 	auto_free char *version = NULL, *line = NULL;
 	auto_free char *file = locate(d, name, &version, err);
 	struct conf conf = *d->conf;
-	struct digest digest;
 
-	if (!file || digest_file(file, &digest, NULL, err) < 0)
+	if (!file || check_file(d, name, version, file, &line, err) < 0)
 		return -1;
-	line = xasprintf("deb %s %s %s", name, version, digest.str);
 	conf_set(record, "lock", line);
-	if (d->lock && lock_check(d->lock, line, err) < 0)
-		return -1;
 	return deb_unpack(file, tree, keep, &conf, err);
 }
 
@@ -153,6 +201,7 @@ int debs_run(const struct debs *d, struct conf *record, struct err *err)
 {
 	auto_free char *tree = xasprintf("%s/tree/%s", d->work, d->key);
 	auto_free char *temp = xasprintf("%s.tmp", tree);
+	struct digest digest;
 	const char *name;
 	size_t at = 0;
 
@@ -165,6 +214,9 @@ int debs_run(const struct debs *d, struct conf *record, struct err *err)
 			return -1;
 	if (rename(temp, tree) < 0)
 		return err_set(err, "%s: %s", tree, strerror(errno));
+	if (tree_seal(tree, &digest, err) < 0)
+		return -1;
 	conf_set(record, "tree", tree);
+	conf_set(record, "digest", digest.str);
 	return 0;
 }

@@ -66,9 +66,23 @@ static char *clean_path(const char *name)
 	return path;
 }
 
+/* A package may have a link and then a file "behind" it: only directories are walked through. */
+static int check_parents(const char *dir, const char *path, struct err *err)
+{
+	for (const char *p = strchr(path, '/'); p; p = strchr(p + 1, '/')) {
+		auto_free char *parent = xasprintf("%s/%.*s", dir, (int)(p - path), path);
+		struct stat st;
+
+		if (lstat(parent, &st) == 0 && !S_ISDIR(st.st_mode))
+			return err_set(err, "%s leads through %.*s, which is no directory", path,
+			               (int)(p - path), path);
+	}
+	return 0;
+}
+
 static int unpack_file(struct archive *a, struct archive_entry *e, const char *to, struct err *err)
 {
-	auto_close int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+	auto_close int fd = open(to, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
 	                         archive_entry_perm(e) & 0111 ? 0755 : 0644);
 
 	if (fd < 0)
@@ -85,7 +99,7 @@ static int unpack_entry(struct archive *a, struct archive_entry *e, const char *
 	auto_free char *parent = xstrndup(to, (size_t)(strrchr(to, '/') - to));
 	mode_t type = archive_entry_filetype(e);
 
-	if (fs_mkdir_p(parent, 0755, err) < 0)
+	if (check_parents(dir, path, err) < 0 || fs_mkdir_p(parent, 0755, err) < 0)
 		return -1;
 	if (type == AE_IFLNK) {
 		if (symlink(archive_entry_symlink(e), to) < 0)

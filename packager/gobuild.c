@@ -20,10 +20,14 @@
 #include <sys/stat.h>
 
 /* All that go reads from its environment and that would change the program. */
-#define GO_ENV                                                                          \
-	"GOFLAGS=", "GOTOOLCHAIN=local", "GOWORK=off", "GO111MODULE=on", "GOOS=linux",  \
-	    "GOARCH=amd64", "GOAMD64=v1", "GOEXPERIMENT=", "GODEBUG=", "GOFIPS140=off", \
-	    "GOENV=off", "LC_ALL=C", "CC=gcc", "CGO_CFLAGS=-O2", "CGO_LDFLAGS="
+#define GO_ENV                                                                             \
+	"GOFLAGS=", "GOTOOLCHAIN=local", "GOWORK=off", "GO111MODULE=on", "GOOS=linux",     \
+	    "GOARCH=amd64", "GOAMD64=v1", "GOEXPERIMENT=", "GODEBUG=", "GOFIPS140=off",    \
+	    "GOENV=off", "GOTELEMETRY=off",                                                \
+	    "GOINSECURE=", "GOPRIVATE=", "GONOPROXY=", "GONOSUMDB=", "LC_ALL=C", "CC=gcc", \
+	    "CGO_CPPFLAGS=", "CGO_CFLAGS=-O2",                                             \
+	    "CGO_CXXFLAGS=", "CGO_FFLAGS=", "CGO_LDFLAGS=", "PKG_CONFIG=pkg-config",       \
+	    "PKG_CONFIG_PATH=", "CPATH=", "C_INCLUDE_PATH=", "LIBRARY_PATH="
 
 static const char *const env_plain[] = {GO_ENV, "CGO_ENABLED=0", NULL};
 static const char *const env_cgo[] = {GO_ENV, "CGO_ENABLED=1", NULL};
@@ -124,6 +128,8 @@ static int fetch(const struct gobuild *g, struct conf *record, struct strlist *d
 			return -1;
 		line = xasprintf("module %s %s %s", path, version, d.sum);
 		rc = note(g, record, line, err);
+		if (rc == 0)
+			rc = gomod_check(&d, path, version, err);
 		if (i == 0)
 			conf_set(record, "module-dir", d.dir);
 		strlist_add(dirs, d.dir);
@@ -230,6 +236,7 @@ static void add_words(struct strlist *l, const char *const *words)
 static int resolve(const struct gobuild *g, const char *main, struct conf *record, struct err *err)
 {
 	auto_free char *tags = build_tags(g->part);
+	const char *const verify[] = {"go", "mod", "verify", NULL};
 	const char *const list[] = {"go", "list", "-mod=mod", "-deps", "-tags", tags, NULL};
 	auto_strlist argv = {0};
 	auto_free char *sum = xasprintf("%s/go.sum", main), *line = NULL;
@@ -241,10 +248,17 @@ static int resolve(const struct gobuild *g, const char *main, struct conf *recor
 	strlist_add(&argv, g->part->package);
 	if (go(g, (const char *const *)argv.v, main, "find the modules", err) < 0)
 		return -1;
+	if (!fs_exists(sum) && fs_write_atomic(sum, "", 0, 0644, err) < 0) /* no other module */
+		return -1;
 	if (digest_file(sum, &d, NULL, err) < 0)
 		return -1;
 	line = xasprintf("gosum %s - %s", g->part->name, d.str);
-	return note(g, record, line, err);
+	if (note(g, record, line, err) < 0)
+		return -1;
+	/* go compiles what lies in its cache, and by itself looks at zip files alone */
+	if (go(g, verify, main, "find the modules in its cache as they were downloaded", err) < 0)
+		return err_wrap(err, "the log names them; go clean -modcache fetches all anew");
+	return 0;
 }
 
 static int compile(const struct gobuild *g, const char *main, struct conf *record, struct err *err)
@@ -287,7 +301,7 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 	size = xasprintf("%llu", (unsigned long long)bytes);
 	conf_set(record, "file", file);
 	conf_set(record, "size", size);
-	conf_set(record, "sha256", d.str);
+	conf_set(record, "digest", d.str);
 	return 0;
 }
 

@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gomod.h"
 
+#include "digest.h"
 #include "err.h"
 #include "mem.h"
 #include "part.h"
 #include "proc.h"
 #include "strbuf.h"
+#include "tree.h"
 
 #include <jansson.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,6 +50,50 @@ int gomod_download(const char *path, const char *version, const char *const *env
 	               cause       ? cause
 	               : words.len ? strbuf_str(&words)
 	                           : "no reason given");
+}
+
+/* "sha256:1f.." -> "h1:Hw.." */
+static void to_h1(const struct digest *d, char out[static GOMOD_SUM_LEN + 1])
+{
+	unsigned char bytes[DIGEST_HEX_LEN / 2];
+	unsigned byte;
+
+	for (size_t i = 0; i < sizeof(bytes); i++) {
+		sscanf(digest_hex(d) + 2 * i, "%2x", &byte);
+		bytes[i] = (unsigned char)byte;
+	}
+	memcpy(out, "h1:", 3);
+	EVP_EncodeBlock((unsigned char *)out + 3, bytes, sizeof(bytes));
+}
+
+/* golang.org/x/mod/sumdb/dirhash, Hash1: the digest of one line for each file. */
+int gomod_check(const struct gomod_download *d, const char *path, const char *version,
+                struct err *err)
+{
+	auto_strlist files = {0};
+	auto_strbuf text = {0};
+	char sum[GOMOD_SUM_LEN + 1];
+	struct digest digest;
+
+	if (tree_list(d->dir, &files, err) < 0)
+		return -1;
+	for (size_t i = 0; i < files.n; i++) {
+		auto_free char *file = xasprintf("%s/%s", d->dir, files.v[i]);
+
+		if (digest_file(file, &digest, NULL, err) < 0)
+			return -1;
+		strbuf_addf(&text, "%s  %s@%s/%s\n", digest_hex(&digest), path, version,
+		            files.v[i]);
+	}
+	digest_data(strbuf_str(&text), text.len, &digest);
+	to_h1(&digest, sum);
+	if (strcmp(sum, d->sum) == 0)
+		return 0;
+	return err_set(err,
+	               "the files of %s@%s in Go's cache are not those that were downloaded (%s): "
+	               "somebody has changed them, or the disk has; go clean -modcache fetches all "
+	               "anew",
+	               path, version, d->dir);
 }
 
 void gomod_download_release(struct gomod_download *d)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 
+#define GOMOD_SUM_LEN 47 /* "h1:" and 32 bytes in base64 */
+
 struct err;
 struct part;
 struct strbuf;
@@ -13,6 +15,9 @@ struct gomod_download {
 
 int gomod_download(const char *path, const char *version, const char *const *env,
                    struct gomod_download *out, struct err *err);
+/* Are the files in its directory those that its sum is of? */
+int gomod_check(const struct gomod_download *d, const char *path, const char *version,
+                struct err *err);
 void gomod_download_release(struct gomod_download *d);
 
 /*

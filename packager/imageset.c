@@ -119,7 +119,7 @@ static int fill_layer(const struct plan_layer *l, struct layer *out, struct err 
 static int list_inputs(struct step *s, struct strbuf *out, struct err *err)
 {
 	(void)err;
-	strbuf_addf(out, "%s\n", step_value(s->deps[0], "sha256"));
+	strbuf_addf(out, "%s\n", step_value(s->deps[0], "digest"));
 	return 0;
 }
 

@@ -27,7 +27,7 @@ int kubeadm_list_images(const char *kube, const char *version, const char *work,
 		return err_set(err, "%s is not there", kube);
 	if (fs_symlink_atomic(full, link, err) < 0 || proc_check(argv, &opts, &out, err) < 0)
 		return -1;
-	for (char *line = strtok(out.buf, "\n"); line; line = strtok(NULL, "\n"))
+	for (char *line = out.len ? strtok(out.buf, "\n") : NULL; line; line = strtok(NULL, "\n"))
 		conf_set(record, "image", line);
 	if (!record->n)
 		return err_set(err, "kubeadm lists no images for %s", version);

@@ -106,7 +106,9 @@ int lock_check(const struct lock *l, const char *line, struct err *err)
 	if (!have)
 		return err_set(err, "%s has no entry \"%.*s\"; --update-lock writes it", l->path,
 		               (int)len - 1, line);
-	return err_set(err, "%.*s is %s, but %s has %s; --update-lock accepts the new one",
+	return err_set(err,
+	               "%.*s is %s, but %s has %s: it may be damaged, or not be what it says; find "
+	               "out why before --update-lock takes it",
 	               (int)len - 1, line, line + len, l->path, have + len);
 }
 

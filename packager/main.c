@@ -12,6 +12,7 @@
 #include "zst.h"
 
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct options {
@@ -83,6 +84,9 @@ static int parse(struct options *o, int argc, char **argv, struct err *err)
 	     0, false},
 	    {0, "work", CLI_STRING, "DIR", "Where results of steps are kept (build/pack)", &s->work,
 	     0, 0, false},
+	    {0, "keep", CLI_UINT, "N",
+	     "Results of each step that stay there: versions and levels made in turn (4)", &s->keep,
+	     1, 1000, false},
 	    {0, "parts", CLI_STRING, "DIR", "What is compiled and shipped (packager/parts)",
 	     &s->parts, 0, 0, false},
 	    {0, "patches", CLI_STRING, "DIR", "Patches for kubeadm (kubeadm-patches)", &s->patches,
@@ -145,6 +149,7 @@ int main(int argc, char **argv)
 	            .nft = "build/nft",
 	            .install = "build/install",
 	            .level = 19,
+	            .keep = 4,
 	            .jobs = (unsigned)sysconf(_SC_NPROCESSORS_ONLN)},
 	    .source = "modules",
 	    .arch = "amd64",
@@ -152,6 +157,7 @@ int main(int argc, char **argv)
 	struct err err = {0};
 	int rc;
 
+	umask(022); /* modes of what is made do not depend on who makes it */
 	log_init("kubecask-pack", LOG_LVL_INFO);
 	rc = parse(&o, argc, argv, &err);
 	if (rc == 0)

@@ -310,7 +310,7 @@ int package_make(const struct settings *given, const char *version, struct err *
 	if (rc == 0)
 		rc = set->images ? imageset_write(p, &b, err) : write_files(p, &b, err);
 	if (rc == 0)
-		rc = store_prune(set->work, err);
+		rc = store_prune(set->work, set->keep, err);
 	bundle_release(&b);
 	plan_release(p);
 	free(p);

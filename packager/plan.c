@@ -12,6 +12,7 @@
 #include "layer.h"
 #include "mem.h"
 #include "patch.h"
+#include "sources.h"
 #include "tools.h"
 #include "zst.h"
 
@@ -19,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* In the order in which they are begun: the longest first. */
 static const char *const part_names[] = {"kube", "containerd", "coredns", "flannel",
@@ -54,7 +56,7 @@ static int compile_inputs(struct step *s, struct strbuf *out, struct err *err)
 	const struct compile_ctx *c = s->ctx;
 	struct gobuild g = gobuild_of(s);
 
-	strbuf_addf(out, "%s\n", conf_get(&c->plan->env, "go"));
+	strbuf_addf(out, "%s\n%s\n", sources_gobuild, conf_get(&c->plan->env, "go"));
 	if (c->part->cgo)
 		strbuf_addf(out, "%s\n", conf_get(&c->plan->env, "gcc"));
 	return gobuild_inputs(&g, out, err);
@@ -73,10 +75,11 @@ static int debs_inputs(struct step *s, struct strbuf *out, struct err *err)
 	const struct plan *p = d->plan;
 
 	(void)err;
+	strbuf_addf(out, "%s\n", sources_all);
 	conf_write(&d->conf, out);
-	if (p->set->update_lock) { /* always asked for anew */
-		strbuf_addstr(out, "today's\n");
-		return fs_exists("/var/lib/apt/lists") ? 0 : err_set(err, "no apt lists");
+	if (p->set->update_lock) { /* today's packages: no result of an earlier run has them */
+		strbuf_addf(out, "%lld\n", p->began);
+		return 0;
 	}
 	for (size_t i = 0; i < p->release.lock.n; i++)
 		if (!strncmp(p->release.lock.line[i], "deb ", 4))
@@ -101,8 +104,8 @@ static int images_inputs(struct step *s, struct strbuf *out, struct err *err)
 	const struct plan *p = s->ctx;
 
 	(void)err;
-	strbuf_addf(out, "%s\n%s\n", step_value(plan_compiled(p, "kube"), "sha256"),
-	            p->release.version);
+	strbuf_addf(out, "%s\n%s\n%s\n", sources_all,
+	            step_value(plan_compiled(p, "kube"), "digest"), p->release.version);
 	return 0;
 }
 
@@ -130,8 +133,8 @@ static int layer_step_inputs(struct step *s, struct strbuf *out, struct err *err
 	struct layer layer = {0};
 	int rc = fill(s, &layer, err);
 
-	strbuf_addf(out, "zstd %s level %u epoch %lld\n", zst_version(), l->plan->set->level,
-	            l->plan->release.epoch);
+	strbuf_addf(out, "%s\nzstd %s level %u epoch %lld\n", sources_all, zst_version(),
+	            l->plan->set->level, l->plan->release.epoch);
 	if (rc == 0)
 		rc = layer_inputs(&layer, out, err);
 	layer_release(&layer);
@@ -322,8 +325,12 @@ int plan_open(const struct settings *set, const char *version, const char *lock,
               struct err *err)
 {
 	struct plan *p = out;
+	struct timespec now;
 
-	*p = (struct plan){.set = set, .steps = {.work = set->work, .jobs = set->jobs}};
+	clock_gettime(CLOCK_REALTIME, &now);
+	*p = (struct plan){.set = set,
+	                   .began = now.tv_sec * 1000000000LL + now.tv_nsec,
+	                   .steps = {.work = set->work, .jobs = set->jobs}};
 	if (release_load(set->releases, version, &p->release, err) < 0)
 		return -1;
 	if (lock) {
@@ -379,9 +386,26 @@ static int settle_lock(struct plan *p, struct err *err)
 	return rc;
 }
 
+/* Before anything is fetched or compiled. */
+static int check_toolchain(const struct plan *p, struct err *err)
+{
+	auto_free char *tool = xasprintf("tool go %s -", conf_get(&p->env, "go"));
+
+	if (p->set->update_lock)
+		return 0;
+	if (!fs_exists(p->release.lock_path))
+		return err_set(err,
+		               "%s is not there: the hashes of what %s is made of are not known; "
+		               "--update-lock writes it from what is fetched today",
+		               p->release.lock_path, p->release.version);
+	return lock_check(&p->release.lock, tool, err);
+}
+
 int plan_run(struct plan *p, struct err *err)
 {
-	return steps_run(&p->steps, err) < 0 ? -1 : settle_lock(p, err);
+	if (check_toolchain(p, err) < 0 || steps_run(&p->steps, err) < 0)
+		return -1;
+	return settle_lock(p, err);
 }
 
 void plan_release(struct plan *p)

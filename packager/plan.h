@@ -20,7 +20,7 @@ struct settings {
 	const char *lvscare, *pause, *netfilter_select, *log_runner, *nft, *install;
 	const char *images;   /* directory of an image set, which is made instead of the bundle */
 	struct strlist trees; /* "NAME=DIR": trees made before that layers of the set name */
-	unsigned level, jobs;
+	unsigned level, jobs, keep; /* keep: results of each step */
 	bool update_lock;
 };
 
@@ -49,6 +49,7 @@ struct plan_layer {
 /* Everything that is to be done for a package, and its results. */
 struct plan {
 	const struct settings *set;
+	long long began; /* ns, by the clock: stands for "today" in keys */
 	struct release release;
 	struct conf env; /* what stands for the tools in every key */
 	struct steps steps;

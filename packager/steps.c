@@ -5,6 +5,7 @@
 #include "err.h"
 #include "fs.h"
 #include "mem.h"
+#include "tree.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -98,22 +99,28 @@ static void progress(const struct steps *l, const struct step *s)
 		fprintf(stderr, "%.1f s\n", (double)(now_ms() - s->started) / 1000);
 }
 
-/* What a record speaks of ("file" of "size" bytes, "tree") must still be there, whole. */
-static bool record_holds(const struct conf *record)
+/* What a record speaks of, a "file" or a "tree", must be there with the bytes of its "digest". */
+static bool record_holds(const struct step *s)
 {
-	const char *file = conf_get(record, "file"), *size = conf_get(record, "size");
-	const char *tree = conf_get(record, "tree");
-	auto_close int fd = -1;
-	off_t end;
+	const char *file = conf_get(&s->record, "file"), *tree = conf_get(&s->record, "tree");
+	const char *path = file ? file : tree, *want = step_value(s, "digest");
+	struct err ignored = {0};
+	struct digest is;
+	int rc;
 
-	if (!file)
-		return !tree || fs_exists(tree);
-	fd = open(file, O_RDONLY | O_CLOEXEC);
-	end = fd < 0 ? -1 : lseek(fd, 0, SEEK_END);
-	return end >= 0 && (!size || strtoll(size, NULL, 10) == end);
+	if (!path)
+		return true;
+	if (!fs_exists(path))
+		return false;
+	rc = file ? digest_file(file, &is, NULL, &ignored) : tree_seal(tree, &is, &ignored);
+	if (rc == 0 && strcmp(is.str, want) == 0)
+		return true;
+	fprintf(stderr, "  %s: what was kept of it has changed and is made again: %s\n", s->name,
+	        path);
+	return false;
 }
 
-static int make_key(struct step *s, struct err *err)
+static int make_key(struct step *s, char key[static STEP_KEY_LEN + 1], struct err *err)
 {
 	auto_strbuf text = {0};
 	struct digest d;
@@ -122,8 +129,20 @@ static int make_key(struct step *s, struct err *err)
 	if (s->inputs(s, &text, err) < 0)
 		return err_wrap(err, "%s", s->name);
 	digest_data(text.buf, text.len, &d);
-	snprintf(s->key, sizeof(s->key), "%.32s", digest_hex(&d));
+	snprintf(key, STEP_KEY_LEN + 1, "%.*s", STEP_KEY_LEN, digest_hex(&d));
 	return 0;
+}
+
+/* The result is of the inputs that the step has read: they must be those of its key still. */
+static int check_key(struct step *s, struct err *err)
+{
+	char key[STEP_KEY_LEN + 1];
+
+	if (make_key(s, key, err) < 0)
+		return -1;
+	if (strcmp(key, s->key) == 0)
+		return 0;
+	return err_set(err, "a file that it reads was changed meanwhile: repeat the command");
 }
 
 static int load_record(const struct steps *l, struct step *s)
@@ -134,7 +153,7 @@ static int load_record(const struct steps *l, struct step *s)
 
 	if (conf_load(path, &s->record, &ignored) < 0)
 		return -1;
-	if (record_holds(&s->record)) {
+	if (record_holds(s)) {
 		utimensat(AT_FDCWD, path, NULL, 0); /* used now: see store_prune */
 		return 0;
 	}
@@ -164,7 +183,7 @@ __attribute__((noreturn)) static void child(const struct steps *l, struct step *
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (fd < 0 || dup2(fd, STDERR_FILENO) < 0 || dup2(fd, STDOUT_FILENO) < 0)
 		err_set(&err, "%s: %s", log, strerror(errno));
-	else if (s->run(s, &err) == 0 && save_record(l, s, &err) == 0)
+	else if (s->run(s, &err) == 0 && check_key(s, &err) == 0 && save_record(l, s, &err) == 0)
 		_exit(0);
 	fflush(NULL);
 	fs_write_all(report, err.msg, strlen(err.msg));
@@ -175,7 +194,7 @@ static int start(struct steps *l, struct step *s, struct err *err)
 {
 	int p[2];
 
-	if (make_key(s, err) < 0)
+	if (make_key(s, s->key, err) < 0)
 		return -1;
 	s->started = now_ms();
 	if (load_record(l, s) == 0) {
@@ -352,5 +371,8 @@ int steps_run(struct steps *l, struct err *err)
 	rc = loop(l, err);
 	if (rc < 0)
 		kill_all(l);
+	sa.sa_handler = SIG_DFL;
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
 	return rc;
 }

@@ -11,6 +11,7 @@
 struct err;
 
 #define STEP_DEPS_MAX 24
+#define STEP_KEY_LEN  32
 
 enum step_state { STEP_WAITING, STEP_RUNNING, STEP_DONE };
 
@@ -29,7 +30,7 @@ struct step {
 	struct step *deps[STEP_DEPS_MAX];
 	size_t n_deps;
 	/* filled by steps_run */
-	char key[33];
+	char key[STEP_KEY_LEN + 1];
 	struct conf record;
 	enum step_state state;
 	bool cached;

@@ -16,8 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define KEEP 4 /* records of a step: two levels of two states, say */
-
 struct record {
 	char *name, *path;
 	size_t step_len; /* of the name: up to the key */
@@ -31,11 +29,14 @@ int store_open(const char *work, struct err *err)
 
 	if (fs_mkdir_p(work, 0755, err) < 0)
 		return -1;
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	/* Not O_CLOEXEC: compilers that outlive a killed packager hold it, so that the next one
+	 * waits for them instead of removing what they read. */
+	fd = open(path, O_RDWR | O_CREAT, 0644);
 	if (fd < 0)
 		return err_set(err, "%s: %s", path, strerror(errno));
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		fprintf(stderr, "  waiting for another kubecask-pack in %s\n", work);
+		fprintf(stderr, "  waiting for another kubecask-pack, or what it started, in %s\n",
+		        work);
 		if (flock(fd, LOCK_EX) < 0)
 			return err_set(err, "%s: %s", path, strerror(errno));
 	}
@@ -84,7 +85,7 @@ static int load_records(const char *dir, struct record **out, size_t *n, struct 
 }
 
 /* Removes superfluous records; what the others name goes to wanted. */
-static void sort_out(const struct record *r, size_t n, struct strlist *wanted)
+static void sort_out(const struct record *r, size_t n, size_t keep, struct strlist *wanted)
 {
 	static const char *const keys[] = {"file", "tree"};
 
@@ -96,7 +97,7 @@ static void sort_out(const struct record *r, size_t n, struct strlist *wanted)
 		               !strncmp(r[i].name, r[i - 1].name, r[i].step_len)
 		           ? same + 1
 		           : 0;
-		if (same >= KEEP || conf_load(r[i].path, &c, &ignored) < 0) {
+		if (same >= keep || conf_load(r[i].path, &c, &ignored) < 0) {
 			unlink(r[i].path);
 			continue;
 		}
@@ -129,7 +130,7 @@ static int remove_others(const char *work, const char *dir, const struct strlist
 	return 0;
 }
 
-int store_prune(const char *work, struct err *err)
+int store_prune(const char *work, size_t keep, struct err *err)
 {
 	static const char *const dirs[] = {"bin", "tree", "blobs"};
 	auto_free char *records = xasprintf("%s/records", work);
@@ -139,7 +140,7 @@ int store_prune(const char *work, struct err *err)
 	int rc = load_records(records, &r, &n, err);
 
 	if (rc == 0)
-		sort_out(r, n, &wanted);
+		sort_out(r, n, keep, &wanted);
 	for (size_t i = 0; rc == 0 && i < ARRAY_SIZE(dirs); i++)
 		rc = remove_others(work, dirs[i], &wanted, err);
 	for (size_t i = 0; i < n; i++) {

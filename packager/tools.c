@@ -21,7 +21,8 @@ static char *first_line(const char *const argv[], const char *const env[], struc
 char *go_version(struct err *err)
 {
 	const char *const argv[] = {"go", "env", "GOVERSION", NULL};
-	const char *const env[] = {"GOTOOLCHAIN=local", "GOFLAGS=", NULL};
+	const char *const env[] = {"GOTOOLCHAIN=local", "GOFLAGS=", "GOEXPERIMENT=", "GOENV=off",
+	                           NULL};
 
 	return first_line(argv, env, err);
 }

@@ -9,6 +9,7 @@
 #include "strbuf.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -81,6 +82,43 @@ int tree_digest(const char *dir, struct strbuf *out, struct err *err)
 			return -1;
 		strbuf_addf(out, "%s %s\n", files.v[i], d.str);
 	}
+	return 0;
+}
+
+static int seal_entry(const char *dir, const char *name, struct strbuf *out, struct err *err)
+{
+	auto_free char *path = xasprintf("%s/%s", dir, name);
+	char target[PATH_MAX];
+	struct digest d;
+	struct stat st;
+	ssize_t n;
+
+	if (lstat(path, &st) < 0)
+		return err_set(err, "%s: %s", path, strerror(errno));
+	if (!S_ISLNK(st.st_mode)) {
+		if (digest_file(path, &d, NULL, err) < 0)
+			return -1;
+		strbuf_addf(out, "%s %d %s\n", name, (st.st_mode & 0111) != 0, d.str);
+		return 0;
+	}
+	n = readlink(path, target, sizeof(target));
+	if (n < 0 || (size_t)n == sizeof(target))
+		return err_set(err, "%s: unreadable link", path);
+	strbuf_addf(out, "%s -> %.*s\n", name, (int)n, target);
+	return 0;
+}
+
+int tree_seal(const char *dir, struct digest *out, struct err *err)
+{
+	auto_strlist files = {0};
+	auto_strbuf text = {0};
+
+	if (tree_list(dir, &files, err) < 0)
+		return -1;
+	for (size_t i = 0; i < files.n; i++)
+		if (seal_entry(dir, files.v[i], &text, err) < 0)
+			return -1;
+	digest_data(text.buf, text.len, out);
 	return 0;
 }
 

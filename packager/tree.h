@@ -11,6 +11,11 @@ int tree_copy(const char *from, const char *to, struct err *err);
  * there. */
 int tree_digest(const char *dir, struct strbuf *out, struct err *err);
 
+/* A digest of all files below dir: paths, bytes, whether they can be run; links with their targets.
+ */
+struct digest;
+int tree_seal(const char *dir, struct digest *out, struct err *err);
+
 /* All files and links below dir, as relative paths, sorted. */
 struct strlist;
 int tree_list(const char *dir, struct strlist *out, struct err *err);

@@ -1,13 +1,21 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 bats_require_minimum_version 1.5.0
-# A whole package, from parts to bundle, with compilers that answer at once.
+# A whole package, from parts to bundle.
+
+setup_file() {
+	load kubecask-pack
+	make_first_world
+}
+
+teardown_file() {
+	load kubecask-pack
+	drop_worlds
+}
 
 setup() {
 	load kubecask-pack
-	BUILD=${KUBECASK_BUILD:-$BATS_TEST_DIRNAME/../../build}
-	BUILD=$(cd "$BUILD" && pwd)
-	make_world "$BATS_TEST_TMPDIR/world"
+	take_world
 	T=$W/dist/kubecask-v1.37.2-linux-amd64.tar
 }
 
@@ -121,11 +129,11 @@ EOF
 @test "a second run builds nothing, and says so" {
 	pack >/dev/null 2>&1
 	cp "$T" "$BATS_TEST_TMPDIR/first"
-	: >"$FAKE_LOG"
+	: >"$TOOLS_LOG"
 	run pack
 	[ "$status" -eq 0 ]
 	[ "$(grep -c unchanged <<<"$output")" -eq 26 ]
-	[ "$(grep -c 'go build' "$FAKE_LOG")" -eq 0 ]
+	[ "$(grep -c 'go build' "$TOOLS_LOG")" -eq 0 ]
 	cmp "$T" "$BATS_TEST_TMPDIR/first"
 }
 
@@ -136,8 +144,7 @@ EOF
 	[ "$status" -eq 0 ]
 	[[ $output == *"compile cni"*" s"* ]]
 	[ "$(grep -c unchanged <<<"$output")" -eq 25 ] # the program came out the same
-	echo 'package app // more' >"$W/patches/overlay/app/more.go"
-	export FAKE_STAMP=2
+	overlay two
 	run pack
 	[ "$status" -eq 0 ]
 	for step in "compile kube" "list images" "compress kube"; do
@@ -168,7 +175,7 @@ EOF
 	pack >/dev/null 2>&1
 	first=$(tar -xOf "$T" index.json | jq -r "$digest")
 	[[ $first =~ ^[0-9a-f]{40}$ ]]
-	echo 'package app // more' >"$W/patches/overlay/app/more.go"
+	overlay two
 	pack >/dev/null 2>&1
 	[ "$(tar -xOf "$T" index.json | jq -r "$digest")" != "$first" ]
 }
@@ -200,11 +207,11 @@ image_config() {
 	echo 'ldflags = -X main.UnsafeEtcd=@UNSAFE_ETCD_VERSION@' >>"$W/parts/kube/part.conf"
 	pack >/dev/null 2>&1
 	[ "$(tar -xOf "$T" index.json | jq -r "$unsafe")" = none ]
-	grep -q -- '-X main.UnsafeEtcd=none' "$FAKE_LOG"
+	grep -q -- '-X main.UnsafeEtcd=none' "$TOOLS_LOG"
 	echo 'unsafe-etcd = 3.5.0-3.5.25' >>"$W/releases/v1.37.conf"
 	pack >/dev/null 2>&1
 	[ "$(tar -xOf "$T" index.json | jq -r "$unsafe")" = 3.5.0-3.5.25 ]
-	grep -q -- '-X main.UnsafeEtcd=3.5.0-3.5.25' "$FAKE_LOG"
+	grep -q -- '-X main.UnsafeEtcd=3.5.0-3.5.25' "$TOOLS_LOG"
 }
 
 @test "names and sources that only one minor has" {
@@ -212,7 +219,7 @@ image_config() {
 	echo 'links-v1-36 = only-36' >>"$W/parts/kube/part.conf"
 	run pack
 	[ "$status" -eq 0 ]
-	grep -q -- '-tags kube_v1_37 ' "$FAKE_LOG"
+	grep -q -- '-tags kube_v1_37 ' "$TOOLS_LOG"
 	mkdir "$BATS_TEST_TMPDIR/x"
 	tar -C "$BATS_TEST_TMPDIR/x" -xf "$T"
 	for f in "$BATS_TEST_TMPDIR"/x/blobs/sha256/*; do zstd -dcq "$f" 2>/dev/null | tar -tf - 2>/dev/null || :; done >"$BATS_TEST_TMPDIR/list"

@@ -1,28 +1,46 @@
 #!/usr/bin/env bats
 # SPDX-License-Identifier: Apache-2.0
 bats_require_minimum_version 1.5.0
-# kubecask-pack --images: an archive of images that files describe, with compilers that answer at once.
+# kubecask-pack --images: an archive of images that files describe.
+
+setup_file() {
+	load kubecask-pack
+	make_first_world
+}
+
+teardown_file() {
+	load kubecask-pack
+	drop_worlds
+}
 
 setup() {
 	load kubecask-pack
-	BUILD=${KUBECASK_BUILD:-$BATS_TEST_DIRNAME/../../build}
-	BUILD=$(cd "$BUILD" && pwd)
-	make_world "$BATS_TEST_TMPDIR/world"
+	take_world
 	make_set
 	T=$W/dist/set-v1.37.2-linux-amd64.tar
-	export FAKE_IMAGES="registry.example.org/tests/web:2 registry.example.org/tests/web:1 registry.example.org/other:1 registry.example.org/secret/web:1"
 }
 
 part() { # DIR NAME OUTPUT [LINE...]
 	mkdir -p "$1/$2"
+	put_module "$2" v1.0.0
+	printf 'package main\n\nimport "example.org/%s/app"\n\nfunc main() { println(app.Value) }\n' "$2" >"$1/$2/main.go"
 	printf '%s\n' "component = $2" "module = example.org/$2 v1.0.0" "output = $3" "${@:4}" >"$1/$2/part.conf"
+}
+
+# What the test program says when it is asked for its images
+test_lists() { # IMAGE...
+	local text=$'package app\n\nimport (\n\t"os"\n\t"testing"\n)\n\nfunc TestMain(m *testing.M) {\n' i
+	for i in "$@"; do text+=$'\tos.Stdout.WriteString("'$i$'\\n")\n'; done
+	put_module e2e v1.0.0 app/app_test.go "$text"$'\tos.Exit(0)\n}\n'
 }
 
 make_set() {
 	local s=$W/set
 	mkdir -p "$s/images" "$s/locks" "$s/layers/tools/root/etc" "$s/layers/made" "$s/layers/pages" "$W/made/bin"
-	part "$s/programs" e2e e2e.test 'test = yes'
+	part "$s/programs" e2e e2e.test 'test = yes' 'package = example.org/e2e/app'
+	test_lists registry.example.org/tests/web:2 registry.example.org/tests/web:1 registry.example.org/other:1 registry.example.org/secret/web:1
 	part "$s/layers" web bin/web 'setuid = yes'
+	put_deb curl 1:2-3
 	echo 'package = curl' >"$s/layers/tools/debs.conf"
 	echo tools >"$s/layers/tools/root/etc/tools"
 	echo 'tree = made' >"$s/layers/made/tree.conf"
@@ -65,8 +83,8 @@ EOF
 	[[ $output == *web:1*web:2* ]]
 	(cd "$W/dist" && sha256sum -c "$T.sha256")
 	[ -x "$W/dist/e2e.test" ]
-	grep -q '^go test -c -vet=off ' "$FAKE_LOG"
-	grep '^go list ' "$FAKE_LOG" | grep -q -- ' -test '
+	grep -q '^go test -c -vet=off ' "$TOOLS_LOG"
+	grep '^go list ' "$TOOLS_LOG" | grep -q -- ' -test '
 }
 
 @test "an image has its layers in order, its words, its user and its tag" {
@@ -86,7 +104,7 @@ EOF
 
 @test "inputs are locked, and twice the same makes the same" {
 	run ! images
-	[[ $output == *"locks/v1.37.2.lock has no entry \""* ]]
+	[[ $output == *"locks/v1.37.2.lock is not there: "* ]]
 	nothing_written
 	images --update-lock
 	cp "$T" "$W/first.tar"
@@ -94,7 +112,8 @@ EOF
 	images
 	cmp "$T" "$W/first.tar"
 	rm -rf "$W/work"
-	FAKE_SUM=other run ! images
+	put_module web v1.0.0 app/value.go $'package app\n\nvar Value = 2\n'
+	run ! images
 	[[ $output == *"but "*"locks/v1.37.2.lock has"* ]]
 }
 
@@ -123,6 +142,7 @@ EOF
 @test "none of the listed images is described" {
 	images --update-lock
 	rm -rf "$W/work"
-	FAKE_IMAGES=registry.example.org/other:1 run ! images
+	test_lists registry.example.org/other:1
+	run ! images --update-lock
 	[[ $output == *"none of the images that are listed has a description" ]]
 }

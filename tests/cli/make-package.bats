@@ -33,6 +33,19 @@ teardown() { rm -rf "$OUT"; }
 	[[ $output == *"K8S_VERSION is missing"* ]]
 }
 
+@test "variables that nothing reads are named; an architecture that there is not is refused" {
+	run make -s package K8S_VERSION=v1.37.2 K8S_VERSON=v1.37.1 CFLAGS="-O2 -g"
+	[ "$status" -ne 0 ]
+	[[ $output == *"make package: nothing reads K8S_VERSON; it knows: K8S_VERSION ZSTD_LEVEL OUT "* ]]
+	run make -s package K8S_VERSION=v1.37.2 ARCH=arm64
+	[ "$status" -ne 0 ]
+	[[ $output == *'--arch: "arm64" is not supported, only amd64'* ]]
+	run make -s package K8S_VERSION=v1.37.2 SOURCE=images
+	[ "$status" -ne 0 ]
+	[[ $output == *'--source: "images" is not supported, only modules'* ]]
+	[ -z "$(ls -A "$OUT")" ]
+}
+
 @test "every test file and script can be run" {
 	run find tests/cli tests/check tests/e2e -name '*.bats' ! -perm -u+x
 	echo "$output"

@@ -8,7 +8,8 @@
 load lib
 load upgrade
 
-MINOR=$(echo "$FROM" | sed 's/^v\([0-9]*\.[0-9]*\)\..*/\1/')
+MINOR=${FROM#v}
+MINOR=${MINOR%.*}
 OLD_BUNDLE=$OLDER/dist/kubecask-$FROM-linux-amd64.tar
 
 setup_file() {
