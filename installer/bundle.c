@@ -5,6 +5,7 @@
 #include "fs.h"
 #include "mem.h"
 #include "tar.h"
+#include "trust.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -14,10 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BAD(err, ...) err_set_code((err), EXIT_BAD_BUNDLE, __VA_ARGS__)
-#define BLOB_PREFIX   "blobs/sha256/"
-#define READ_SIZE     (1u << 18)
-#define MEMBERS_MAX   (OCI_BLOBS_MAX + 16)
+#define BAD(err, ...)  err_set_code((err), EXIT_BAD_BUNDLE, __VA_ARGS__)
+#define BLOB_PREFIX    "blobs/sha256/"
+#define READ_SIZE      (1u << 18)
+#define MEMBERS_MAX    (OCI_BLOBS_MAX + 16)
+#define SIGNATURES_MAX 64
 /* How much larger a zstd -19 layer of Go programs is when unpacked (notes: 172.7 MB from 33.6). */
 #define UNPACK_FACTOR 5.5
 #define SPARE         1.2
@@ -142,6 +144,25 @@ static int add_blob(struct bundle *b, const struct tar_entry *e, uint64_t offset
 	return 0;
 }
 
+/* index.json.ID.minisig; several keys may have signed. */
+static bool is_signature(const char *name)
+{
+	return fnmatch("index.json.*.minisig", name, 0) == 0;
+}
+
+static int add_signature(struct bundle *b, const struct tar_entry *e, uint64_t offset,
+                         struct err *err)
+{
+	auto_strbuf text = {0};
+
+	if (b->signatures.n >= SIGNATURES_MAX)
+		return BAD(err, "more than %d signatures", SIGNATURES_MAX);
+	if (read_text(b, e, offset, 4096, &text, err) < 0)
+		return -1;
+	strlist_add(&b->signatures, strbuf_str(&text));
+	return 0;
+}
+
 /* Members of the bundle that are not blobs: oci-layout, index.json, index.json.sha256. */
 struct other_members {
 	struct strbuf layout, sum;
@@ -161,6 +182,8 @@ static int add_member(struct bundle *b, struct other_members *h, const struct ta
 		return read_text(b, e, offset, OCI_JSON_MAX, &b->index_json, err);
 	if (strcmp(e->name, "index.json.sha256") == 0)
 		return read_text(b, e, offset, 4096, &h->sum, err);
+	if (is_signature(e->name))
+		return add_signature(b, e, offset, err);
 	if (strncmp(e->name, BLOB_PREFIX, strlen(BLOB_PREFIX)) == 0)
 		return add_blob(b, e, offset, err);
 	return BAD(err, "%s: unknown member", e->name);
@@ -396,7 +419,8 @@ static int check_sum_file(const struct bundle *b, struct err *err)
 	return 0;
 }
 
-int bundle_open(const char *path, const char *arch, struct bundle *b, struct err *err)
+int bundle_open(const char *path, const char *arch, const struct trust *trust, struct bundle *b,
+                struct err *err)
 {
 	struct other_members h = {0};
 	int rc;
@@ -412,6 +436,8 @@ int bundle_open(const char *path, const char *arch, struct bundle *b, struct err
 	}
 	if (rc == 0)
 		rc = check_other_members(b, &h, err);
+	if (rc == 0)
+		rc = trust_check(trust, &b->signatures, &b->index_json, &b->signers, err);
 	if (rc == 0)
 		rc = verify_all(b, arch, err);
 	if (rc == 0)
@@ -431,6 +457,8 @@ void bundle_release(struct bundle *b)
 		close(b->fd);
 	free(b->path);
 	strbuf_release(&b->index_json);
+	strlist_release(&b->signatures);
+	strlist_release(&b->signers);
 	for (size_t i = 0; b->manifests && i < b->index.n; i++)
 		oci_manifest_release(&b->manifests[i]);
 	free(b->manifests);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct err;
+struct trust;
 
 /* Where a blob's bytes lie in the bundle. */
 struct blob {
@@ -30,6 +31,8 @@ struct bundle {
 	char *path;
 	struct strbuf index_json;
 	struct digest index_digest;
+	struct strlist signatures; /* texts of minisign's format */
+	struct strlist signers;    /* ids of trusted keys whose signature holds */
 	struct oci_index index;
 	struct oci_manifest *manifests; /* as many as index.n, in its order */
 	struct blob *blobs;
@@ -48,8 +51,10 @@ int bundle_find(const char *dir, char **path, struct err *err);
  * Opens and verifies: every member is known and plain, index.json matches index.json.sha256, every
  * blob is reached from the index and matches its digest and size, and there is a node artifact for
  * arch. A PATH.sha256 file beside it must match too when there is one. EXIT_BAD_BUNDLE otherwise.
+ * trust says who must have signed it: the index is not read before that is known.
  */
-int bundle_open(const char *path, const char *arch, struct bundle *b, struct err *err);
+int bundle_open(const char *path, const char *arch, const struct trust *trust, struct bundle *b,
+                struct err *err);
 void bundle_release(struct bundle *b);
 
 const struct blob *bundle_blob(const struct bundle *b, const struct digest *d); /* NULL: none */

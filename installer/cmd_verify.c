@@ -23,19 +23,19 @@ static void describe_bundle(const struct bundle *b, json_t *out)
 
 	json_object_set_new(out, "bundle", json_string(b->path));
 	json_object_set_new(out, "index", json_string(b->index_digest.str));
-	json_object_set_new(out, "signed", json_false());
+	json_object_set_new(out, "signed", json_boolean(b->signers.n));
 	json_object_set_new(out, "content", list);
 	for (size_t i = 0; i < b->index.n; i++)
 		json_array_append_new(list, describe(&b->index.manifests[i]));
 }
 
-static void print_bundle(const struct bundle *b, const json_t *described)
+static void print_bundle(const struct bundle *b, const char *signed_by, const json_t *described)
 {
 	const size_t prefix = strlen(OCI_ANN_COMPONENT);
 	size_t i;
 	json_t *v;
 
-	printf("%s: every byte matches its digest; not signed\nindex %s\n", b->path,
+	printf("%s: every byte matches its digest; %s\nindex %s\n", b->path, signed_by,
 	       b->index_digest.str);
 	for (i = 0; i < b->node->n_ann; i++)
 		if (strncmp(b->node->ann[i].key, OCI_ANN_COMPONENT, prefix) == 0)
@@ -55,7 +55,7 @@ int cmd_verify(const struct options *o, struct err *err)
 	if (rc == 0) {
 		describe_bundle(&s.bundle, s.result);
 		if (!o->json)
-			print_bundle(&s.bundle, s.result);
+			print_bundle(&s.bundle, s.signed_by, s.result);
 	}
 	return session_end(&s, "verify", rc, err);
 }

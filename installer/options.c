@@ -54,6 +54,13 @@
 	    NODES(o, "Worker machine that joined by hand."),                                  \
 	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none.")
 
+/* Of commands that take a bundle. */
+#define TRUST(o)                                                                             \
+	TEXT("keys", "DIR", keys,                                                            \
+	     "Public keys of those whose bundles are taken (keys beside this program, else " \
+	     "/etc/kubecask/keys). With a key there, others are refused."),                  \
+	    FLAG("insecure-unsigned", insecure, "Take a bundle that none of them has signed.")
+
 static size_t add_rows(struct cli_option *to, size_t n, const struct cli_option *rows, size_t count)
 {
 	memcpy(to + n, rows, count * sizeof(*rows));
@@ -112,6 +119,7 @@ static size_t add_cluster(struct options *o, struct cli_option *to, size_t n, bo
 	const struct cli_option rows[] = {
 	    TEXT("bundle", "FILE", bundle,
 	         "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
+	    TRUST(o),
 	    {.name = "ignore-preflight-errors",
 	     .kind = CLI_LIST,
 	     .arg = "NAMES",
@@ -177,6 +185,7 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 	               "program)."
 	             : "The bundle of the version before (the only kubecask-*-linux-*.tar beside "
 	               "this program)."),
+	    TRUST(o),
 	    {.name = "ignore-preflight-errors",
 	     .kind = CLI_LIST,
 	     .arg = "NAMES",
@@ -317,6 +326,9 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	const struct cli_option verify[] = {
 	    TEXT("bundle", "FILE", bundle,
 	         "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
+	    TRUST(o),
+	    TEXT("require", "LEVEL", require,
+	         "What the bundle must have: signed, or signed=2 (by two of the keys)."),
 	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
 	const struct cli_option preflight[] = {

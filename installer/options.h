@@ -19,13 +19,15 @@ struct options {
 	struct strlist masters, nodes;
 	const char *from; /* an existing master */
 	const char *bundle, *config, *vip, *pod_cidr, *service_cidr, *cni;
-	const char *hosts; /* a file of machines, instead of masters and nodes */
+	const char *keys, *require; /* who signs bundles, and how many of them */
+	const char *hosts;          /* a file of machines, instead of masters and nodes */
 	const char *user, *password_file, *known_hosts, *host_key, *jump, *ssh_config;
 	struct sshconf *sshconf;    /* what --ssh-config says, read once */
 	struct remembered *secrets; /* what was asked or read from stdin, once in a run */
 	struct strlist identities, ignore;
 	struct strlist operands; /* words that are no options: of plan-check, remove and backup */
 	bool ask_pass, dry_run, json, yes, control_plane;
+	bool insecure;    /* bundles that none of them has signed */
 	bool hold;        /* an upgrade, before it is committed */
 	bool verify;      /* a backup that is there */
 	bool dead;        /* the machines of removed nodes are gone */

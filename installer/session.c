@@ -8,6 +8,8 @@
 #include "oci.h"
 #include "plan.h"
 #include "ports.h"
+#include "strbuf.h"
+#include "trust.h"
 #include "validate.h"
 
 #include <stdlib.h>
@@ -17,6 +19,39 @@ void session_begin(struct session *s)
 {
 	events_init(&s->events, s->opt->json);
 	s->result = json_object();
+}
+
+/* "signed by 3F9A.., ..."; the caller's. */
+static char *who_signed(const struct session *s, const struct trust *t)
+{
+	const struct bundle *b = &s->bundle;
+	auto_strbuf names = {0};
+
+	for (size_t i = 0; i < b->signers.n; i++)
+		strbuf_addf(&names, "%s%s", i ? ", " : "signed by ", b->signers.v[i]);
+	if (names.len)
+		return strbuf_detach(&names);
+	if (t->n)
+		return xasprintf("NOT SIGNED by any of the keys in %s", t->dir);
+	if (b->signatures.n)
+		return xstrdup("signed, but no key to check that with is known");
+	return xstrdup("not signed");
+}
+
+static int open_bundle(struct session *s, const char *path, struct err *err)
+{
+	struct trust t = {.insecure = s->opt->insecure};
+	int rc = trust_load(s->opt->keys, s->opt->require, &t, err);
+
+	if (rc == 0)
+		rc = bundle_open(path, oci_host_arch(), &t, &s->bundle, err);
+	if (rc == 0) {
+		s->signed_by = who_signed(s, &t);
+		events_note(&s->events, "bundle %s: Kubernetes %s, every byte verified, %s", path,
+		            s->bundle.k8s_version, s->signed_by);
+	}
+	trust_release(&t);
+	return rc;
 }
 
 int session_open_bundle(struct session *s, struct err *err)
@@ -29,10 +64,8 @@ int session_open_bundle(struct session *s, struct err *err)
 	if (o->cni && strcmp(o->cni, "flannel") != 0 && strcmp(o->cni, "none") != 0)
 		return err_set_code(err, EXIT_USAGE, "--cni: \"%s\" is neither flannel nor none",
 		                    o->cni);
-	if (bundle_open(path, oci_host_arch(), &s->bundle, err) < 0)
+	if (open_bundle(s, path, err) < 0)
 		return -1;
-	events_note(&s->events, "bundle %s: Kubernetes %s, every byte verified, not signed", path,
-	            s->bundle.k8s_version);
 	json_object_set_new(s->result, "kubernetes", json_string(s->bundle.k8s_version));
 	return 0;
 }
@@ -283,6 +316,7 @@ int session_end(struct session *s, const char *command, int rc, const struct err
 	events_release(&s->events);
 	if (s->bundle.path)
 		bundle_release(&s->bundle);
+	free(s->signed_by);
 	cluster_config_release(&s->cfg);
 	hostlist_release(&s->hosts);
 	ssh_config_release(&s->ssh);

@@ -27,6 +27,7 @@ struct session {
 	bool ssh_known; /* ssh is filled */
 	struct hostlist hosts;
 	struct bundle bundle; /* path NULL when the command needs none */
+	char *signed_by;      /* in words, of that bundle */
 	struct cluster_config cfg;
 	struct jobs jobs;
 	struct candidate *candidates; /* one for each job */

@@ -258,7 +258,8 @@ int bundle_write(struct bundle *b, const char *path, struct digest *digest, uint
 int bundle_write_sum(const char *path, const struct digest *digest, struct err *err)
 {
 	auto_free char *sum_path = xasprintf("%s.sha256", path);
-	auto_free char *sum = xasprintf("%s  %s\n", digest_hex(digest), strrchr(path, '/') + 1);
+	const char *slash = strrchr(path, '/');
+	auto_free char *sum = xasprintf("%s  %s\n", digest_hex(digest), slash ? slash + 1 : path);
 
 	return fs_write_atomic(sum_path, sum, strlen(sum), 0644, err);
 }

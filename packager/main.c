@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-/* kubecask-pack: makes the offline bundle of one Kubernetes version. */
+/* kubecask-pack: makes the offline bundle of one Kubernetes version, and signs it. */
 
 #include "cli.h"
 #include "err.h"
@@ -9,6 +9,7 @@
 #include "mem.h"
 #include "package.h"
 #include "plan.h"
+#include "sign.h"
 #include "zst.h"
 
 #include <string.h>
@@ -24,7 +25,8 @@ struct options {
 static const char text[] =
     "All Go programs are compiled from the modules that releases/ names; kubeadm with the patches "
     "of kubeadm-patches/. The lock file beside the release holds a hash of every input, and "
-    "anything else is refused. Steps whose inputs did not change are not run again.";
+    "anything else is refused. Steps whose inputs did not change are not run again.\n\n"
+    "Commands: keygen makes a key, sign signs a bundle that is made; COMMAND --help says more.";
 
 static int check_version(const struct options *o, struct err *err)
 {
@@ -61,6 +63,91 @@ static int check_programs(const struct settings *s, struct err *err)
 			return err_set(err, "%s: %s is not there; run make first",
 			               programs[i].option, programs[i].path);
 	return 0;
+}
+
+struct sign_options {
+	const char *key, *signer;
+	struct strlist operands;
+};
+
+/* The rows of the command "sign", with room for the last one. */
+static void sign_rows(struct sign_options *o, struct cli_option rows[static 3])
+{
+	const struct cli_option all[] = {
+	    {.name = "key",
+	     .kind = CLI_STRING,
+	     .arg = "FILE",
+	     .help = "The secret key. A passphrase is asked for.",
+	     .dest = &o->key},
+	    {.name = "signer",
+	     .kind = CLI_STRING,
+	     .arg = "COMMAND",
+	     .help = "Signs instead, where the key is elsewhere: a shell command that prints a "
+	             "signature of the file \"$1\" in minisign's format.",
+	     .dest = &o->signer},
+	};
+
+	memcpy(rows, all, sizeof(all));
+	rows[2] = (struct cli_option){0};
+}
+
+static const struct cli_option no_rows[] = {{0}};
+static const struct cli_command keygen = {
+    "kubecask-pack keygen", "FILE", "make a key that bundles are signed with",
+    "FILE is the secret key (Ed25519, PEM, without a passphrase: openssl pkey -aes256 gives it "
+    "one), FILE.pub its public half, which operators put into the directory keys beside install.",
+    no_rows};
+
+static struct cli_command sign_command(const struct cli_option *rows)
+{
+	return (struct cli_command){
+	    "kubecask-pack sign", "[options] BUNDLE", "add a signature to a bundle",
+	    "The signature is a member of the bundle, in minisign's format, over index.json, which "
+	    "names all the rest by digest. Bundles may have several, of several keys.",
+	    rows};
+}
+
+static int run_keygen(int argc, char **argv, struct err *err)
+{
+	struct strlist operands = {0};
+	int rc = cli_parse(&keygen, argc, argv, &operands, err);
+
+	if (rc == 0 && operands.n != 1)
+		rc = err_set_code(err, EXIT_USAGE, "keygen: one file");
+	if (rc == 0)
+		rc = sign_keygen(operands.v[0], err);
+	strlist_release(&operands);
+	return rc;
+}
+
+static int run_sign(int argc, char **argv, struct err *err)
+{
+	struct sign_options o = {0};
+	struct cli_option rows[3];
+	struct cli_command cmd = sign_command(rows);
+	int rc;
+
+	sign_rows(&o, rows);
+	rc = cli_parse(&cmd, argc, argv, &o.operands, err);
+	if (rc == 0 && o.operands.n != 1)
+		rc = err_set_code(err, EXIT_USAGE, "sign: one bundle");
+	if (rc == 0 && !o.key == !o.signer)
+		rc = err_set_code(err, EXIT_USAGE, "sign: either --key or --signer");
+	if (rc == 0)
+		rc = sign_bundle(o.operands.v[0], &(struct sign_by){o.key, o.signer}, err);
+	strlist_release(&o.operands);
+	return rc;
+}
+
+static void man(const struct cli_command *package)
+{
+	struct sign_options o;
+	struct cli_option rows[3];
+	struct cli_command sign = sign_command(rows);
+	const struct cli_command *more[] = {&keygen, &sign, NULL};
+
+	sign_rows(&o, rows);
+	cli_man(package, more, stdout);
 }
 
 /* Returns as cli_parse does; 1 also after --man. */
@@ -121,7 +208,7 @@ static int parse(struct options *o, int argc, char **argv, struct err *err)
 	int rc = cli_parse(&cmd, argc, argv, NULL, err);
 
 	if (rc == 0 && o->man) {
-		cli_man(&cmd, NULL, stdout);
+		man(&cmd);
 		return 1;
 	}
 	return rc;
@@ -132,6 +219,13 @@ static int make(struct options *o, struct err *err)
 	if (check_version(o, err) < 0 || check_programs(&o->set, err) < 0)
 		return -1;
 	return package_make(&o->set, o->version, err);
+}
+
+static int package(struct options *o, int argc, char **argv, struct err *err)
+{
+	int rc = parse(o, argc, argv, err);
+
+	return rc == 0 ? make(o, err) : rc;
 }
 
 int main(int argc, char **argv)
@@ -159,9 +253,12 @@ int main(int argc, char **argv)
 
 	umask(022); /* modes of what is made do not depend on who makes it */
 	log_init("kubecask-pack", LOG_LVL_INFO);
-	rc = parse(&o, argc, argv, &err);
-	if (rc == 0)
-		rc = make(&o, &err);
+	if (argc > 1 && strcmp(argv[1], "keygen") == 0)
+		rc = run_keygen(argc - 1, argv + 1, &err);
+	else if (argc > 1 && strcmp(argv[1], "sign") == 0)
+		rc = run_sign(argc - 1, argv + 1, &err);
+	else
+		rc = package(&o, argc, argv, &err);
 	strlist_release(&o.set.trees);
 	return rc < 0 ? log_err(&err) : EXIT_OK;
 }
