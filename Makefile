@@ -95,6 +95,8 @@ unknown = $(filter-out $(package_variables) -%,$(given))
 package: ## K8S_VERSION=v1.37.2: the offline tarball, the installer and a sha256 file in dist/
 	@$(if $(unknown),echo "make package: nothing reads $(unknown); it knows: $(package_variables)" >&2; exit 2)
 	scripts/package
+release: ## K8S_VERSIONS="v1.36.3 v1.37.2" [RELEASE_KEY=FILE]: dist/VERSION/ for each, SHA256SUMS, releases.json, index.html
+	scripts/release
 try: ## package, boot lab machines, ./install on them, show the nodes (stop: make try-down)
 	scripts/try
 try-down: ## end the machines of make try
@@ -135,7 +137,7 @@ clean: ## remove build/ (dist/ stays)
 help: ## this list
 	@sed -n 's/^\([a-z -]*\):.*## /\1\t/p' Makefile | expand -t 16
 
-.PHONY: all package try try-down test check test-long e2e conformance fuzz check-lint lint patches-check patches-check-all bench \
+.PHONY: all package release try try-down test check test-long e2e conformance fuzz check-lint lint patches-check patches-check-all bench \
 	bench-lvscare \
 	man source-objects unit-objects unit-programs fuzz-programs clean help
 .DELETE_ON_ERROR:

@@ -484,6 +484,18 @@ int bundle_recheck(const struct bundle *b, const struct digest *d, struct err *e
 	return 0;
 }
 
+json_t *bundle_components(const struct bundle *b)
+{
+	const size_t prefix = strlen(OCI_ANN_COMPONENT);
+	json_t *all = json_object();
+
+	for (size_t i = 0; i < b->node->n_ann; i++)
+		if (strncmp(b->node->ann[i].key, OCI_ANN_COMPONENT, prefix) == 0)
+			json_object_set_new(all, b->node->ann[i].key + prefix,
+			                    json_string(b->node->ann[i].value));
+	return all;
+}
+
 bool bundle_wants(const struct oci_descriptor *image, bool control_plane)
 {
 	const char *role = oci_annotation(image->ann, image->n_ann, OCI_ANN_ROLE);

@@ -5,6 +5,7 @@
 #include "oci.h"
 #include "strbuf.h"
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -65,6 +66,8 @@ const struct blob *bundle_blob(const struct bundle *b, const struct digest *d); 
  */
 int bundle_recheck(const struct bundle *b, const struct digest *d, struct err *err);
 
+/* The versions of what is on the nodes, {"etcd":"v3.7.0"}; the caller's. */
+json_t *bundle_components(const struct bundle *b);
 /* Does a node of this kind need the image? */
 bool bundle_wants(const struct oci_descriptor *image, bool control_plane);
 /* The blobs that a node of this kind needs, each once, in *out (free); returns their number. */

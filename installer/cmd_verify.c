@@ -19,11 +19,15 @@ static json_t *describe(const struct oci_descriptor *d)
 
 static void describe_bundle(const struct bundle *b, json_t *out)
 {
-	json_t *list = json_array();
+	json_t *list = json_array(), *signers = json_array();
 
 	json_object_set_new(out, "bundle", json_string(b->path));
 	json_object_set_new(out, "index", json_string(b->index_digest.str));
 	json_object_set_new(out, "signed", json_boolean(b->signers.n));
+	json_object_set_new(out, "signers", signers);
+	for (size_t i = 0; i < b->signers.n; i++)
+		json_array_append_new(signers, json_string(b->signers.v[i]));
+	json_object_set_new(out, "components", bundle_components(b));
 	json_object_set_new(out, "content", list);
 	for (size_t i = 0; i < b->index.n; i++)
 		json_array_append_new(list, describe(&b->index.manifests[i]));
@@ -31,15 +35,14 @@ static void describe_bundle(const struct bundle *b, json_t *out)
 
 static void print_bundle(const struct bundle *b, const char *signed_by, const json_t *described)
 {
-	const size_t prefix = strlen(OCI_ANN_COMPONENT);
+	const char *name;
 	size_t i;
 	json_t *v;
 
 	printf("%s: every byte matches its digest; %s\nindex %s\n", b->path, signed_by,
 	       b->index_digest.str);
-	for (i = 0; i < b->node->n_ann; i++)
-		if (strncmp(b->node->ann[i].key, OCI_ANN_COMPONENT, prefix) == 0)
-			printf("%-20s %s\n", b->node->ann[i].key + prefix, b->node->ann[i].value);
+	json_object_foreach ((json_t *)(uintptr_t)json_object_get(described, "components"), name, v)
+		printf("%-20s %s\n", name, json_string_value(v));
 	json_array_foreach (json_object_get(described, "content"), i, v)
 		printf("%s  %s\n", json_string_value(json_object_get(v, "digest")),
 		       json_string_value(json_object_get(v, "name")));

@@ -26,6 +26,7 @@ static const struct {
     {"reset", NULL, CMD_RESET, cmd_reset},
     {"status", NULL, CMD_STATUS, cmd_status},
     {"verify", NULL, CMD_VERIFY, cmd_verify},
+    {"diff", NULL, CMD_DIFF, cmd_diff},
     {"preflight", NULL, CMD_PREFLIGHT, cmd_preflight},
     {"node", "prepare", CMD_NODE_PREPARE, cmd_node_prepare},
     {"node", "stage", CMD_NODE_STAGE, cmd_node_stage},

@@ -323,6 +323,10 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	    KNOWN_CLUSTER(o),
 	    FLAG("json", json, "Print the result as JSON."),
 	};
+	const struct cli_option diff[] = {
+	    TRUST(o),
+	    FLAG("json", json, "Print the result as JSON."),
+	};
 	const struct cli_option verify[] = {
 	    TEXT("bundle", "FILE", bundle,
 	         "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
@@ -354,6 +358,9 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	case CMD_VERIFY:
 		ADD(verify);
 		return n;
+	case CMD_DIFF:
+		ADD(diff);
+		return n;
 	case CMD_PREFLIGHT:
 		ADD(preflight);
 		n = add_cluster(o, to, n, true);
@@ -379,7 +386,7 @@ static const struct cli_command commands[CMD_COUNT] = {
 		    "preflight, "
 		    "reset, "
 		    "status, "
-		    "verify, "
+		    "verify, diff, "
 		    "node "
 		    "prepare, node "
 		    "stage, node "
@@ -504,6 +511,15 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .synopsis = "[--bundle FILE]",
 	    .summary = "check every byte of a bundle and list what is in it",
 	},
+    [CMD_DIFF] =
+	{
+	    .prog = "install diff",
+	    .synopsis = "[options] OLD NEW",
+	    .summary = "show what differs between two bundles, and what an upgrade sends",
+	    .text = "Verifies both. Components with their versions, images that came (+), went (-) "
+		    "or have other bytes under their name (~), and how much of the second one a "
+		    "machine gets that has the first.",
+	},
     [CMD_PREFLIGHT] =
 	{
 	    .prog = "install preflight",
@@ -558,7 +574,7 @@ static struct cli_command with_rows(enum command cmd, const struct cli_option *r
 
 static bool takes_operands(enum command cmd)
 {
-	return cmd == CMD_PLAN_CHECK || cmd == CMD_REMOVE || cmd == CMD_BACKUP;
+	return cmd == CMD_PLAN_CHECK || cmd == CMD_REMOVE || cmd == CMD_BACKUP || cmd == CMD_DIFF;
 }
 
 static bool logs_in(enum command cmd)

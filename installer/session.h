@@ -82,6 +82,7 @@ int cmd_remove(const struct options *o, struct err *err);
 int cmd_prune(const struct options *o, struct err *err);
 int cmd_reset(const struct options *o, struct err *err);
 int cmd_status(const struct options *o, struct err *err);
+int cmd_diff(const struct options *o, struct err *err);
 int cmd_verify(const struct options *o, struct err *err);
 int cmd_preflight(const struct options *o, struct err *err);
 int cmd_node_prepare(const struct options *o, struct err *err);

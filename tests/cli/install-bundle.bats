@@ -32,6 +32,33 @@ refused() {
 	"$INSTALL" verify --json --bundle "$B" | jq -e '.kubernetes == "v1.37.2" and (.content | length) == 2'
 }
 
+@test "diff: components, images, and what a machine gets that has the first" {
+	local new=$W/new.tar
+	mkdir "$W/m"
+	NODE_VERSION=v1.37.3 IMAGE=example.org/b:1 layout "$W/m"
+	pack "$W/m" "$new"
+	run "$INSTALL" diff "$B" "$new"
+	[ "$status" -eq 0 ]
+	[ "${lines[0]}" = 'kubernetes           v1.37.2 -> v1.37.3' ]
+	[ "${lines[1]}" = '- example.org/a:1' ]
+	[ "${lines[2]}" = '+ example.org/b:1' ]
+	[ "${lines[3]}" = 'a master that has the first gets 0.0 of 0.0 MB' ]
+	"$INSTALL" diff --json "$B" "$new" | jq -e '.components == {"kubernetes": ["v1.37.2", "v1.37.3"]}
+		and .images == {"example.org/a:1": [.images["example.org/a:1"][0], ""], "example.org/b:1": ["", .images["example.org/b:1"][1]]}
+		and .bytes.worker.new == 0 and .bytes.worker.all > 3000'
+	LAYER_SIZE=5000 layout "$W/o"
+	pack "$W/o" "$new"
+	"$INSTALL" diff --json "$B" "$new" | jq -e '.components == {} and (.images["example.org/a:1"] | length == 2 and .[0] != .[1])
+		and .bytes.master.new > 5000'
+	[[ $("$INSTALL" diff "$B" "$new") == "~ example.org/a:1"* ]]
+	run "$INSTALL" diff "$B"
+	[ "$status" -eq 2 ]
+	[[ $output == *"diff: two bundles, the older one first"* ]]
+	flip "$new" 3000
+	run "$INSTALL" diff "$B" "$new"
+	[ "$status" -eq 65 ]
+}
+
 @test "no bundle beside the program: exit 2" {
 	cp "$INSTALL" "$W/alone/"
 	run "$W/alone/install" --master 127.0.0.1:1

@@ -23,7 +23,7 @@ usage() { # TEXT WORD...
 
 @test "help and version, for each command" {
 	local c
-	for c in "" install join upgrade rollback remove backup certs "certs renew" prune reset status verify "node prepare"; do
+	for c in "" install join upgrade rollback remove backup certs "certs renew" prune reset status verify diff "node prepare"; do
 		# shellcheck disable=SC2086 # words
 		run "$INSTALL" $c --help
 		[ "$status" -eq 0 ]
