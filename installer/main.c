@@ -19,6 +19,7 @@ static const struct {
     {"upgrade", NULL, CMD_UPGRADE, cmd_upgrade},
     {"rollback", NULL, CMD_ROLLBACK, cmd_rollback},
     {"certs", "renew", CMD_CERTS_RENEW, cmd_certs_renew},
+    {"certs", "kubeconfig", CMD_CERTS_KUBECONFIG, cmd_kubeconfig},
     {"certs", NULL, CMD_CERTS, cmd_certs},
     {"backup", NULL, CMD_BACKUP, cmd_backup},
     {"remove", NULL, CMD_REMOVE, cmd_remove},

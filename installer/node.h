@@ -79,13 +79,14 @@ node_op op_kubelet; /* {others_serve}: restart it, the API server ends before wh
 node_op op_prune;   /* {keep,look} -> {versions,images,blobs,bytes}: what is not kept goes; look:
                        stays (prune.c) */
 node_op op_renew;   /* {}: kubeadm certs renew (renew.c) */
-node_op op_drain;   /* {node,seconds}: no new pods there, those that are leave (drain.c) */
-node_op op_remove_member; /* {id,name}: of etcd, one that does not answer any more (remove.c) */
-node_op op_delete_node;   /* {node} */
-node_op op_backup;        /* {file} -> {backup}: there (backup.h) */
-node_op op_backup_check;  /* {file} -> {backup,revision,totalKey,hash}: can it be restored? */
-node_op op_uncordon;      /* {node}: takes pods again, if drain made it unschedulable */
-node_op op_certificates;  /* {} -> {certificates,now} (certificates.c) */
+node_op op_user_kubeconfig; /* {name,groups,hours,server} -> {kubeconfig} */
+node_op op_drain;           /* {node,seconds}: no new pods there, those that are leave (drain.c) */
+node_op op_remove_member;   /* {id,name}: of etcd, one that does not answer any more (remove.c) */
+node_op op_delete_node;     /* {node} */
+node_op op_backup;          /* {file} -> {backup}: there (backup.h) */
+node_op op_backup_check;    /* {file} -> {backup,revision,totalKey,hash}: can it be restored? */
+node_op op_uncordon;        /* {node}: takes pods again, if drain made it unschedulable */
+node_op op_certificates;    /* {} -> {certificates,now} (certificates.c) */
 node_op
     op_obstacles;  /* {cluster} -> {budgets,webhooks,deprecated}: before an upgrade (obstacles.c) */
 node_op op_addons; /* {cni,pod_cidr}: kubectl apply (addons.c) */

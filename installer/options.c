@@ -266,6 +266,25 @@ static size_t node_rows(struct options *o, enum command cmd, struct cli_option *
 	    FLAG("dry-run", dry_run, "Check everything, say what would be done, change nothing."),
 	    FLAG("json", json, "Print plan, events and result as JSON lines."),
 	};
+	const struct cli_option kubeconfig[] = {
+	    TEXT("from", "HOST", from, "A master of the cluster, when this machine is none."),
+	    {.name = "group",
+	     .kind = CLI_LIST,
+	     .arg = "NAME",
+	     .help = "A group that the person belongs to, repeatable: what RoleBindings name.",
+	     .dest = &o->groups},
+	    {.name = "hours",
+	     .kind = CLI_UINT,
+	     .arg = "N",
+	     .help = "How long it is good for (24). It cannot be taken back before.",
+	     .dest = &o->hours,
+	     .min = 1,
+	     .max = 867240},
+	    TEXT("server", "HOST:PORT", server,
+	         "The API server that it names, as the person reaches it (that master's). Its "
+	         "certificate must have that name."),
+	    FLAG("json", json, "Print the result as JSON."),
+	};
 	const struct cli_option prune[] = {
 	    KNOWN_CLUSTER(o),
 	    {.name = "keep",
@@ -291,6 +310,9 @@ static size_t node_rows(struct options *o, enum command cmd, struct cli_option *
 	switch (cmd) {
 	case CMD_REMOVE:
 		ADD(remove);
+		return add_ssh(o, to, n, false);
+	case CMD_CERTS_KUBECONFIG:
+		ADD(kubeconfig);
 		return add_ssh(o, to, n, false);
 	case CMD_CERTS_RENEW:
 		ADD(renew);
@@ -382,7 +404,7 @@ static const struct cli_command commands[CMD_COUNT] = {
 	    .synopsis = "[options] [--master HOST ...] [--node HOST ...]",
 	    .summary = "make a Kubernetes cluster from the bundle beside this program",
 	    .text = "Commands: install (default), join, upgrade, rollback, remove, backup, certs, "
-		    "certs renew, prune, "
+		    "certs renew, certs kubeconfig, prune, "
 		    "preflight, "
 		    "reset, "
 		    "status, "
@@ -455,6 +477,16 @@ static const struct cli_command commands[CMD_COUNT] = {
 		    "the next one follows when the last has been well for 30 seconds. Nothing is "
 		    "changed when a machine is not well. A run that was interrupted is repeated "
 		    "with the same command, and begins anew.",
+	},
+    [CMD_CERTS_KUBECONFIG] =
+	{
+	    .prog = "install certs kubeconfig",
+	    .synopsis = "[options] NAME",
+	    .summary = "make a kubeconfig for a person, with an end",
+	    .text = "Runs on a master, or anywhere else with --from; prints the kubeconfig. The "
+		    "cluster's CA signs a client certificate with NAME as the user and --group as "
+		    "the groups; what they may do is said by RoleBindings and ClusterRoleBindings "
+		    "alone. Nothing is kept of it and nothing is changed.",
 	},
     [CMD_REMOVE] =
 	{
@@ -574,7 +606,8 @@ static struct cli_command with_rows(enum command cmd, const struct cli_option *r
 
 static bool takes_operands(enum command cmd)
 {
-	return cmd == CMD_PLAN_CHECK || cmd == CMD_REMOVE || cmd == CMD_BACKUP || cmd == CMD_DIFF;
+	return cmd == CMD_PLAN_CHECK || cmd == CMD_REMOVE || cmd == CMD_BACKUP || cmd == CMD_DIFF ||
+	       cmd == CMD_CERTS_KUBECONFIG;
 }
 
 static bool logs_in(enum command cmd)
@@ -582,7 +615,7 @@ static bool logs_in(enum command cmd)
 	return cmd == CMD_INSTALL || cmd == CMD_JOIN || cmd == CMD_UPGRADE || cmd == CMD_ROLLBACK ||
 	       cmd == CMD_RESET || cmd == CMD_REMOVE || cmd == CMD_BACKUP || cmd == CMD_PRUNE ||
 	       cmd == CMD_STATUS || cmd == CMD_CERTS || cmd == CMD_CERTS_RENEW ||
-	       cmd == CMD_PREFLIGHT;
+	       cmd == CMD_CERTS_KUBECONFIG || cmd == CMD_PREFLIGHT;
 }
 
 int options_parse(struct options *o, enum command cmd, int argc, char **argv, struct err *err)
@@ -597,7 +630,8 @@ int options_parse(struct options *o, enum command cmd, int argc, char **argv, st
 	                      .wait_ms = 600000,
 	                      .drain_ms = 300000,
 	                      .soak_ms = 120000,
-	                      .keep = 2};
+	                      .keep = 2,
+	                      .hours = 24};
 	rows_of(o, cmd, rows);
 	rc = cli_parse(&c, argc, argv, takes_operands(cmd) ? &o->operands : NULL, err);
 	return rc == 0 && logs_in(cmd) ? options_load_ssh(o, err) : rc;
@@ -608,6 +642,7 @@ void options_release(struct options *o)
 	strlist_release(&o->masters);
 	strlist_release(&o->nodes);
 	strlist_release(&o->identities);
+	strlist_release(&o->groups);
 	strlist_release(&o->ignore);
 	strlist_release(&o->operands);
 	options_release_ssh(o);

@@ -25,6 +25,8 @@ struct options {
 	struct sshconf *sshconf;    /* what --ssh-config says, read once */
 	struct remembered *secrets; /* what was asked or read from stdin, once in a run */
 	struct strlist identities, ignore;
+	struct strlist groups;   /* of the person who gets a kubeconfig */
+	const char *server;      /* that it names: HOST:PORT */
 	struct strlist operands; /* words that are no options: of plan-check, remove and backup */
 	bool ask_pass, dry_run, json, yes, control_plane;
 	bool insecure;    /* bundles that none of them has signed */
@@ -33,7 +35,7 @@ struct options {
 	bool dead;        /* the machines of removed nodes are gone */
 	bool skip;        /* workers that cannot be reached */
 	bool accept_loss; /* of data of etcd's: --yes does not say that */
-	unsigned concurrency, wait_ms, drain_ms, watch_ms, soak_ms, keep;
+	unsigned concurrency, wait_ms, drain_ms, watch_ms, soak_ms, keep, hours;
 };
 
 enum command {
@@ -43,6 +45,7 @@ enum command {
 	CMD_ROLLBACK,
 	CMD_CERTS,
 	CMD_CERTS_RENEW,
+	CMD_CERTS_KUBECONFIG,
 	CMD_REMOVE,
 	CMD_BACKUP,
 	CMD_PRUNE,

@@ -52,6 +52,7 @@ static const struct {
     {"obstacles", op_obstacles},
     {"snapshot", op_snapshot},
     {"upgrade", op_upgrade},
+    {"user_kubeconfig", op_user_kubeconfig},
     {"kubelet", op_kubelet},
     {"renew", op_renew},
     {"prune", op_prune},

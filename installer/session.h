@@ -76,6 +76,7 @@ int cmd_join(const struct options *o, struct err *err);
 int cmd_upgrade(const struct options *o, struct err *err);
 int cmd_rollback(const struct options *o, struct err *err);
 int cmd_certs(const struct options *o, struct err *err);
+int cmd_kubeconfig(const struct options *o, struct err *err);
 int cmd_certs_renew(const struct options *o, struct err *err);
 int cmd_backup(const struct options *o, struct err *err);
 int cmd_remove(const struct options *o, struct err *err);

@@ -78,3 +78,24 @@ second_master_is_renewed() {
 	[ -z "$(comm -12 <(ends "$OUT/before") <(ends "$OUT/after"))" ]
 	for n in 1 2 3 4 5; do certificates "$n"; done
 }
+
+@test "a kubeconfig for a person: user, groups and end are those that were asked for, and rules decide what it may do" {
+	"$LAB" exec "$INSTALL" certs kubeconfig alice --group dev --group audit --hours 2 --from "$(addr 1)" "${SSH[@]}" > "$OUT/alice.conf"
+	on 1 'cat > /root/alice.conf' < "$OUT/alice.conf"
+	[[ $(on 1 kubectl --kubeconfig /root/alice.conf auth whoami) == *alice*dev*audit* ]]
+	run on 1 kubectl --kubeconfig /root/alice.conf get nodes
+	[ "$status" -ne 0 ]
+	k 1 create clusterrolebinding dev --clusterrole=view --group=dev
+	on 1 kubectl --kubeconfig /root/alice.conf get pods -A
+	grep "server: https://$(addr 1):6443" "$OUT/alice.conf"
+	sed -n 's/.*client-certificate-data: //p' "$OUT/alice.conf" | base64 -d > "$OUT/alice.crt"
+	openssl x509 -in "$OUT/alice.crt" -noout -checkend 7000
+	run ! openssl x509 -in "$OUT/alice.crt" -noout -checkend 7300
+	[[ $("$LAB" exec "$INSTALL" certs kubeconfig bob --server api.example.org:443 --from "$(addr 1)" "${SSH[@]}") == *"server: https://api.example.org:443"* ]]
+	[ -z "$(on 1 'find /var/lib/kubecask -name "kubeconfig*"')" ]
+	run installer 60 certs kubeconfig bob --from "$(addr 4)" "${SSH[@]}"
+	[ "$status" = 1 ]
+	grep 'this machine has no API server: take a master' "$OUT/install.log"
+	run installer 60 certs kubeconfig --from "$(addr 1)" "${SSH[@]}"
+	[ "$status" = 2 ]
+}
