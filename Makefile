@@ -54,7 +54,7 @@ $(BUILD)/obj/tests/%.o: MORE_CFLAGS = -Wno-missing-prototypes $(foreach l,$(call
 $(BUILD)/obj/lvscare/%.o: CFLAGS = -Os
 $(BUILD)/obj/lvscare/%.o: MORE_CFLAGS = -Ilvscare
 # The packager's own code is an input of what it makes (packager/sources.h).
-GOBUILD_SOURCES := $(addprefix packager/,gobuild.c gomod.c tree.c patch.c part.c)
+GOBUILD_SOURCES := $(addprefix packager/,gobuild.c gomod.c licence.c tree.c patch.c part.c)
 PACK_SOURCES    := $(sort $(wildcard packager/*.[ch] common/*.[ch]))
 sum = "$(shell cat $(1) | sha256sum | cut -c1-64)"
 $(BUILD)/obj/packager/sources.o: $(PACK_SOURCES)

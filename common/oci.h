@@ -20,6 +20,7 @@ struct strbuf;
 #define OCI_TYPE_EMPTY      "application/vnd.oci.empty.v1+json"
 #define OCI_TYPE_LAYER_ZSTD "application/vnd.oci.image.layer.v1.tar+zstd"
 #define OCI_TYPE_LAYER_GZIP "application/vnd.oci.image.layer.v1.tar+gzip"
+#define OCI_TYPE_SPDX       "application/spdx+json"
 #define OCI_TYPE_NODE       "application/vnd.kubecask.node.v1"
 #define OCI_LAYOUT_JSON     "{\"imageLayoutVersion\":\"1.0.0\"}"
 

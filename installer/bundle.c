@@ -484,6 +484,17 @@ int bundle_recheck(const struct bundle *b, const struct digest *d, struct err *e
 	return 0;
 }
 
+const struct oci_descriptor *bundle_document(const struct bundle *b, const char *type)
+{
+	for (size_t i = 0; i < b->index.n; i++) {
+		const struct oci_descriptor *d = &b->index.manifests[i];
+
+		if (d->artifact_type && strcmp(d->artifact_type, type) == 0)
+			return d;
+	}
+	return NULL;
+}
+
 json_t *bundle_components(const struct bundle *b)
 {
 	const size_t prefix = strlen(OCI_ANN_COMPONENT);

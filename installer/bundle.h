@@ -66,6 +66,8 @@ const struct blob *bundle_blob(const struct bundle *b, const struct digest *d); 
  */
 int bundle_recheck(const struct bundle *b, const struct digest *d, struct err *err);
 
+/* The document of that media type beside the images (of an SBOM: OCI_TYPE_SPDX); NULL: none. */
+const struct oci_descriptor *bundle_document(const struct bundle *b, const char *type);
 /* The versions of what is on the nodes, {"etcd":"v3.7.0"}; the caller's. */
 json_t *bundle_components(const struct bundle *b);
 /* Does a node of this kind need the image? */

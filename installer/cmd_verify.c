@@ -27,6 +27,7 @@ static void describe_bundle(const struct bundle *b, json_t *out)
 	json_object_set_new(out, "signers", signers);
 	for (size_t i = 0; i < b->signers.n; i++)
 		json_array_append_new(signers, json_string(b->signers.v[i]));
+	json_object_set_new(out, "sbom", json_boolean(bundle_document(b, OCI_TYPE_SPDX)));
 	json_object_set_new(out, "components", bundle_components(b));
 	json_object_set_new(out, "content", list);
 	for (size_t i = 0; i < b->index.n; i++)
@@ -39,7 +40,8 @@ static void print_bundle(const struct bundle *b, const char *signed_by, const js
 	size_t i;
 	json_t *v;
 
-	printf("%s: every byte matches its digest; %s\nindex %s\n", b->path, signed_by,
+	printf("%s: every byte matches its digest; %s; %s\nindex %s\n", b->path, signed_by,
+	       bundle_document(b, OCI_TYPE_SPDX) ? "with an SBOM" : "without an SBOM",
 	       b->index_digest.str);
 	json_object_foreach ((json_t *)(uintptr_t)json_object_get(described, "components"), name, v)
 		printf("%-20s %s\n", name, json_string_value(v));

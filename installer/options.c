@@ -354,7 +354,8 @@ static size_t rows_of(struct options *o, enum command cmd, struct cli_option *to
 	         "The bundle (the only kubecask-*-linux-*.tar beside this program)."),
 	    TRUST(o),
 	    TEXT("require", "LEVEL", require,
-	         "What the bundle must have: signed, or signed=2 (by two of the keys)."),
+	         "What the bundle must have: signed, signed=2 (by two of the keys), sbom; "
+	         "several with commas."),
 	    FLAG("json", json, "Print findings, plan, events and result as JSON lines."),
 	};
 	const struct cli_option preflight[] = {

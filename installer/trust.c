@@ -54,6 +54,26 @@ static int load_keys(struct trust *t, struct err *err)
 	return 0;
 }
 
+static int take_word(struct trust *t, const char *word, const char *from, struct err *err)
+{
+	unsigned n = 1;
+	char more;
+
+	if (strcmp(word, "sbom") == 0) {
+		t->sbom = true;
+		return 0;
+	}
+	if (strcmp(word, "signed") != 0 &&
+	    (sscanf(word, "signed=%u%c", &n, &more) != 1 || n == 0 || n > 1000))
+		return err_set_code(
+		    err, EXIT_USAGE,
+		    "%s: \"%s\" is none of \"signed\", \"signed=2\" (by so many of the "
+		    "keys) and \"sbom\"",
+		    from, word);
+	t->need = n > t->need ? n : t->need;
+	return 0;
+}
+
 /* Words with commas, blanks or line ends between them. */
 static int take_level(struct trust *t, const char *level, const char *from, struct err *err)
 {
@@ -61,17 +81,10 @@ static int take_level(struct trust *t, const char *level, const char *from, stru
 
 	for (level += strspn(level, between); *level; level += strspn(level, between)) {
 		auto_free char *word = xstrndup(level, strcspn(level, between));
-		unsigned n = 1;
-		char more;
 
 		level += strlen(word);
-		if (strcmp(word, "signed") != 0 &&
-		    (sscanf(word, "signed=%u%c", &n, &more) != 1 || n == 0 || n > 1000))
-			return err_set_code(err, EXIT_USAGE,
-			                    "%s: \"%s\" is neither \"signed\" nor, with a number "
-			                    "of keys, \"signed=2\"",
-			                    from, word);
-		t->need = n > t->need ? n : t->need;
+		if (take_word(t, word, from, err) < 0)
+			return -1;
 	}
 	return 0;
 }

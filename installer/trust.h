@@ -12,14 +12,16 @@ struct strlist;
 
 /*
  * Whose bundles are installed: public keys (*.pub, minisign's format) in a directory, and beside
- * them a file "require" with what a bundle must have ("signed", or "signed=2": by so many of the
- * keys). With a key there, a bundle needs at least one signature. Zeroed: no keys, all goes.
+ * them a file "require" with what a bundle must have: "signed", "signed=2" (by so many of the
+ * keys), "sbom". With a key there, a bundle needs at least one signature. Zeroed: no keys, all
+ * goes.
  */
 struct trust {
 	char *dir; /* NULL: there is none */
 	struct minisig_key *keys;
 	size_t n;
 	unsigned need; /* signatures by different keys */
+	bool sbom;
 	bool insecure; /* say so, but go on */
 };
 

@@ -160,6 +160,18 @@ struct oci_descriptor *bundle_add_node(struct bundle *b, const struct bundle_lay
 	return d;
 }
 
+void bundle_add_document(struct bundle *b, const char *title, const char *type, const char *text)
+{
+	struct oci_manifest m = {.artifact_type = xstrdup(type)};
+	struct oci_descriptor *d;
+
+	add_data(b, "{}", 2, OCI_TYPE_EMPTY, &m.config);
+	add_data(b, text, strlen(text), type, oci_manifest_add_layer(&m));
+	d = add_manifest(b, &m);
+	d->artifact_type = xstrdup(type);
+	oci_annotate(&d->ann, &d->n_ann, OCI_ANN_TITLE, title);
+}
+
 struct output {
 	int fd;
 	struct digest_ctx *digest;

@@ -50,6 +50,9 @@ int bundle_add_image(struct bundle *b, const struct bundle_image *image, struct 
 struct oci_descriptor *bundle_add_node(struct bundle *b, const struct bundle_layer *layers,
                                        size_t n, struct err *err);
 
+/* A document of that media type beside the images: an artifact of its own. */
+void bundle_add_document(struct bundle *b, const char *title, const char *type, const char *text);
+
 /*
  * Writes the tar: oci-layout, index.json, then the blobs by digest. It has a temporary name until
  * it is whole. total is its size in bytes.

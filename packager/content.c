@@ -42,6 +42,17 @@ int content_program(const struct plan_layer *l, struct layer *out, struct err *e
 	return 0;
 }
 
+/* What is linked into the program, under which terms. */
+int content_licences(const struct plan_layer *l, struct layer *out, struct err *err)
+{
+	auto_free char *path = xasprintf("usr/share/licenses/%s/THIRD-PARTY", l->part->name);
+
+	(void)err;
+	layer_file(out, path, 0644, step_value(l->source, "licences"),
+	           step_value(l->source, "licences-digest"));
+	return 0;
+}
+
 /* A node's files must not lead out of the version's directory; the installer refuses such links. */
 static int check_links(const struct layer *l, struct err *err)
 {

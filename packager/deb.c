@@ -172,16 +172,33 @@ static char *locate(const struct debs *d, const char *name, char **version, stru
 	return NULL;
 }
 
-static int keep(void *ctx, const char *path)
+static bool matches(const struct conf *conf, const char *key, const char *path)
 {
-	const struct conf *conf = ctx;
 	const char *pattern;
 	size_t at = 0;
 
-	while ((pattern = conf_next(conf, "drop", &at)))
+	while ((pattern = conf_next(conf, key, &at)))
 		if (fnmatch(pattern, path, 0) == 0)
-			return 0;
-	return 1;
+			return true;
+	return false;
+}
+
+static int keep(void *ctx, const char *path)
+{
+	return matches(ctx, "keep", path) || !matches(ctx, "drop", path);
+}
+
+/* The package's own description, where scanners of images look for it. */
+static int write_status(const char *file, const char *name, const char *tree, struct err *err)
+{
+	auto_free char *path = xasprintf("%s/var/lib/dpkg/status.d/%s", tree, name);
+	auto_free char *dir = xasprintf("%s/var/lib/dpkg/status.d", tree);
+	const char *const argv[] = {"dpkg-deb", "-f", file, NULL};
+	auto_strbuf out = {0};
+
+	if (proc_check(argv, NULL, &out, err) < 0 || fs_mkdir_p(dir, 0755, err) < 0)
+		return -1;
+	return fs_write_atomic(path, strbuf_str(&out), out.len, 0644, err);
 }
 
 static int unpack_one(const struct debs *d, const char *name, const char *tree, struct conf *record,
@@ -194,7 +211,9 @@ static int unpack_one(const struct debs *d, const char *name, const char *tree, 
 	if (!file || check_file(d, name, version, file, &line, err) < 0)
 		return -1;
 	conf_set(record, "lock", line);
-	return deb_unpack(file, tree, keep, &conf, err);
+	if (deb_unpack(file, tree, keep, &conf, err) < 0)
+		return -1;
+	return write_status(file, name, tree, err);
 }
 
 int debs_run(const struct debs *d, struct conf *record, struct err *err)

@@ -7,7 +7,8 @@ struct lock;
 
 /*
  * Files from Debian packages, as packager/parts/NAME/debs.conf lists them: "package" (repeated) and
- * "drop" (repeated: a shell pattern of paths that the image does not need). The packages come by
+ * "drop" (repeated: a shell pattern of paths that the image does not need) and "keep" (the same, of
+ * paths that stay all the same). The packages come by
  * `apt-get download`, which checks the archive's signatures; the lock holds versions and hashes.
  */
 struct debs {

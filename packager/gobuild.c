@@ -6,6 +6,7 @@
 #include "err.h"
 #include "fs.h"
 #include "gomod.h"
+#include "licence.h"
 #include "lock.h"
 #include "mem.h"
 #include "part.h"
@@ -305,6 +306,53 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 	return 0;
 }
 
+/* What go says, whole. */
+static int ask_go(const struct gobuild *g, const char *const argv[], const char *dir,
+                  struct strbuf *out, struct err *err)
+{
+	const struct proc_opts opts = {.dir = dir, .env = g->part->cgo ? env_cgo : env_plain};
+
+	return proc_check(argv, &opts, out, err);
+}
+
+/* The modules of all packages that are linked, and their licences in a file beside the program. */
+static int collect_licences(const struct gobuild *g, const char *main, struct conf *record,
+                            struct err *err)
+{
+	static const char format[] = "{{with .Module}}{{.Path}} {{.Version}} {{.Dir}}{{end}}";
+	auto_free char *tags = build_tags(g->part);
+	auto_free char *file = xasprintf("%s/bin/%s-%s.licences", g->work, g->part->name, g->key);
+	const char *const list[] = {"go", "list", "-mod=readonly", "-deps", "-tags",
+	                            tags, "-f",   format,          NULL};
+	const char *const root[] = {"go", "env", "GOROOT", "GOVERSION", NULL};
+	auto_strlist argv = {0};
+	auto_strbuf lines = {0}, where = {0}, text = {0};
+	const char *version;
+	char *end;
+	struct digest d;
+
+	add_words(&argv, list);
+	if (g->part->test)
+		strlist_add(&argv, "-test");
+	strlist_add(&argv, g->part->package);
+	if (ask_go(g, (const char *const *)argv.v, main, &lines, err) < 0 ||
+	    ask_go(g, root, main, &where, err) < 0)
+		return -1;
+	end = strchr(strbuf_str(&where), '\n');
+	if (!end)
+		return err_set(err, "go does not say where it lies");
+	*end = '\0';
+	version = end + 1;
+	end[1 + strcspn(version, "\n")] = '\0';
+	if (licence_collect(strbuf_str(&lines), where.buf, version, record, &text, err) < 0 ||
+	    fs_write_atomic(file, strbuf_str(&text), text.len, 0644, err) < 0)
+		return -1;
+	digest_data(strbuf_str(&text), text.len, &d);
+	conf_set(record, "licences", file);
+	conf_set(record, "licences-digest", d.str);
+	return 0;
+}
+
 int gobuild_run(const struct gobuild *g, struct conf *record, struct err *err)
 {
 	auto_free char *src = xasprintf("%s/src/%s", g->work, g->part->name);
@@ -318,7 +366,8 @@ int gobuild_run(const struct gobuild *g, struct conf *record, struct err *err)
 	if (copy_sources(g->part, main, err) < 0 ||
 	    write_gomod(g->part, conf_get(record, "module-dir"), main, err) < 0)
 		return -1;
-	if (resolve(g, main, record, err) < 0 || compile(g, main, record, err) < 0)
+	if (resolve(g, main, record, err) < 0 || compile(g, main, record, err) < 0 ||
+	    collect_licences(g, main, record, err) < 0)
 		return -1;
 	return fs_remove_tree(src, err);
 }

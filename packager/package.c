@@ -7,6 +7,7 @@
 #include "imageset.h"
 #include "mem.h"
 #include "plan.h"
+#include "sbom.h"
 #include "store.h"
 #include "strbuf.h"
 
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define IMAGE_LAYERS_MAX 5
+#define IMAGE_LAYERS_MAX 8
 
 /* Of the base that upstream's images of Go programs have. */
 #define CERTS  "SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt"
@@ -35,34 +36,34 @@ static const struct recipe {
      .env = CERTS,
      .workdir = "/",
      .role = OCI_ROLE_CP,
-     .layers = {"base", "kube", "kube-paths"}},
+     .layers = {"base", "kube", "kube-paths", "kube-licences"}},
     {.name = "kube-controller-manager",
      .entrypoint = RUNNER,
      .env = CERTS,
      .workdir = "/",
      .role = OCI_ROLE_CP,
-     .layers = {"base", "kube", "kube-paths"}},
+     .layers = {"base", "kube", "kube-paths", "kube-licences"}},
     {.name = "kube-scheduler",
      .entrypoint = RUNNER,
      .env = CERTS,
      .workdir = "/",
      .role = OCI_ROLE_CP,
-     .layers = {"base", "kube", "kube-paths"}},
+     .layers = {"base", "kube", "kube-paths", "kube-licences"}},
     {.name = "kube-proxy",
      .role = OCI_ROLE_ALL,
-     .layers = {"base", "kube", "nettools", "netfilter"}},
+     .layers = {"base", "kube", "nettools", "netfilter", "kube-licences"}},
     {.name = "etcd",
      .env = CERTS,
      .workdir = "/",
      .role = OCI_ROLE_CP,
-     .layers = {"base", "etcd", "etcd-paths"}},
+     .layers = {"base", "etcd", "etcd-paths", "etcd-licences"}},
     {.name = "coredns",
      .entrypoint = "/coredns",
      .user = "65532:65532",
      .env = CERTS,
      .workdir = "/",
      .role = OCI_ROLE_ALL,
-     .layers = {"base", "coredns"}},
+     .layers = {"base", "coredns", "coredns-licences"}},
     {.name = "pause",
      .entrypoint = "/pause",
      .user = "65535:65535",
@@ -76,11 +77,25 @@ static const struct recipe {
     {.name = "flannel",
      .ref_var = "flannel-image",
      .role = OCI_ROLE_ALL,
-     .layers = {"base", "flannel", "cni", "nettools", "netfilter"}},
+     .layers = {"base", "flannel", "cni", "nettools", "netfilter", "flannel-licences",
+                "cni-licences"}},
 };
 
-static const char *const node_layers[] = {"kube", "etcd",     "containerd", "shim", "runc",
-                                          "cni",  "nettools", "lvscare",    "node"};
+static const char *const node_layers[] = {"kube",
+                                          "etcd",
+                                          "containerd",
+                                          "shim",
+                                          "runc",
+                                          "cni",
+                                          "nettools",
+                                          "lvscare",
+                                          "node",
+                                          "kube-licences",
+                                          "etcd-licences",
+                                          "cni-licences",
+                                          "containerd-licences",
+                                          "shim-licences",
+                                          "runc-licences"};
 
 /* Whose build of which source an image is: the part of that name is what its first layer after the
  * base, or its only one, has. *source and *revision are the caller's, and borrowed by image. */
@@ -230,25 +245,28 @@ static int add_node(const struct plan *p, struct bundle *b, struct err *err)
 
 static int fill_bundle(const struct plan *p, struct bundle *b, struct err *err)
 {
+	auto_free char *sbom = sbom_make(p);
+
 	b->epoch = p->release.epoch;
 	oci_annotate(&b->index.ann, &b->index.n_ann, OCI_ANN_FORMAT, "1");
 	oci_annotate(&b->index.ann, &b->index.n_ann, OCI_ANN_K8S_VERSION, p->release.version);
-	if (add_node(p, b, err) < 0)
+	if (add_node(p, b, err) < 0 || add_images(p, b, err) < 0)
 		return -1;
-	return add_images(p, b, err);
+	bundle_add_document(b, "sbom", OCI_TYPE_SPDX, sbom);
+	return 0;
 }
 
 static void print_table(const struct plan *p, const char *path, uint64_t total)
 {
-	printf("%-12s %10s %10s\n", "part", "MB", "unpacked");
+	printf("%-20s %10s %10s\n", "part", "MB", "unpacked");
 	for (size_t i = 0; i < p->n_layers; i++) {
 		const struct step *s = p->layers[i].step;
 
-		printf("%-12s %10.2f %10.2f\n", p->layers[i].name,
+		printf("%-20s %10.2f %10.2f\n", p->layers[i].name,
 		       strtod(step_value(s, "size"), NULL) / 1e6,
 		       strtod(step_value(s, "raw-size"), NULL) / 1e6);
 	}
-	printf("%-12s %10.2f  %s\n", "bundle", (double)total / 1e6, path);
+	printf("%-20s %10.2f  %s\n", "bundle", (double)total / 1e6, path);
 }
 
 static int write_files(const struct plan *p, struct bundle *b, struct err *err)

@@ -289,6 +289,16 @@ static int add_parts(struct plan *p, struct err *err)
 	return 0;
 }
 
+/* The program, and the licences of what is in it. */
+static void add_program_layers(struct plan *p, size_t i)
+{
+	const struct part *part = &p->parts[i];
+	auto_free char *licences = xasprintf("%s-licences", part->name);
+
+	plan_add_layer(p, part->name, part, p->compiled[i], content_program);
+	plan_add_layer(p, plan_keep(p, licences), part, p->compiled[i], content_licences);
+}
+
 static int add_steps(struct plan *p, struct err *err)
 {
 	struct step *nettools = plan_add_debs(p, p->set->parts, "nettools", err);
@@ -298,7 +308,7 @@ static int add_steps(struct plan *p, struct err *err)
 	p->images = plan_add_step(p, "list", "images", p, images_inputs, images_run);
 	step_needs(p->images, p->compiled[0]);
 	for (size_t i = 0; i < p->n_parts; i++)
-		plan_add_layer(p, p->parts[i].name, &p->parts[i], p->compiled[i], content_program);
+		add_program_layers(p, i);
 	plan_add_layer(p, "nettools", NULL, nettools, content_nettools);
 	plan_add_layer(p, "netfilter", NULL, NULL, content_netfilter);
 	plan_add_layer(p, "kube-paths", NULL, NULL, content_kube_paths);

@@ -26,7 +26,7 @@ struct settings {
 
 #define PLAN_PARTS_MAX  16
 #define PLAN_DEBS_MAX   8
-#define PLAN_LAYERS_MAX 24
+#define PLAN_LAYERS_MAX 40
 
 /* A set of Debian packages, unpacked into one tree. */
 struct plan_debs {

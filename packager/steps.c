@@ -99,25 +99,33 @@ static void progress(const struct steps *l, const struct step *s)
 		fprintf(stderr, "%.1f s\n", (double)(now_ms() - s->started) / 1000);
 }
 
-/* What a record speaks of, a "file" or a "tree", must be there with the bytes of its "digest". */
+/* What a record speaks of, a "file" or a "tree" and "licences", must be there with the bytes of its
+ * digest. */
 static bool record_holds(const struct step *s)
 {
-	const char *file = conf_get(&s->record, "file"), *tree = conf_get(&s->record, "tree");
-	const char *path = file ? file : tree, *want = step_value(s, "digest");
-	struct err ignored = {0};
-	struct digest is;
-	int rc;
+	static const struct {
+		const char *path, *digest;
+	} kinds[] = {{"file", "digest"}, {"tree", "digest"}, {"licences", "licences-digest"}};
 
-	if (!path)
-		return true;
-	if (!fs_exists(path))
+	for (size_t i = 0; i < ARRAY_SIZE(kinds); i++) {
+		const char *path = conf_get(&s->record, kinds[i].path);
+		struct err ignored = {0};
+		struct digest is;
+		int rc;
+
+		if (!path)
+			continue;
+		if (!fs_exists(path))
+			return false;
+		rc = strcmp(kinds[i].path, "tree") == 0 ? tree_seal(path, &is, &ignored)
+		                                        : digest_file(path, &is, NULL, &ignored);
+		if (rc == 0 && strcmp(is.str, step_value(s, kinds[i].digest)) == 0)
+			continue;
+		fprintf(stderr, "  %s: what was kept of it has changed and is made again: %s\n",
+		        s->name, path);
 		return false;
-	rc = file ? digest_file(file, &is, NULL, &ignored) : tree_seal(tree, &is, &ignored);
-	if (rc == 0 && strcmp(is.str, want) == 0)
-		return true;
-	fprintf(stderr, "  %s: what was kept of it has changed and is made again: %s\n", s->name,
-	        path);
-	return false;
+	}
+	return true;
 }
 
 static int make_key(struct step *s, char key[static STEP_KEY_LEN + 1], struct err *err)

@@ -87,7 +87,7 @@ static int load_records(const char *dir, struct record **out, size_t *n, struct 
 /* Removes superfluous records; what the others name goes to wanted. */
 static void sort_out(const struct record *r, size_t n, size_t keep, struct strlist *wanted)
 {
-	static const char *const keys[] = {"file", "tree"};
+	static const char *const keys[] = {"file", "tree", "licences"};
 
 	for (size_t i = 0, same = 0; i < n; i++) {
 		auto_conf c = {0};

@@ -13,7 +13,7 @@ setup_file() {
 	local digest layer list
 	[ -f "$BUNDLE" ] || { echo "$BUNDLE is missing: run make package or make test"; return 1; }
 	mkdir "$NODE"
-	digest=$(tar -xOf "$BUNDLE" index.json | jq -r '.manifests[] | select(.artifactType) | .digest')
+	digest=$(tar -xOf "$BUNDLE" index.json | jq -r '.manifests[] | select(.artifactType == "application/vnd.kubecask.node.v1") | .digest')
 	for layer in $(tar -xOf "$BUNDLE" "blobs/sha256/${digest#sha256:}" | jq -r '.layers[].digest'); do
 		tar -xOf "$BUNDLE" "blobs/sha256/${layer#sha256:}" | zstd -dcq --long=27 >"$BATS_FILE_TMPDIR/layer"
 		list=$(tar -tf "$BATS_FILE_TMPDIR/layer")

@@ -41,7 +41,7 @@ EOF
 @test "writes the bundle, its sum and the installer, and a table of the parts" {
 	run pack
 	[ "$status" -eq 0 ]
-	[[ $output == *"[26/26]"* ]]
+	[[ $output == *"[34/34]"* ]]
 	[[ $output == *"bundle "*"dist/kubecask-v1.37.2-linux-amd64.tar"* ]]
 	(cd "$W/dist" && sha256sum -c "$T.sha256")
 	cmp "$W/programs/install" "$W/dist/install"
@@ -73,14 +73,54 @@ EOF
 	grep -q ' usr/local/bin/kube-proxy -> netfilter-select$' "$BATS_TEST_TMPDIR/proxy"
 	grep -q ' usr/sbin/nft$' "$BATS_TEST_TMPDIR/proxy"
 	grep -q ' usr/sbin/iptables-link -> iptables$' "$BATS_TEST_TMPDIR/proxy"
-	run ! grep -q usr/share "$BATS_TEST_TMPDIR/proxy"
+	run ! grep -q usr/share/doc "$BATS_TEST_TMPDIR/proxy"
 	layers_of kubecask.local/flannel:v0.1.0 | grep -q ' bin/flannel$'
 	layers_of registry.k8s.io/pause:3.10 | grep -q ' pause$'
 	grep -q ' usr/sbin/nft$' "$BATS_TEST_TMPDIR/node"
 	grep -q ' bin/nft$' "$BATS_TEST_TMPDIR/node"
 	run ! grep -q netfilter-select "$BATS_TEST_TMPDIR/node"
-	# 9 layers of the node, base, coredns, flannel, pause, netfilter, two of paths; 9 manifests and configs, {}, node
-	[ "$(tar tf "$T" | grep -c blobs/)" -eq $((16 + 9 + 9 + 2)) ]
+	# 9 layers of the node, base, coredns, flannel, pause, netfilter, two of paths; 8 of licences; 9 manifests and configs, {},
+	# node, the SBOM and its manifest
+	[ "$(tar tf "$T" | grep -c blobs/)" -eq $((16 + 8 + 9 + 9 + 2 + 2)) ]
+}
+
+@test "the terms of all that is shipped: of Go's modules in a file for each program, of Debian's packages as they have them" {
+	local path
+	put_module inner v1.2.3 LICENSE 'terms of inner' app/notice.go $'package app\n\nvar Inner = 1\n' NOTICE-more 'notice of inner'
+	put_module cni v1.9.10 app/value.go $'package app\n\nimport inner "example.org/inner/app"\n\nvar Value = inner.Inner\n' \
+		go.mod $'module example.org/cni\n\ngo 1.26\n\nrequire example.org/inner v1.2.3\n'
+	printf 'module example.org/cni\n\ngo 1.26\n\nrequire example.org/inner v1.2.3\n' >"$W/proxy/example.org/cni/@v/v1.9.10.mod"
+	sed -i 's/v1.9.9/v1.9.10/' "$W/parts/cni/part.conf"
+	sed -i 's|^drop = usr/share|keep = usr/share/doc/*\n&|' "$W/parts/nettools/debs.conf"
+	pack --update-lock >/dev/null 2>&1
+	layers_of node >"$BATS_TEST_TMPDIR/node"
+	layers_of kubecask.local/flannel:v0.1.0 >"$BATS_TEST_TMPDIR/flannel"
+	for path in usr/share/licenses/cni/THIRD-PARTY usr/share/doc/nft var/lib/dpkg/status.d/nft; do
+		grep " $path\$" "$BATS_TEST_TMPDIR/node"
+		grep " $path\$" "$BATS_TEST_TMPDIR/flannel"
+	done
+	cat "$W"/work/bin/cni-*.licences >"$BATS_TEST_TMPDIR/terms"
+	grep -A2 '^==== example.org/inner v1.2.3: LICENSE$' "$BATS_TEST_TMPDIR/terms" | grep '^terms of inner$'
+	grep -A2 '^==== example.org/inner v1.2.3: NOTICE-more$' "$BATS_TEST_TMPDIR/terms" | grep '^notice of inner$'
+	grep '^==== example.org/cni v1.9.10 has no licence file of its own' "$BATS_TEST_TMPDIR/terms"
+	grep "^==== std go1.*: LICENSE$" "$BATS_TEST_TMPDIR/terms"
+	grep '^Package: nft$' "$W"/work/tree/*/var/lib/dpkg/status.d/nft
+}
+
+@test "the SBOM names what is linked into each program, and the packages with their hashes" {
+	local sbom blob
+	pack >/dev/null 2>&1
+	blob=$(tar -xOf "$T" index.json | jq -r '.manifests[] | select(.artifactType == "application/spdx+json") | .digest | ltrimstr("sha256:")')
+	sbom=$(tar -xOf "$T" "blobs/sha256/$(tar -xOf "$T" "blobs/sha256/$blob" | jq -r '.layers[0].digest | ltrimstr("sha256:")')")
+	jq -e --arg nft "$(sed -n 's/^deb nft .* sha256://p' "$W/releases/v1.37.2.lock")" '.spdxVersion == "SPDX-2.3"
+		and .creationInfo.created == "1970-01-01T00:16:40Z"
+		and ([.packages[].SPDXID] | length == (unique | length) and all(test("^SPDXRef-[A-Za-z0-9.-]+$")))
+		and ([.packages[] | select(.externalRefs[0].referenceLocator == "pkg:golang/example.org/kube@v1.37.2")] | length == 1)
+		and ([.packages[] | select(.name == "nft").checksums[0].checksumValue] == [$nft])
+		and ([.relationships[] | select(.relationshipType == "DESCRIBES").relatedSpdxElement] == ["SPDXRef-bundle"])
+		and ([.relationships[].spdxElementId, .relationships[].relatedSpdxElement] - [.packages[].SPDXID, "SPDXRef-DOCUMENT"] == [])' <<<"$sbom"
+	"$BUILD/install" verify --json --bundle "$T" | jq -e '.kubernetes == "v1.37.2" and .sbom'
+	[[ $("$BUILD/install" verify --require sbom --bundle "$T") == *"; not signed; with an SBOM"* ]]
 }
 
 @test "listed images have the words, environment and paths of upstream's" {
@@ -132,7 +172,7 @@ EOF
 	: >"$TOOLS_LOG"
 	run pack
 	[ "$status" -eq 0 ]
-	[ "$(grep -c unchanged <<<"$output")" -eq 26 ]
+	[ "$(grep -c unchanged <<<"$output")" -eq 34 ]
 	[ "$(grep -c 'go build' "$TOOLS_LOG")" -eq 0 ]
 	cmp "$T" "$BATS_TEST_TMPDIR/first"
 }
@@ -143,14 +183,14 @@ EOF
 	run pack
 	[ "$status" -eq 0 ]
 	[[ $output == *"compile cni"*" s"* ]]
-	[ "$(grep -c unchanged <<<"$output")" -eq 25 ] # the program came out the same
+	[ "$(grep -c unchanged <<<"$output")" -eq 33 ] # the program came out the same
 	overlay two
 	run pack
 	[ "$status" -eq 0 ]
 	for step in "compile kube" "list images" "compress kube"; do
 		[ "$(grep -c "$step\.\..*unchanged" <<<"$output")" = 0 ]
 	done
-	[ "$(grep -c unchanged <<<"$output")" -eq 23 ]
+	[ "$(grep -c unchanged <<<"$output")" -eq 31 ]
 }
 
 @test "a result that was lost is made again" {
@@ -158,7 +198,7 @@ EOF
 	rm "$W"/work/bin/etcd-*
 	run pack
 	[ "$status" -eq 0 ]
-	[ "$(grep -c unchanged <<<"$output")" -eq 25 ]
+	[ "$(grep -c unchanged <<<"$output")" -eq 33 ]
 	[ -n "$(ls "$W"/work/bin/etcd-*)" ]
 }
 
@@ -171,7 +211,7 @@ EOF
 }
 
 @test "the set of patches has a digest, which follows its content" {
-	local digest='.manifests[] | select(.artifactType) | .annotations["io.kubecask.component.kubeadm-patches"]' first
+	local digest='.manifests[] | select(.artifactType == "application/vnd.kubecask.node.v1") | .annotations["io.kubecask.component.kubeadm-patches"]' first
 	pack >/dev/null 2>&1
 	first=$(tar -xOf "$T" index.json | jq -r "$digest")
 	[[ $first =~ ^[0-9a-f]{40}$ ]]
@@ -185,7 +225,7 @@ EOF
 	pack >/dev/null 2>&1
 	config=$(image_config registry.k8s.io/kube-apiserver:v1.37.2)
 	jq -e --arg patches "$(tar -xOf "$T" index.json |
-		jq -r '.manifests[] | select(.artifactType) | .annotations["io.kubecask.component.kubeadm-patches"]')" '.config.Labels
+		jq -r '.manifests[] | select(.artifactType == "application/vnd.kubecask.node.v1") | .annotations["io.kubecask.component.kubeadm-patches"]')" '.config.Labels
 		| .["org.opencontainers.image.vendor"] == "kubecask"
 		and .["org.opencontainers.image.source"] == "example.org/kube"
 		and .["org.opencontainers.image.revision"] == "v1.37.2"
@@ -203,7 +243,7 @@ image_config() {
 }
 
 @test "a bundle names the versions of etcd that must not be upgraded to its own" {
-	local unsafe='.manifests[] | select(.artifactType) | .annotations["io.kubecask.etcd.unsafe-from"]'
+	local unsafe='.manifests[] | select(.artifactType == "application/vnd.kubecask.node.v1") | .annotations["io.kubecask.etcd.unsafe-from"]'
 	echo 'ldflags = -X main.UnsafeEtcd=@UNSAFE_ETCD_VERSION@' >>"$W/parts/kube/part.conf"
 	pack >/dev/null 2>&1
 	[ "$(tar -xOf "$T" index.json | jq -r "$unsafe")" = none ]

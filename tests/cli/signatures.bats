@@ -136,11 +136,13 @@ repack() {
 	refused "signed by 2 of the keys"
 	verify --keys "$W/keys" --require signed=x
 	[ "$status" -eq 2 ]
-	[[ $output == *'--require: "signed=x" is neither "signed" nor, with a number of keys, "signed=2"'* ]]
-	echo sbom > "$W/keys/require"
+	[[ $output == *'--require: "signed=x" is none of "signed", "signed=2" (by so many of the keys) and "sbom"'* ]]
+	echo provenance > "$W/keys/require"
 	verify --keys "$W/keys"
 	[ "$status" -eq 2 ]
-	[[ $output == *"$W/keys/require: \"sbom\" is neither"* ]]
+	[[ $output == *"$W/keys/require: \"provenance\" is none of"* ]]
+	verify --require sbom
+	refused "it has no SBOM, and one is wanted"
 }
 
 @test "a level without keys, a directory without keys, a key that is none" {
