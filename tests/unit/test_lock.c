@@ -26,8 +26,10 @@ static void checks_lines(void **state)
 	assert_int_equal(lock_parse("r/v1.lock", text, strlen(text), &l, &err), 0);
 	assert_int_equal(lock_check(&l, "deb libc6 2.36 sha256:aa", &err), 0);
 	assert_int_equal(lock_check(&l, "deb libc6 2.36 sha256:bb", &err), -1);
-	assert_string_equal(err.msg, "deb libc6 is 2.36 sha256:bb, but r/v1.lock has 2.36 "
-	                             "sha256:aa; --update-lock accepts the new one");
+	assert_string_equal(err.msg,
+	                    "deb libc6 is 2.36 sha256:bb, but r/v1.lock has 2.36 "
+	                    "sha256:aa: it may be damaged, or not be what it says; find out "
+	                    "why before --update-lock takes it");
 	assert_int_equal(lock_check(&l, "deb libc 2.36 sha256:aa", &err), -1);
 	assert_string_equal(err.msg,
 	                    "r/v1.lock has no entry \"deb libc\"; --update-lock writes it");

@@ -159,8 +159,7 @@ static void what_is_none(void **state)
 	    "RUQ=\n",
 	    "untrusted comment: x\nRWQ\n",
 	    "untrusted comment: x\n\n",
-	    "comment: x\nRWRhxdkgUwWaPz3b35zjo+AN0dyk3FVEE8vTPgHEnFbmWw"
-	    "eto6Bba1hc\n"};
+	    "comment: x\nRWRhxdkgUwWaPz3b35zjo+AN0dyk3FVEE8vTPgHEnFbmWweto6Bba1hc\n"};
 	struct minisig_key k;
 	char id[MINISIG_ID_LEN + 1];
 	struct err err = {0};
