@@ -135,7 +135,8 @@ static bool read_signature(const char *text, struct signature *s)
 	auto_free char *comment = next_line(&at), *line = next_line(&at);
 	auto_free char *trusted = next_line(&at), *all = next_line(&at);
 
-	if (!all || *at || strncmp(comment, COMMENT, strlen(COMMENT)) != 0 ||
+	if (!comment || !line || !trusted || !all || *at ||
+	    strncmp(comment, COMMENT, strlen(COMMENT)) != 0 ||
 	    strncmp(trusted, TRUSTED, strlen(TRUSTED)) != 0 || !decode(line, blob, sizeof(blob)) ||
 	    !decode(all, s->all, sizeof(s->all)) || blob[0] != 'E' ||
 	    (blob[1] != 'D' && blob[1] != 'd'))

@@ -9,6 +9,7 @@
 
 struct tar_reader {
 	struct archive *a;
+	int64_t mtime; /* of the present entry */
 };
 
 static int failed(const struct tar_reader *r, struct err *err)
@@ -51,8 +52,19 @@ int tar_reader_next(struct tar_reader *r, const char **name, bool *regular, stru
 	*name = archive_entry_pathname(e);
 	if (!*name)
 		return err_set(err, "an entry has no name");
+	r->mtime = archive_entry_mtime(e);
 	*regular = archive_entry_filetype(e) == AE_IFREG && !archive_entry_hardlink(e);
 	return 1;
+}
+
+int64_t tar_reader_position(const struct tar_reader *r)
+{
+	return archive_read_header_position(r->a);
+}
+
+int64_t tar_reader_mtime(const struct tar_reader *r)
+{
+	return r->mtime;
 }
 
 ssize_t tar_reader_data(struct tar_reader *r, void *buf, size_t len, struct err *err)

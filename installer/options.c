@@ -162,6 +162,27 @@ static size_t add_run(struct options *o, struct cli_option *to, size_t n)
 	return n;
 }
 
+/* Of an upgrade over a minor version. */
+static size_t add_commit(struct options *o, struct cli_option *to, size_t n)
+{
+	const struct cli_option rows[] = {
+	    {.name = "soak",
+	     .kind = CLI_DURATION,
+	     .arg = "TIME",
+	     .help = "Over a minor version: how long the new control planes must be well, working "
+	             "as the old version, before the new one is committed (2m).",
+	     .dest = &o->soak_ms,
+	     .min = 1000,
+	     .max = 86400000},
+	    FLAG("hold", hold,
+	         "Over a minor version: stop before commit. upgrade again goes on, rollback leads "
+	         "back."),
+	};
+
+	ADD(rows);
+	return n;
+}
+
 /* Of the commands that change a cluster; 0: it is none of them. */
 static size_t cluster_rows(struct options *o, enum command cmd, struct cli_option *to)
 {
@@ -197,19 +218,6 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 		"Leave workers out that cannot be reached; the same command brings them up later."),
 	    DRAIN(o),
 	};
-	const struct cli_option forward[] = {
-	    {.name = "soak",
-	     .kind = CLI_DURATION,
-	     .arg = "TIME",
-	     .help = "Over a minor version: how long the new control planes must be well, working "
-	             "as the old version, before the new one is committed (2m).",
-	     .dest = &o->soak_ms,
-	     .min = 1000,
-	     .max = 86400000},
-	    FLAG("hold", hold,
-	         "Over a minor version: stop before commit. upgrade again goes on, rollback leads "
-	         "back."),
-	};
 	const struct cli_option reset[] = {
 	    MASTERS(o, "Control plane machine to reset. Without any machine: this one."),
 	    NODES(o, "Worker machine to reset."),
@@ -236,7 +244,7 @@ static size_t cluster_rows(struct options *o, enum command cmd, struct cli_optio
 	case CMD_ROLLBACK:
 		ADD(upgrade);
 		if (cmd == CMD_UPGRADE)
-			ADD(forward);
+			n = add_commit(o, to, n);
 		n = add_run(o, to, n);
 		return add_ssh(o, to, n, true);
 	case CMD_RESET:

@@ -86,6 +86,7 @@ int op_user_kubeconfig(struct node *n, const json_t *args, json_t *result, struc
 		journal("a kubeconfig was made for %s", name);
 		json_object_set_new(result, "kubeconfig", json_string(strbuf_str(&out)));
 	}
-	explicit_bzero(out.buf, out.len); /* it has a private key */
+	if (out.buf)
+		explicit_bzero(out.buf, out.len); /* it has a private key */
 	return rc;
 }

@@ -11,9 +11,8 @@
 #include "proc.h"
 #include "strbuf.h"
 #include "tarball.h"
+#include "tarread.h"
 
-#include <archive.h>
-#include <archive_entry.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -60,7 +59,7 @@ struct member {
 struct contents {
 	struct member *v;
 	size_t n;
-	time_t mtime;
+	int64_t mtime;
 	struct strbuf index, sum;
 };
 
@@ -73,28 +72,29 @@ static void contents_release(struct contents *c)
 	strbuf_release(&c->sum);
 }
 
-static int read_text(struct archive *a, struct strbuf *out, struct err *err)
+static int read_text(struct tar_reader *tar, struct strbuf *out, struct err *err)
 {
-	la_ssize_t n;
+	ssize_t n;
 
 	do {
 		strbuf_grow(out, 1 << 16);
-		n = archive_read_data(a, out->buf + out->len, 1 << 16);
+		n = tar_reader_data(tar, out->buf + out->len, 1 << 16, err);
 		if (n > 0)
 			out->len += (size_t)n;
 	} while (n > 0 && out->len < OCI_JSON_MAX);
-	return n ? err_set(err, "damaged or too large") : 0;
+	return n > 0 ? err_set(err, "too large") : (int)n;
 }
 
 /* A blob's name is the digest of its bytes. */
-static int check_blob(struct archive *a, const char *name, struct err *err)
+static int check_blob(struct tar_reader *tar, const char *name, struct err *err)
 {
 	struct digest_ctx *ctx = digest_new();
 	auto_free char *buf = xmalloc(1 << 18);
+	struct err ignored = {0};
 	struct digest is;
-	la_ssize_t n;
+	ssize_t n;
 
-	while ((n = archive_read_data(a, buf, 1 << 18)) > 0)
+	while ((n = tar_reader_data(tar, buf, 1 << 18, &ignored)) > 0)
 		digest_update(ctx, buf, (size_t)n);
 	digest_final(ctx, &is);
 	return n == 0 && strcmp(digest_hex(&is), name + strlen(BLOB_PREFIX)) == 0
@@ -102,20 +102,18 @@ static int check_blob(struct archive *a, const char *name, struct err *err)
 	           : err_set(err, "%s is damaged", name);
 }
 
-static int take_member(struct contents *c, struct archive *a, struct archive_entry *e,
+static int take_member(struct contents *c, struct tar_reader *tar, const char *name,
                        struct err *err)
 {
-	const char *name = archive_entry_pathname(e);
-
 	c->v = xreallocarray(c->v, c->n + 1, sizeof(*c->v));
-	c->v[c->n++] = (struct member){xstrdup(name ? name : ""), archive_read_header_position(a)};
-	c->mtime = archive_entry_mtime(e);
-	name = c->v[c->n - 1].name;
+	c->v[c->n++] = (struct member){xstrdup(name), tar_reader_position(tar)};
+	c->mtime = tar_reader_mtime(tar);
 	if (strcmp(name, "index.json") == 0)
-		return read_text(a, &c->index, err);
+		return read_text(tar, &c->index, err);
 	if (strcmp(name, "index.json.sha256") == 0)
-		return read_text(a, &c->sum, err);
-	return strncmp(name, BLOB_PREFIX, strlen(BLOB_PREFIX)) == 0 ? check_blob(a, name, err) : 0;
+		return read_text(tar, &c->sum, err);
+	return strncmp(name, BLOB_PREFIX, strlen(BLOB_PREFIX)) == 0 ? check_blob(tar, name, err)
+	                                                            : 0;
 }
 
 static int check_index(const struct contents *c, struct err *err)
@@ -131,20 +129,17 @@ static int check_index(const struct contents *c, struct err *err)
 
 static int read_contents(const char *path, struct contents *c, struct err *err)
 {
-	struct archive *a = archive_read_new();
-	struct archive_entry *e;
-	int rc, failed = 0;
+	struct tar_reader *tar = tar_reader_open(path, err);
+	const char *name;
+	bool regular;
+	int rc = tar ? 0 : -1;
 
-	archive_read_support_format_tar(a);
-	rc = archive_read_open_filename(a, path, 1 << 18);
-	while (rc == ARCHIVE_OK && !failed && (rc = archive_read_next_header(a, &e)) == ARCHIVE_OK)
-		failed = take_member(c, a, e, err);
-	if (!failed && rc != ARCHIVE_EOF)
-		failed = err_set(err, "%s", archive_error_string(a));
-	archive_read_free(a);
-	if (!failed)
-		failed = check_index(c, err);
-	return failed ? err_wrap(err, "%s", path) : 0;
+	while (rc == 0 && (rc = tar_reader_next(tar, &name, &regular, err)) == 1)
+		rc = take_member(c, tar, name, err);
+	tar_reader_close(tar);
+	if (rc == 0)
+		rc = check_index(c, err);
+	return rc < 0 ? err_wrap(err, "%s", path) : 0;
 }
 
 /* ---- the signature ---- */
@@ -196,7 +191,7 @@ static int collect(void *ctx, const void *data, size_t len, struct err *err)
 }
 
 /* One tar member: its header, its bytes, up to a whole block. */
-static int make_member(const char *name, const char *text, time_t mtime, struct strbuf *out,
+static int make_member(const char *name, const char *text, int64_t mtime, struct strbuf *out,
                        struct err *err)
 {
 	size_t len = strlen(text);

@@ -204,7 +204,7 @@ repack() {
 	# shellcheck disable=SC2016 # for the signer's shell
 	"$PACK" sign "$B" --signer 'minisign -S -W -s '"$W"'/m.key -m "$1" -x /dev/stdout'
 	id=$(tar tf "$B" | sed -n 's/index.json.\(.*\).minisig/\1/p')
-	grep -i "$id" "$W/keys/m.pub"
+	grep "minisign public key $(sed 's/^0*//' <<<"$id")$" "$W/keys/m.pub" # it writes no zeros in front
 	verify --keys "$W/keys"
 	[ "$status" -eq 0 ]
 	[[ $output == *"; signed by $id"* ]]
