@@ -440,6 +440,9 @@ int bundle_open(const char *path, const char *arch, const struct trust *trust, s
 		rc = trust_check(trust, &b->signatures, &b->index_json, &b->signers, err);
 	if (rc == 0)
 		rc = verify_all(b, arch, err);
+	if (rc == 0 && trust->sbom && !bundle_document(b, OCI_TYPE_SPDX))
+		rc = BAD(err, "it has no SBOM, and one is wanted (--require, or the file require "
+		              "beside the keys)");
 	if (rc == 0)
 		rc = check_sum_file(b, err);
 	strbuf_release(&h.layout);

@@ -52,7 +52,7 @@ int bundle_find(const char *dir, char **path, struct err *err);
  * Opens and verifies: every member is known and plain, index.json matches index.json.sha256, every
  * blob is reached from the index and matches its digest and size, and there is a node artifact for
  * arch. A PATH.sha256 file beside it must match too when there is one. EXIT_BAD_BUNDLE otherwise.
- * trust says who must have signed it: the index is not read before that is known.
+ * trust says who must have signed it, before the index is read, and whether it needs an SBOM.
  */
 int bundle_open(const char *path, const char *arch, const struct trust *trust, struct bundle *b,
                 struct err *err);

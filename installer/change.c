@@ -172,15 +172,11 @@ void change_describe(const struct change *c, const json_t *before, json_t *resul
 {
 	const char *old = before ? json_text(before, "current") : "";
 	auto_free char *old_dir = xasprintf(DIR_OPT "/%s", old);
-	json_t *saved = json_array();
-
 	json_object_set_new(result, "kubelet_changed",
 	                    json_boolean(*old && strcmp(old, c->name) != 0 &&
 	                                 (differs(old_dir, c->dir, "bin/kubelet") ||
 	                                  differs(old_dir, c->dir, "systemd/kubelet.service"))));
-	for (size_t i = 0; i < c->units.saved.n; i++)
-		json_array_append_new(saved, json_string(c->units.saved.v[i]));
-	json_object_set_new(result, "saved", saved);
+	json_object_set_new(result, "saved", json_strings(&c->units.saved));
 	json_object_set_new(result, "links", json_boolean(c->link_commands));
 }
 

@@ -7,15 +7,6 @@
 
 #include <stdio.h>
 
-static json_t *words_of(const struct strlist *l)
-{
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < l->n; i++)
-		json_array_append_new(out, json_string(l->v[i]));
-	return out;
-}
-
 static int kubeconfig(struct session *s, struct err *err)
 {
 	const struct options *o = s->opt;
@@ -28,8 +19,9 @@ static int kubeconfig(struct session *s, struct err *err)
 	if (known_seed(o, &s->hosts, err) < 0 || session_connect(s, err) < 0)
 		return -1;
 	j = &s->jobs.v[0];
-	args = json_pack("{ss so si ss}", "name", o->operands.v[0], "groups", words_of(&o->groups),
-	                 "hours", (int)o->hours, "server", o->server ? o->server : "");
+	args = json_pack("{ss so si ss}", "name", o->operands.v[0], "groups",
+	                 json_strings(&o->groups), "hours", (int)o->hours, "server",
+	                 o->server ? o->server : "");
 	if (j->failed ||
 	    jobs_run_one(&s->jobs, j, "user_kubeconfig", "sign a certificate", args) < 0)
 		return err_set_code(err, err_exit(&j->err), "%s: %s", j->host->name, j->err.msg);

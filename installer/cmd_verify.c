@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /* verify: checks every byte of a bundle and lists what is in it. */
 #include "err.h"
+#include "json.h"
 #include "mem.h"
 #include "oci.h"
 #include "session.h"
@@ -19,14 +20,12 @@ static json_t *describe(const struct oci_descriptor *d)
 
 static void describe_bundle(const struct bundle *b, json_t *out)
 {
-	json_t *list = json_array(), *signers = json_array();
+	json_t *list = json_array();
 
 	json_object_set_new(out, "bundle", json_string(b->path));
 	json_object_set_new(out, "index", json_string(b->index_digest.str));
 	json_object_set_new(out, "signed", json_boolean(b->signers.n));
-	json_object_set_new(out, "signers", signers);
-	for (size_t i = 0; i < b->signers.n; i++)
-		json_array_append_new(signers, json_string(b->signers.v[i]));
+	json_object_set_new(out, "signers", json_strings(&b->signers));
 	json_object_set_new(out, "sbom", json_boolean(bundle_document(b, OCI_TYPE_SPDX)));
 	json_object_set_new(out, "components", bundle_components(b));
 	json_object_set_new(out, "content", list);

@@ -21,14 +21,20 @@ static bool parse(const char *s, int *major, int *minor)
 	return sscanf(s + (*s == 'v'), "%d.%d", major, minor) == 2;
 }
 
-void emulation_minor(const json_t *apiserver, char minor[static MINOR_MAX])
+void minor_of(const char *version, char minor[static MINOR_MAX])
 {
-	const char *emulates = json_text(apiserver, "emulates");
 	int x, y;
 
 	*minor = '\0';
-	if (parse(*emulates ? emulates : json_text(apiserver, "version"), &x, &y))
+	if (parse(version, &x, &y))
 		snprintf(minor, MINOR_MAX, "%d.%d", x, y);
+}
+
+void emulation_minor(const json_t *apiserver, char minor[static MINOR_MAX])
+{
+	const char *emulates = json_text(apiserver, "emulates");
+
+	minor_of(*emulates ? emulates : json_text(apiserver, "version"), minor);
 }
 
 bool emulation_is_on(const json_t *apiserver)

@@ -16,6 +16,9 @@ struct candidate;
 
 #define MINOR_MAX 16 /* bytes of "1.36" with its end */
 
+/* "v1.36.1" -> "1.36"; "" when it is no version. */
+void minor_of(const char *version, char minor[static MINOR_MAX]);
+
 /* "1.36": the minor version that an API server works as; "" when it did not say its version.
  * apiserver: of the answer to op "cluster". */
 void emulation_minor(const json_t *apiserver, char minor[static MINOR_MAX]);

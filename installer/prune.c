@@ -256,15 +256,6 @@ static int decide(struct prune *p, const json_t *state, size_t keep, struct err 
 	return drop_blobs(p, err);
 }
 
-static json_t *names(const struct strlist *l)
-{
-	json_t *a = json_array();
-
-	for (size_t i = 0; i < l->n; i++)
-		json_array_append_new(a, json_string(l->v[i]));
-	return a;
-}
-
 static void report(const struct prune *p, json_t *result)
 {
 	json_t *versions = json_array();
@@ -273,7 +264,7 @@ static void report(const struct prune *p, json_t *result)
 		if (!p->v[i].kept)
 			json_array_append_new(versions, json_string(p->v[i].name));
 	json_object_set_new(result, "versions", versions);
-	json_object_set_new(result, "images", names(&p->images));
+	json_object_set_new(result, "images", json_strings(&p->images));
 	json_object_set_new(result, "blobs", json_integer((json_int_t)p->files.n));
 	json_object_set_new(result, "bytes", json_integer((json_int_t)p->bytes));
 }

@@ -45,11 +45,6 @@ static int open_bundle(struct session *s, const char *path, struct err *err)
 
 	if (rc == 0)
 		rc = bundle_open(path, oci_host_arch(), &t, &s->bundle, err);
-	if (rc == 0 && t.sbom && !bundle_document(&s->bundle, OCI_TYPE_SPDX))
-		rc = err_set_code(err, EXIT_BAD_BUNDLE,
-		                  "bundle %s: it has no SBOM, and one is wanted (--require, or the "
-		                  "file require beside the keys)",
-		                  path);
 	if (rc == 0) {
 		s->signed_by = who_signed(s, &t);
 		events_note(&s->events, "bundle %s: Kubernetes %s, every byte verified, %s", path,

@@ -37,14 +37,6 @@ bool version_same_minor(const char *a, const char *b)
 	return parse(a, &x) && parse(b, &y) && x.major == y.major && x.minor == y.minor;
 }
 
-/* minor: "1.36" */
-static bool is_minor(const struct version_number *v, const char *minor)
-{
-	int x, y;
-
-	return sscanf(minor, "%d.%d", &x, &y) == 2 && x == v->major && y == v->minor;
-}
-
 static const char *api_version(const struct candidate *c)
 {
 	return json_text(json_object_get(c->cluster, "apiserver"), "version");
@@ -54,7 +46,7 @@ static void check_way_back(const struct candidate *c, const char *to, struct fin
 {
 	const char *has = api_version(c);
 	struct version_number from, target;
-	char works_as[MINOR_MAX];
+	char works_as[MINOR_MAX], wanted[MINOR_MAX];
 
 	if (!*has || !parse(has, &from) || !parse(to, &target))
 		return;
@@ -65,7 +57,8 @@ static void check_way_back(const struct candidate *c, const char *to, struct fin
 		            "way back",
 		            has, to);
 	emulation_minor(json_object_get(c->cluster, "apiserver"), works_as);
-	if (order(&from) > order(&target) && !is_minor(&target, works_as))
+	minor_of(to, wanted);
+	if (order(&from) > order(&target) && strcmp(works_as, wanted) != 0)
 		finding_add(f, c, "Version", LEVEL_ERROR,
 		            "docs/upgrade.md, \"The way back\": a snapshot of etcd's data",
 		            "its API server has Kubernetes %s and works as %s, the bundle has %s: "
@@ -110,20 +103,20 @@ static void check_was_there(const struct candidate *c, size_t n, const char *to,
 static void check_api_version(const struct candidate *c, const char *to, struct findings *f)
 {
 	const char *has = api_version(c);
-	struct version_number from, target, works;
-	char works_as[MINOR_MAX + 2];
+	struct version_number from, target;
+	char works_as[MINOR_MAX];
+	int major, minor;
 
 	if (!*has || !parse(has, &from) || !parse(to, &target))
 		return;
 	emulation_minor(json_object_get(c->cluster, "apiserver"), works_as);
-	strcat(works_as, ".0");
 	if (order(&from) > order(&target))
 		finding_add(f, c, "Version", LEVEL_ERROR, "take a bundle of a later version",
 		            "its API server has Kubernetes %s, the bundle %s: an older one is no "
 		            "upgrade",
 		            has, to);
-	else if (!parse(works_as, &works) || works.major != target.major ||
-	         target.minor - works.minor > 1)
+	else if (sscanf(works_as, "%d.%d", &major, &minor) != 2 || major != target.major ||
+	         target.minor - minor > 1)
 		finding_add(f, c, "Version", LEVEL_ERROR,
 		            "upgrade with a bundle of each minor version between, one after the "
 		            "other",

@@ -54,11 +54,16 @@ static int add(struct upgrade *u, const struct job *on, const char *op, const ch
 	return plan_add(&u->in->plan, op, name, number_of(u, on), on->host->name, args, undo);
 }
 
-/* One more step of the sequence: after all that is in it, and only when that succeeded. */
-static void then(struct upgrade *u, int step)
+static void needs_sequence(struct upgrade *u, int step)
 {
 	for (int before = u->first; before <= u->last; before++)
 		plan_needs(&u->in->plan, step, before);
+}
+
+/* One more step of the sequence: after all that is in it, and only when that succeeded. */
+static void then(struct upgrade *u, int step)
+{
+	needs_sequence(u, step);
 	u->first = u->last = step;
 }
 
@@ -136,13 +141,10 @@ static void plan_snapshots(struct upgrade *u)
 /* What the API servers of the new version work as: until commit, or for good. */
 static void minor_after(const struct upgrade *u, bool commit, char minor[static MINOR_MAX])
 {
-	json_t *api = json_pack("{ss}", "version", target(u->in));
-
 	if (*u->in->emulated && !commit)
 		memcpy(minor, u->in->emulated, MINOR_MAX);
 	else
-		emulation_minor(api, minor);
-	json_decref(api);
+		minor_of(target(u->in), minor);
 }
 
 static const char *name_of(const char *verb, bool emulates, bool commit)
@@ -200,7 +202,7 @@ static void plan_control_planes(struct upgrade *u, bool commit)
 /* All control planes together have to be well for as long as the user says. */
 static void plan_soak(struct upgrade *u)
 {
-	struct installation *in = u->in;
+	const struct installation *in = u->in;
 	int first = 0, step = 0;
 
 	for (size_t i = 0; i < in->session.jobs.n; i++) {
@@ -211,8 +213,7 @@ static void plan_soak(struct upgrade *u)
 		                     (json_int_t)in->session.opt->soak_ms),
 		           NULL);
 		needs_all_staged(u, step);
-		for (int before = u->first; before <= u->last; before++)
-			plan_needs(&in->plan, step, before);
+		needs_sequence(u, step);
 		first = first ? first : step;
 	}
 	u->first = first;

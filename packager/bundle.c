@@ -238,10 +238,23 @@ static int write_tar(struct bundle *b, struct output *o, struct err *err)
 	return tar_finish(t, err);
 }
 
+int bundle_replace(const char *temp, int fd, const char *path, struct err *err)
+{
+	auto_free char *sum = xasprintf("%s.sha256", path);
+
+	if (fsync(fd) < 0) {
+		fs_fail(err, "write", temp);
+		unlink(temp);
+		return -1;
+	}
+	unlink(sum);
+	return fs_rename(temp, path, err);
+}
+
 int bundle_write(struct bundle *b, const char *path, struct digest *digest, uint64_t *total,
                  struct err *err)
 {
-	auto_free char *temp = fs_temp_beside(path), *sum = xasprintf("%s.sha256", path);
+	auto_free char *temp = fs_temp_beside(path);
 	auto_close int fd = -1;
 	struct output o;
 
@@ -259,12 +272,7 @@ int bundle_write(struct bundle *b, const char *path, struct digest *digest, uint
 	}
 	digest_final(o.digest, digest);
 	*total = o.bytes;
-	unlink(sum); /* that of the bundle that was there is not this one's */
-	if (fsync(fd) < 0 || rename(temp, path) < 0) {
-		unlink(temp);
-		return err_set(err, "%s: %s", path, strerror(errno));
-	}
-	return 0;
+	return bundle_replace(temp, fd, path, err);
 }
 
 int bundle_write_sum(const char *path, const struct digest *digest, struct err *err)

@@ -59,6 +59,9 @@ void bundle_add_document(struct bundle *b, const char *title, const char *type, 
  */
 int bundle_write(struct bundle *b, const char *path, struct digest *digest, uint64_t *total,
                  struct err *err);
+/* A whole file takes the bundle's name; the sum of the one that was there goes before. A failure
+ * removes the file. */
+int bundle_replace(const char *temp, int fd, const char *path, struct err *err);
 /* PATH.sha256, for sha256sum -c. */
 int bundle_write_sum(const char *path, const struct digest *digest, struct err *err);
 void bundle_release(struct bundle *b);

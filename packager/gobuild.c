@@ -213,13 +213,13 @@ static int write_gomod(const struct part *p, const char *module_dir, const char 
 	return fs_write_atomic(to, strbuf_str(&text), text.len, 0644, err);
 }
 
-/* Runs go with its words on stderr, the step's log. */
+/* Runs go with its words on stderr, the step's log; what it prints is appended to out. */
 static int go(const struct gobuild *g, const char *const argv[], const char *dir, const char *what,
-              struct err *err)
+              struct strbuf *out, struct err *err)
 {
 	const struct proc_opts opts = {.dir = dir, .env = g->part->cgo ? env_cgo : env_plain};
-	auto_strbuf out = {0}, said = {0};
-	int status = proc_run(argv, &opts, &out, &said, err);
+	auto_strbuf said = {0};
+	int status = proc_run(argv, &opts, out, &said, err);
 
 	fputs(strbuf_str(&said), stderr);
 	if (status > 0)
@@ -233,21 +233,26 @@ static void add_words(struct strlist *l, const char *const *words)
 		strlist_add(l, *words);
 }
 
-/* Completes go.mod and go.sum; the latter pins every module that takes part. */
-static int resolve(const struct gobuild *g, const char *main, struct conf *record, struct err *err)
+/* Completes go.mod and go.sum; the latter pins every module that takes part. linked gets the module
+ * of each package that will be linked, as licence.h has it. */
+static int resolve(const struct gobuild *g, const char *main, struct conf *record,
+                   struct strbuf *linked, struct err *err)
 {
+	static const char format[] = "{{with .Module}}{{.Path}} {{.Version}} {{.Dir}}{{end}}";
 	auto_free char *tags = build_tags(g->part);
 	const char *const verify[] = {"go", "mod", "verify", NULL};
-	const char *const list[] = {"go", "list", "-mod=mod", "-deps", "-tags", tags, NULL};
+	const char *const list[] = {"go", "list", "-mod=mod", "-deps", "-tags",
+	                            tags, "-f",   format,     NULL};
 	auto_strlist argv = {0};
 	auto_free char *sum = xasprintf("%s/go.sum", main), *line = NULL;
+	auto_strbuf verified = {0};
 	struct digest d;
 
 	add_words(&argv, list);
 	if (g->part->test)
 		strlist_add(&argv, "-test");
 	strlist_add(&argv, g->part->package);
-	if (go(g, (const char *const *)argv.v, main, "find the modules", err) < 0)
+	if (go(g, (const char *const *)argv.v, main, "find the modules", linked, err) < 0)
 		return -1;
 	if (!fs_exists(sum) && fs_write_atomic(sum, "", 0, 0644, err) < 0) /* no other module */
 		return -1;
@@ -257,7 +262,8 @@ static int resolve(const struct gobuild *g, const char *main, struct conf *recor
 	if (note(g, record, line, err) < 0)
 		return -1;
 	/* go compiles what lies in its cache, and by itself looks at zip files alone */
-	if (go(g, verify, main, "find the modules in its cache as they were downloaded", err) < 0)
+	if (go(g, verify, main, "find the modules in its cache as they were downloaded", &verified,
+	       err) < 0)
 		return err_wrap(err, "the log names them; go clean -modcache fetches all anew");
 	return 0;
 }
@@ -268,7 +274,7 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 	const char *more;
 	auto_free char *file = xasprintf("%s/bin/%s-%s", g->work, g->part->name, g->key);
 	auto_free char *temp = xasprintf("%s.tmp", file), *size = NULL;
-	auto_strbuf ld = {0};
+	auto_strbuf ld = {0}, said = {0};
 	struct digest d;
 	uint64_t bytes;
 	size_t at = 0;
@@ -293,7 +299,7 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 
 	add_words(&argv, g->part->test ? test : build);
 	add_words(&argv, options);
-	if (go(g, (const char *const *)argv.v, main, "compile it", err) < 0)
+	if (go(g, (const char *const *)argv.v, main, "compile it", &said, err) < 0)
 		return -1;
 	if (rename(temp, file) < 0)
 		return err_set(err, "rename to %s failed", file);
@@ -306,37 +312,18 @@ static int compile(const struct gobuild *g, const char *main, struct conf *recor
 	return 0;
 }
 
-/* What go says, whole. */
-static int ask_go(const struct gobuild *g, const char *const argv[], const char *dir,
-                  struct strbuf *out, struct err *err)
+/* The modules that are linked, and their licences in a file beside the program. */
+static int collect_licences(const struct gobuild *g, const char *main, const char *linked,
+                            struct conf *record, struct err *err)
 {
-	const struct proc_opts opts = {.dir = dir, .env = g->part->cgo ? env_cgo : env_plain};
-
-	return proc_check(argv, &opts, out, err);
-}
-
-/* The modules of all packages that are linked, and their licences in a file beside the program. */
-static int collect_licences(const struct gobuild *g, const char *main, struct conf *record,
-                            struct err *err)
-{
-	static const char format[] = "{{with .Module}}{{.Path}} {{.Version}} {{.Dir}}{{end}}";
-	auto_free char *tags = build_tags(g->part);
 	auto_free char *file = xasprintf("%s/bin/%s-%s.licences", g->work, g->part->name, g->key);
-	const char *const list[] = {"go", "list", "-mod=readonly", "-deps", "-tags",
-	                            tags, "-f",   format,          NULL};
 	const char *const root[] = {"go", "env", "GOROOT", "GOVERSION", NULL};
-	auto_strlist argv = {0};
-	auto_strbuf lines = {0}, where = {0}, text = {0};
+	auto_strbuf where = {0}, text = {0};
 	const char *version;
 	char *end;
 	struct digest d;
 
-	add_words(&argv, list);
-	if (g->part->test)
-		strlist_add(&argv, "-test");
-	strlist_add(&argv, g->part->package);
-	if (ask_go(g, (const char *const *)argv.v, main, &lines, err) < 0 ||
-	    ask_go(g, root, main, &where, err) < 0)
+	if (go(g, root, main, "say where it lies", &where, err) < 0)
 		return -1;
 	end = strchr(strbuf_str(&where), '\n');
 	if (!end)
@@ -344,7 +331,7 @@ static int collect_licences(const struct gobuild *g, const char *main, struct co
 	*end = '\0';
 	version = end + 1;
 	end[1 + strcspn(version, "\n")] = '\0';
-	if (licence_collect(strbuf_str(&lines), where.buf, version, record, &text, err) < 0 ||
+	if (licence_collect(linked, where.buf, version, record, &text, err) < 0 ||
 	    fs_write_atomic(file, strbuf_str(&text), text.len, 0644, err) < 0)
 		return -1;
 	digest_data(strbuf_str(&text), text.len, &d);
@@ -358,6 +345,7 @@ int gobuild_run(const struct gobuild *g, struct conf *record, struct err *err)
 	auto_free char *src = xasprintf("%s/src/%s", g->work, g->part->name);
 	auto_free char *main = xasprintf("%s/main", src), *bin = xasprintf("%s/bin", g->work);
 	auto_strlist dirs = {0};
+	auto_strbuf linked = {0};
 
 	if (fs_remove_tree(src, err) < 0 || fs_mkdir_p(bin, 0755, err) < 0)
 		return -1;
@@ -366,8 +354,8 @@ int gobuild_run(const struct gobuild *g, struct conf *record, struct err *err)
 	if (copy_sources(g->part, main, err) < 0 ||
 	    write_gomod(g->part, conf_get(record, "module-dir"), main, err) < 0)
 		return -1;
-	if (resolve(g, main, record, err) < 0 || compile(g, main, record, err) < 0 ||
-	    collect_licences(g, main, record, err) < 0)
+	if (resolve(g, main, record, &linked, err) < 0 || compile(g, main, record, err) < 0 ||
+	    collect_licences(g, main, strbuf_str(&linked), record, err) < 0)
 		return -1;
 	return fs_remove_tree(src, err);
 }

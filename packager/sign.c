@@ -42,6 +42,8 @@ int sign_keygen(const char *file, struct err *err)
 	minisig_secret_public(s, &k);
 	text = minisig_key_text(&k);
 	rc = fs_write_atomic(public, text, strlen(text), 0644, err);
+	if (rc < 0)
+		unlink(file); /* half a pair: the same command makes a whole one */
 	minisig_secret_free(s);
 	if (rc == 0)
 		printf("key %s: %s stays secret, %s goes to whoever installs\n", k.id, file,
@@ -265,30 +267,26 @@ static int write_members(const struct contents *c, int in, const char *name,
 static int replace_bundle(const char *path, const struct contents *c, const char *name,
                           const struct strbuf *member, struct err *err)
 {
-	auto_free char *temp = fs_temp_beside(path), *sum = xasprintf("%s.sha256", path);
-	auto_close int in = open(path, O_RDONLY | O_CLOEXEC);
-	auto_close int fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	struct output o = {.fd = fd};
+	auto_free char *temp = fs_temp_beside(path);
+	auto_close int in = open(path, O_RDONLY | O_CLOEXEC), fd = -1;
+	struct output o;
 	struct digest digest;
 	int rc;
 
-	if (in < 0 || fd < 0) {
-		fs_fail(err, in < 0 ? "open" : "create", in < 0 ? path : temp);
-		return -1;
-	}
-	o.digest = digest_new();
+	if (in < 0)
+		return fs_fail(err, "open", path);
+	fs_remove_temporaries(path); /* of a run that was killed */
+	fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return fs_fail(err, "create", temp);
+	o = (struct output){.fd = fd, .digest = digest_new()};
 	rc = write_members(c, in, name, member, &o, err);
 	digest_final(o.digest, &digest);
-	if (rc == 0 && fsync(fd) < 0)
-		rc = fs_fail(err, "write", temp);
 	if (rc < 0) {
 		unlink(temp);
 		return err_wrap(err, "%s", path);
 	}
-	unlink(sum); /* of the bundle without this signature */
-	if (fs_rename(temp, path, err) < 0)
-		return -1;
-	return bundle_write_sum(path, &digest, err);
+	return bundle_replace(temp, fd, path, err) < 0 ? -1 : bundle_write_sum(path, &digest, err);
 }
 
 static int add_signature(const char *path, const struct contents *c, const char *text,
