@@ -3,18 +3,9 @@
 bats_require_minimum_version 1.5.0
 # Packages that must fail: each names its cause and leaves nothing in dist.
 
-setup_file() {
-	load kubecask-pack
-	make_first_world
-}
-
-teardown_file() {
-	load kubecask-pack
-	drop_worlds
-}
+load kubecask-pack
 
 setup() {
-	load kubecask-pack
 	take_world
 	: >"$TOOLS_LOG"
 }
@@ -180,15 +171,9 @@ fails() {
 
 @test "stopped by a signal: no child and no half file stay" {
 	cold
-	SLOW=kube pack --jobs 2 >"$BATS_TEST_TMPDIR/out" 2>&1 &
-	local deadline=$((SECONDS + 20)) job=$! pid=$!
-	until pgrep -f "$W/work/bin/kube-"; do
-		[ $SECONDS -lt $deadline ]
-		sleep 0.05
-	done
-	until [ "$(ps -o comm= -p "$pid")" = kubecask-pack ]; do pid=$(pgrep -P "$pid" | head -1); done
-	kill -TERM "$pid"
-	wait "$job" || :
+	slow_pack --jobs 2
+	kill -TERM "$PID"
+	wait "$JOB" || :
 	grep -q "stopped by signal 15" "$BATS_TEST_TMPDIR/out"
 	run ! pgrep -f "$W/work/bin/kube-"
 	nothing_written
@@ -312,17 +297,11 @@ at_work_in() {
 }
 
 @test "a packager that was killed: what it started ends before the next one begins" {
-	local pid job deadline=$((SECONDS + 20))
+	local job deadline=$((SECONDS + 20))
 	cold
-	SLOW=kube pack --jobs 1 >"$BATS_TEST_TMPDIR/out" 2>&1 &
-	job=$! pid=$!
-	until pgrep -f "$W/work/bin/kube-"; do
-		[ $SECONDS -lt $deadline ]
-		sleep 0.05
-	done
-	until [ "$(ps -o comm= -p "$pid")" = kubecask-pack ]; do pid=$(pgrep -P "$pid" | head -1); done
-	kill -KILL "$pid"
-	wait "$job" || :
+	slow_pack --jobs 1
+	kill -KILL "$PID"
+	wait "$JOB" || :
 	pgrep -f "$W/work/bin/kube-" # the compiler lives on
 	pack >"$BATS_TEST_TMPDIR/second" 2>&1 &
 	job=$!

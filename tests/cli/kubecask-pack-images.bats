@@ -3,18 +3,9 @@
 bats_require_minimum_version 1.5.0
 # kubecask-pack --images: an archive of images that files describe.
 
-setup_file() {
-	load kubecask-pack
-	make_first_world
-}
-
-teardown_file() {
-	load kubecask-pack
-	drop_worlds
-}
+load kubecask-pack
 
 setup() {
-	load kubecask-pack
 	take_world
 	make_set
 	T=$W/dist/set-v1.37.2-linux-amd64.tar

@@ -148,8 +148,8 @@ cold() {
 	rm -r "$W/work"
 }
 
-# For setup_file: the world of a file of tests, with all results of a first package.
-make_first_world() {
+# The world of a file of tests, with all results of a first package.
+setup_file() {
 	BUILD=${KUBECASK_BUILD:-$BATS_TEST_DIRNAME/../../build}
 	BUILD=$(cd "$BUILD" && pwd)
 	make_world "$BATS_FILE_TMPDIR/world"
@@ -172,11 +172,24 @@ drop_world() {
 	rm -rf "$W"
 }
 
-# For teardown_file: bats itself cannot remove it
-drop_worlds() {
+# bats itself cannot remove it
+teardown_file() {
 	W=$BATS_FILE_TMPDIR/world
 	drop_world
 	rm -rf "$W.first"
+}
+
+# slow_pack [OPTION...]: begins one in which compiling kube never ends; sets JOB, to be waited for, and PID, of kubecask-pack
+slow_pack() {
+	local deadline=$((SECONDS + 20))
+	SLOW=kube pack "$@" >"$BATS_TEST_TMPDIR/out" 2>&1 &
+	# shellcheck disable=SC2034 # for the tests
+	JOB=$! PID=$!
+	until pgrep -f "$W/work/bin/kube-"; do
+		[ $SECONDS -lt $deadline ]
+		sleep 0.05
+	done
+	until [ "$(ps -o comm= -p "$PID")" = kubecask-pack ]; do PID=$(pgrep -P "$PID" | head -1); done
 }
 
 # pack [OPTION...]: kubecask-pack in that world.
