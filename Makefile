@@ -89,7 +89,9 @@ $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/libcommon.a $(program_obje
 	$(CC) -fsanitize=fuzzer $(ALL_LDFLAGS) -o $@ $< $(call link,tests/fuzz/$*.c) -ljansson -lcrypto
 
 # A variable that nobody reads would be a wish that is ignored.
-package_variables := K8S_VERSION ZSTD_LEVEL OUT PACK_WORK PACK_KEEP ARCH SOURCE BUILD CC CFLAGS CCACHE WERROR
+package_variables := K8S_VERSION ZSTD_LEVEL OUT PACK_WORK PACK_KEEP ARCH SOURCE BUILD CC CFLAGS LDFLAGS CCACHE WERROR SANITIZE \
+	CI VERSION KUBECASK_CACHE SOURCE_DATE_EPOCH GOPROXY GOSUMDB GOMODCACHE GOCACHE \
+	http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY
 given   = $(foreach v,$(MAKEOVERRIDES),$(if $(findstring =,$v),$(firstword $(subst =, ,$v))))
 unknown = $(filter-out $(package_variables) -%,$(given))
 package: ## K8S_VERSION=v1.37.2: the offline tarball, the installer and a sha256 file in dist/

@@ -37,7 +37,7 @@ teardown() { rm -rf "$OUT"; }
 	run make -s package K8S_VERSION=v1.37.2 K8S_VERSON=v1.37.1 CFLAGS="-O2 -g"
 	[ "$status" -ne 0 ]
 	[[ $output == *"make package: nothing reads K8S_VERSON; it knows: K8S_VERSION ZSTD_LEVEL OUT "* ]]
-	run make -s package K8S_VERSION=v1.37.2 ARCH=arm64
+	run make -s package K8S_VERSION=v1.37.2 ARCH=arm64 SOURCE_DATE_EPOCH=1 KUBECASK_CACHE="${KUBECASK_CACHE:-$HOME/.cache/kubecask}"
 	[ "$status" -ne 0 ]
 	[[ $output == *'--arch: "arm64" is not supported, only amd64'* ]]
 	run make -s package K8S_VERSION=v1.37.2 SOURCE=images
